@@ -1,0 +1,2 @@
+//! Glass-to-glass bench: the floor encoder.
+fn main() {}

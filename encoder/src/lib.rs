@@ -1,0 +1,1 @@
+//! Frame in, access unit out: rate policy, Backend trait, software backend.

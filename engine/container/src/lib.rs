@@ -1,0 +1,1 @@
+//! The sandbox: app process, display, capture, audio, input.

@@ -1,0 +1,2 @@
+//! The binary: configuration and command line; joins drivers to cores.
+fn main() {}

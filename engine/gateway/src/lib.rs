@@ -1,0 +1,1 @@
+//! The HTTP API, tickets and the embedded client.

@@ -1,0 +1,1 @@
+//! Supervises workers and slots.

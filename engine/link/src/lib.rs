@@ -1,0 +1,177 @@
+//! The messages between a host and its workers.
+//!
+//! One JSON object per line: [`Order`]s on the worker's standard input, [`Report`]s on its standard output. The first
+//! order is [`Order::Start`]. When its standard input ends, a worker stops its session and exits: an engine that died
+//! takes its sessions with it.
+
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Longest line either side accepts, in bytes; a longer one is a fault of the peer.
+pub const LINE_BYTES_MAX: usize = 256 * 1024;
+
+/// What a host tells a worker.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "order", rename_all = "snake_case")]
+pub enum Order {
+    /// Begin: always first, exactly once.
+    Start(Box<Start>),
+    /// End the session and exit.
+    End {
+        /// Why, for the player.
+        reason: End,
+    },
+    /// Refuse the ticket with this id from here on (it was cancelled).
+    Revoke {
+        /// The ticket's id.
+        ticket: String,
+    },
+}
+
+/// Everything a worker needs to run one session.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Start {
+    /// Id of the session: `[a-z0-9]{1,32}`.
+    pub session: String,
+    /// Pseudonym of the player who may attach.
+    pub player: String,
+    /// The lease epoch of the slot; tickets of another epoch are refused.
+    pub epoch: u64,
+    /// The title's folder, which holds `title.toml`.
+    pub title_dir: PathBuf,
+    /// Private folder of this session; the host made it and removes what is left of it.
+    pub run_dir: PathBuf,
+    /// The player's persistent home for this title.
+    pub home: PathBuf,
+    /// Cgroup the session's processes belong in, if this machine grants one.
+    pub cgroup: Option<PathBuf>,
+    /// Addresses to receive media on (UDP); one of the host's media ports, on each family that is to be served.
+    pub listen: Vec<SocketAddr>,
+    /// Public key that tickets are checked with (32 bytes, hex).
+    pub ticket_key: String,
+    /// Origins whose pages may attach, e.g. `http://localhost:8080`. A client without an Origin may attach too.
+    pub origins: Vec<String>,
+    /// Seconds a session waits, frozen, for its player to come back.
+    pub wait_s: u32,
+    /// Upper bound of the video bitrate, bits per second.
+    pub bitrate_max_bps: u64,
+    /// Threads the encoder may use.
+    pub encoder_threads: u8,
+}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// The title exited by itself with code 0.
+    TitleExited,
+    /// The title exited with another code or by a signal.
+    TitleCrashed,
+    /// The player ended it.
+    ByPlayer,
+    /// The operator ended it.
+    ByOperator,
+    /// The engine is stopping.
+    EngineStopping,
+    /// A fault of the engine (a codec, a driver, the display).
+    EngineFault,
+    /// It waited for its player and gave its room to another.
+    GaveWay,
+    /// Its player did not come back in time.
+    NotResumed,
+}
+
+/// What a worker tells its host.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "report", rename_all = "snake_case")]
+pub enum Report {
+    /// The media port is open and the app has been started; tickets are taken from here on.
+    Ready {
+        /// SHA-256 of each certificate in use, hex; the newest first.
+        cert_sha256: Vec<String>,
+    },
+    /// The certificate was renewed.
+    Certificate {
+        /// As in [`Report::Ready`].
+        cert_sha256: Vec<String>,
+    },
+    /// The app drew its first picture.
+    FirstPicture {
+        /// Microseconds since the worker began.
+        after_us: u64,
+    },
+    /// The player is attached.
+    Attached {
+        /// `ticket` or `resume`.
+        by: String,
+    },
+    /// The player is gone; the session is frozen and waits.
+    Waiting {
+        /// Seconds left when this was written.
+        left_s: u32,
+    },
+    /// Once a second while attached.
+    Stats(Box<Stats>),
+    /// The session is over; the process exits next.
+    Ended {
+        /// Why.
+        reason: End,
+        /// For the operator and the publisher.
+        detail: String,
+        /// The app's exit code, if it exited.
+        exit_code: Option<i32>,
+        /// Last lines the app wrote, oldest first.
+        tail: Vec<String>,
+    },
+}
+
+/// A second of a session's life. Rates are bits per second, times microseconds.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Stats {
+    /// Target of the rate rule.
+    pub target_bps: u64,
+    /// What was sent.
+    pub sent_bps: u64,
+    /// Of that, video.
+    pub video_bps: u64,
+    /// Pictures taken from the display.
+    pub captured: u32,
+    /// Pictures encoded.
+    pub encoded: u32,
+    /// Pictures not encoded because the sender was blocked.
+    pub skipped: u32,
+    /// Packets sent again.
+    pub repeated: u32,
+    /// IDRs so far.
+    pub idr_total: u64,
+    /// Recoveries without an IDR so far.
+    pub recovery_total: u64,
+    /// Datagrams dropped as malformed so far.
+    pub malformed_total: u64,
+    /// Input events injected so far.
+    pub input_total: u64,
+    /// Input events or datagrams refused by the rate limit so far.
+    pub input_refused_total: u64,
+    /// Smoothed round trip.
+    pub rtt_us: u64,
+    /// Packets the client reported lost so far.
+    pub lost_total: u64,
+    /// Frames late at the client so far.
+    pub late_total: u64,
+    /// Frames dropped by the client so far.
+    pub dropped_total: u64,
+    /// Median microseconds of capture over the second.
+    pub capture_us: u32,
+    /// Median microseconds of conversion.
+    pub convert_us: u32,
+    /// Median microseconds of encoding.
+    pub encode_us: u32,
+    /// Median microseconds in the pacer.
+    pub pace_us: u32,
+    /// CPU time of the worker's media thread (encoder included), microseconds in this second.
+    pub cpu_encoder_us: u64,
+    /// CPU time of the rest of the worker, microseconds in this second.
+    pub cpu_engine_us: u64,
+}

@@ -1,0 +1,1 @@
+//! The worker: joins container, encoder and transport into one live stream.

@@ -1,0 +1,15 @@
+//! Newtypes for time, rate, size and ids, and the [`Stage`] enum.
+//!
+//! Every other room speaks in these types; bare integers stop at parsers and FFI. Nothing here reads a clock.
+
+mod counter;
+mod id;
+mod rate;
+mod stage;
+mod time;
+
+pub use counter::Unwrapper;
+pub use id::{FrameId, IdError, InputId, PacketSeq, SessionId, TitleId};
+pub use rate::{Bitrate, ByteCount};
+pub use stage::Stage;
+pub use time::{Micros, RemoteTime, Timestamp, WallTime};

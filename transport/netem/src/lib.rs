@@ -1,0 +1,1 @@
+//! Sans-IO link emulator: rate, delay, jitter, bursty loss, queue.

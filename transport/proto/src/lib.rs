@@ -1,0 +1,1 @@
+//! Sans-IO send and receive: packetizer, pacer, estimator, loss recovery, feedback.

@@ -1,0 +1,1 @@
+//! Thin tokio driver: WebTransport on quinn.

@@ -1,0 +1,1 @@
+//! Byte layouts: parse and serialize, nothing else.
