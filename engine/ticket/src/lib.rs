@@ -1,0 +1,1 @@
+//! Signed, single-use tickets: issue and verify.
