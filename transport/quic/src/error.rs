@@ -1,0 +1,53 @@
+//! What can go wrong in the driver.
+
+use std::io;
+use std::net::SocketAddr;
+
+/// A failure of the WebTransport driver.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The media port cannot be opened.
+    #[error("cannot open UDP {address}")]
+    Bind {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// No certificate could be made.
+    #[error("cannot make a certificate")]
+    Certificate(#[source] rcgen::Error),
+    /// The TLS library refused the certificate or the configuration.
+    #[error("cannot set up TLS")]
+    Tls(#[source] rustls::Error),
+    /// The TLS configuration has no cipher suite that QUIC needs.
+    #[error("cannot set up QUIC")]
+    Quic(#[source] quinn::crypto::rustls::NoInitialCipherSuite),
+    /// The peer's request failed before it was a session.
+    #[error("the WebTransport handshake failed")]
+    Handshake(#[source] web_transport_quinn::ServerError),
+    /// The session is over.
+    #[error("the session is closed")]
+    Closed(#[source] web_transport_quinn::SessionError),
+    /// The datagram is larger than the path takes, or the peer takes none.
+    #[error("a datagram of {size} bytes does not fit the path ({most})")]
+    TooLarge {
+        /// Bytes of the datagram.
+        size: usize,
+        /// Most bytes the path takes now.
+        most: usize,
+    },
+    /// The control stream failed.
+    #[error("the control stream failed")]
+    Control(#[source] io::Error),
+    /// The peer announced a control message that is too long.
+    #[error("a control message of {size} bytes is over the limit of {most}")]
+    ControlTooLong {
+        /// Announced bytes.
+        size: usize,
+        /// The limit.
+        most: usize,
+    },
+}

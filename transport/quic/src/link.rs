@@ -1,0 +1,180 @@
+//! An attached client: datagrams both ways, one control stream, a close with a code.
+
+use crate::Error;
+use bytes::Bytes;
+use firstlight_units::Micros;
+use std::net::SocketAddr;
+use web_transport_quinn::{RecvStream, SendStream, Session};
+
+/// Why a session is closed (docs/PROTOCOL.md, section 1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum CloseCode {
+    /// Left; the session waits.
+    Bye = 0,
+    /// The session is over.
+    Ended = 1,
+    /// The same player attached from elsewhere.
+    TakenOver = 2,
+    /// The peer broke the protocol.
+    Protocol = 3,
+    /// The waiting session gave its room away.
+    GaveWay = 4,
+    /// The engine is stopping.
+    Engine = 5,
+}
+
+/// An attached client. Clones share the connection.
+#[derive(Clone)]
+pub struct Link {
+    session: Session,
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link").finish_non_exhaustive()
+    }
+}
+
+impl Link {
+    pub(crate) const fn new(session: Session) -> Self {
+        Self { session }
+    }
+
+    /// Queues a datagram. quinn sends it as soon as this task yields.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] when it does not fit the path, [`Error::Closed`] when the session is over.
+    pub fn send(&self, datagram: Bytes) -> Result<(), Error> {
+        use quinn::SendDatagramError as Cause;
+        use web_transport_quinn::SessionError;
+        let size = datagram.len();
+        self.session.send_datagram(datagram).map_err(|error| match error {
+            SessionError::SendDatagramError(Cause::TooLarge | Cause::UnsupportedByPeer | Cause::Disabled) => {
+                Error::TooLarge {
+                    size,
+                    most: self.datagram_max(),
+                }
+            }
+            other @ (SessionError::ConnectionError(_)
+            | SessionError::WebTransportError(_)
+            | SessionError::SendDatagramError(_)) => Error::Closed(other),
+        })
+    }
+
+    /// The next datagram of the client.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when the session is over.
+    pub async fn receive(&self) -> Result<Bytes, Error> {
+        self.session.read_datagram().await.map_err(Error::Closed)
+    }
+
+    /// Largest datagram the path takes at present, in bytes.
+    #[must_use]
+    pub fn datagram_max(&self) -> usize {
+        self.session.max_datagram_size()
+    }
+
+    /// QUIC's smoothed round trip.
+    #[must_use]
+    pub fn rtt(&self) -> Micros {
+        self.session.rtt().into()
+    }
+
+    /// The client's address; it may change.
+    #[must_use]
+    pub fn remote(&self) -> SocketAddr {
+        self.session.remote_address()
+    }
+
+    /// The control stream, which the client opens.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when the session ends first.
+    pub async fn control(&self) -> Result<(ControlWriter, ControlReader), Error> {
+        let (send, receive) = self.session.accept_bi().await.map_err(Error::Closed)?;
+        Ok((ControlWriter { stream: send }, ControlReader { stream: receive }))
+    }
+
+    /// Closes with a code and a reason that a browser hands to the page, and waits until they left.
+    pub async fn close(&self, code: CloseCode, reason: &str) {
+        self.session.close(code as u32, reason.as_bytes());
+        self.session.closed().await;
+    }
+}
+
+/// Our half of the control stream.
+#[derive(Debug)]
+pub struct ControlWriter {
+    stream: SendStream,
+}
+
+impl ControlWriter {
+    /// Writes one message with its length before it.
+    ///
+    /// # Errors
+    /// [`Error::ControlTooLong`] over [`CONTROL_BYTES_MAX`], [`Error::Control`] when the stream is gone.
+    pub async fn write(&mut self, message: &[u8]) -> Result<(), Error> {
+        let length = u32::try_from(message.len())
+            .ok()
+            .filter(|_| message.len() <= CONTROL_BYTES_MAX)
+            .ok_or(Error::ControlTooLong {
+                size: message.len(),
+                most: CONTROL_BYTES_MAX,
+            })?;
+        self.stream
+            .write_all(&length.to_be_bytes())
+            .await
+            .map_err(|e| Error::Control(std::io::Error::other(e)))?;
+        self.stream
+            .write_all(message)
+            .await
+            .map_err(|e| Error::Control(std::io::Error::other(e)))
+    }
+}
+
+/// The client's half of the control stream.
+#[derive(Debug)]
+pub struct ControlReader {
+    stream: RecvStream,
+}
+
+impl ControlReader {
+    /// Reads one message; `None` when the client finished the stream.
+    ///
+    /// # Errors
+    /// [`Error::ControlTooLong`] before anything of an oversized message is buffered, [`Error::Control`] when the stream breaks.
+    pub async fn read(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        let mut length = [0; 4];
+        let mut filled = 0;
+        while let Some(rest) = length.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self
+                .stream
+                .read(rest)
+                .await
+                .map_err(|e| Error::Control(std::io::Error::other(e)))?
+            {
+                Some(n) => filled += n,
+                None if filled == 0 => return Ok(None),
+                None => return Err(Error::Control(std::io::ErrorKind::UnexpectedEof.into())),
+            }
+        }
+        let size = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
+        if size > CONTROL_BYTES_MAX {
+            return Err(Error::ControlTooLong {
+                size,
+                most: CONTROL_BYTES_MAX,
+            });
+        }
+        let mut message = vec![0; size];
+        self.stream
+            .read_exact(&mut message)
+            .await
+            .map_err(|e| Error::Control(std::io::Error::other(e)))?;
+        Ok(Some(message))
+    }
+}
+
+/// Longest control message, as docs/PROTOCOL.md says; a 128×128 cursor is the largest there is.
+pub const CONTROL_BYTES_MAX: usize = 65_536;
