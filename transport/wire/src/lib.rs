@@ -1,1 +1,32 @@
 //! Byte layouts: parse and serialize, nothing else.
+//!
+//! ```text
+//! datagram -> Kind::of -> MediaHeader | Input | InputAck | Feedback | ClockRequest | ClockReply
+//! media payload -> VideoTrace, AudioUnit          control stream -> control::{ClientMessage, ServerMessage}
+//! ```
+//!
+//! The layouts are those of `docs/PROTOCOL.md`. Parsers borrow, never allocate and never panic; a peer's bytes are either
+//! understood or an [`Error`]. Counters stay the 32 bits they are on the wire: cores restore them.
+
+mod clock;
+mod error;
+mod feedback;
+mod input;
+mod kind;
+mod media;
+mod reader;
+mod unit;
+
+pub use clock::{ClockReply, ClockRequest};
+pub use error::Error;
+pub use feedback::{Arrivals, Feedback, FeedbackFlags, Nack, Nacks, WriteFeedback};
+pub use input::{Event, EventKind, Events, Input, InputAck, WriteInput};
+pub use kind::{Kind, VERSION};
+pub use media::{Flags, MEDIA_HEADER_BYTES, MediaHeader, Track};
+pub use unit::{AudioUnit, TRACE_BYTES, VideoTrace, split_video_unit};
+
+/// The control messages, generated from `proto/control.proto`.
+#[expect(missing_docs, reason = "generated; the .proto file documents the messages")]
+pub mod control {
+    include!(concat!(env!("OUT_DIR"), "/firstlight.control.v1.rs"));
+}
