@@ -28,4 +28,12 @@ pub enum Error {
         /// Its value.
         value: u64,
     },
+    /// A control message over the limit.
+    #[error("a control message of {length} bytes is over {most}")]
+    FrameTooLong {
+        /// Its length, in bytes.
+        length: usize,
+        /// The limit, in bytes.
+        most: usize,
+    },
 }

@@ -3,8 +3,10 @@
 use crate::reader::Reader;
 use crate::{Error, Kind};
 
-const PACKETS_MAX: usize = 512;
-const NACKS_MAX: usize = 64;
+/// Most packets in one report.
+pub const FEEDBACK_PACKETS_MAX: usize = 512;
+/// Most nacks in one report.
+pub const FEEDBACK_NACKS_MAX: usize = 64;
 /// Arrivals are told in steps of this many microseconds.
 const TICK_US: u64 = 32;
 const NOT_ARRIVED: u16 = u16::MAX;
@@ -58,13 +60,13 @@ impl<'a> Feedback<'a> {
         let (report, base_seq, base_time) = (r.u16()?, r.u32()?, r.u64()?);
         let (decoded, decoded_set) = (r.u32()?, r.u32()?);
         let (packets, nacks, decode_queue) = (r.u16()?, r.u8()?, r.u8()?);
-        if usize::from(packets) > PACKETS_MAX {
+        if usize::from(packets) > FEEDBACK_PACKETS_MAX {
             return Err(Error::Field {
                 field: "packet count",
                 value: packets.into(),
             });
         }
-        if usize::from(nacks) > NACKS_MAX {
+        if usize::from(nacks) > FEEDBACK_NACKS_MAX {
             return Err(Error::Field {
                 field: "nack count",
                 value: nacks.into(),
@@ -187,11 +189,11 @@ impl WriteFeedback<'_> {
     pub fn write(&self, out: &mut Vec<u8>) {
         let arrivals = self
             .arrivals
-            .get(..self.arrivals.len().min(PACKETS_MAX))
+            .get(..self.arrivals.len().min(FEEDBACK_PACKETS_MAX))
             .unwrap_or_default();
         let nacks = self
             .nacks
-            .get(..self.nacks.len().min(NACKS_MAX))
+            .get(..self.nacks.len().min(FEEDBACK_NACKS_MAX))
             .unwrap_or_default();
         out.push(Kind::Feedback.first_byte());
         out.push(u8::from(self.flags.want_idr) | u8::from(self.flags.want_recovery) << 1);

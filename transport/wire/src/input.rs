@@ -4,9 +4,9 @@ use crate::reader::Reader;
 use crate::{Error, Kind};
 
 /// Most events in one datagram.
-pub(crate) const EVENTS_MAX: usize = 64;
+pub const INPUT_EVENTS_MAX: usize = 64;
 /// Most keys held at once.
-pub(crate) const PRESSED_MAX: usize = 32;
+pub const INPUT_PRESSED_MAX: usize = 32;
 
 /// What a player did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,13 +83,13 @@ impl<'a> Input<'a> {
         r.skip(1)?;
         let flags = r.u8()?;
         let (event_count, pressed_count) = (r.u8()?, r.u8()?);
-        if usize::from(event_count) > EVENTS_MAX {
+        if usize::from(event_count) > INPUT_EVENTS_MAX {
             return Err(Error::Field {
                 field: "event count",
                 value: event_count.into(),
             });
         }
-        if usize::from(pressed_count) > PRESSED_MAX {
+        if usize::from(pressed_count) > INPUT_PRESSED_MAX {
             return Err(Error::Field {
                 field: "pressed count",
                 value: pressed_count.into(),
@@ -202,11 +202,11 @@ impl WriteInput<'_> {
     pub fn write(&self, out: &mut Vec<u8>) {
         let events = self
             .events
-            .get(..self.events.len().min(EVENTS_MAX))
+            .get(..self.events.len().min(INPUT_EVENTS_MAX))
             .unwrap_or_default();
         let pressed = self
             .pressed
-            .get(..self.pressed.len().min(PRESSED_MAX))
+            .get(..self.pressed.len().min(INPUT_PRESSED_MAX))
             .unwrap_or_default();
         let count = |n: usize| u8::try_from(n).unwrap_or(u8::MAX);
         out.extend_from_slice(&[

@@ -2,15 +2,25 @@
 //!
 //! ```text
 //! datagram -> Kind::of -> MediaHeader | Input | InputAck | Feedback | ClockRequest | ClockReply
-//! media payload -> VideoTrace, AudioUnit          control stream -> control::{ClientMessage, ServerMessage}
+//! media payload -> VideoTrace, AudioUnit          control stream -> FrameDecoder -> control::{ClientMessage, ServerMessage}
 //! ```
 //!
 //! The layouts are those of `docs/PROTOCOL.md`. Parsers borrow, never allocate and never panic; a peer's bytes are either
 //! understood or an [`Error`]. Counters stay the 32 bits they are on the wire: cores restore them.
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::cast_possible_truncation,
+        reason = "a test may panic, and cuts numbers on purpose"
+    )
+)]
+
 mod clock;
 mod error;
 mod feedback;
+mod frame;
 mod input;
 mod kind;
 mod media;
@@ -19,10 +29,13 @@ mod unit;
 
 pub use clock::{ClockReply, ClockRequest};
 pub use error::Error;
-pub use feedback::{Arrivals, Feedback, FeedbackFlags, Nack, Nacks, WriteFeedback};
-pub use input::{Event, EventKind, Events, Input, InputAck, WriteInput};
+pub use feedback::{
+    Arrivals, FEEDBACK_NACKS_MAX, FEEDBACK_PACKETS_MAX, Feedback, FeedbackFlags, Nack, Nacks, WriteFeedback,
+};
+pub use frame::{FRAME_BYTES_MAX, FrameDecoder, write_frame};
+pub use input::{Event, EventKind, Events, INPUT_EVENTS_MAX, INPUT_PRESSED_MAX, Input, InputAck, WriteInput};
 pub use kind::{Kind, VERSION};
-pub use media::{Flags, MEDIA_HEADER_BYTES, MediaHeader, Track};
+pub use media::{FRAGMENTS_MAX, Flags, MEDIA_HEADER_BYTES, MediaHeader, Track};
 pub use unit::{AudioUnit, TRACE_BYTES, VideoTrace, split_video_unit};
 
 /// The control messages, generated from `proto/control.proto`.

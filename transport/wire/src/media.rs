@@ -6,7 +6,7 @@ use crate::{Error, Kind};
 /// Bytes of the media header.
 pub const MEDIA_HEADER_BYTES: usize = 40;
 /// Most fragments of a unit: a 1.2 MB unit, many times the largest IDR.
-pub(crate) const FRAGMENTS_MAX: u16 = 1024;
+pub const FRAGMENTS_MAX: u16 = 1024;
 
 /// Which of a session's streams a packet belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
