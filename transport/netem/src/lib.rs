@@ -1,1 +1,22 @@
-//! Sans-IO link emulator: rate, delay, jitter, bursty loss, queue.
+//! Sans-IO link emulator: rate, delay, jitter, bursty loss, duplication, reordering, queue, outages, trace replay.
+//!
+//! ```text
+//! send -> [outage?] -> drop-tail queue -> bottleneck (Schedule) -> [loss?] -> delay + jitter -> poll
+//! ```
+//!
+//! A [`Link`] is one direction; a path is two of them. Everything follows from the seed and the calls: the same calls give the
+//! same packets at the same microsecond on every machine. It reads no clock and refuses to guess one: `now` is the caller's.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
+
+mod config;
+mod error;
+mod link;
+mod random;
+mod schedule;
+
+pub use config::{Bursts, Config, Outage, Queue};
+pub use error::Error;
+pub use link::{Link, Stats};
+pub use random::{Chance, Random};
+pub use schedule::{Schedule, Step};
