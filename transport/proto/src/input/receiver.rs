@@ -31,7 +31,7 @@ pub struct Injection {
 pub enum Cause {
     /// The player did it.
     Player,
-    /// Released: the newest pressed state does not name it.
+    /// Released: the newest pressed state does not name it, or it is pressed once more.
     State,
     /// Released: nothing came for 400 ms.
     Silence,
@@ -71,7 +71,7 @@ pub struct InputStats {
     pub repeated: u64,
     /// Events of an unknown type.
     pub unknown: u64,
-    /// Presses of what is down, releases of what is up, keys and buttons that do not exist or are too many.
+    /// Releases of what is up, keys and buttons that do not exist or are too many.
     pub void: u64,
     /// Moves that were merged because there were too many.
     pub merged: u64,
@@ -319,12 +319,12 @@ impl InputReceiver {
         };
         // An event says more than a state before it.
         self.lapsed.release(key);
-        let changed = if down {
-            self.held.press(key)
-        } else {
-            self.held.release(key)
-        };
-        if changed {
+        let was_down = self.held.release(key);
+        if was_down && down {
+            // A page presses what is down only after a release that was in a lost state alone.
+            self.push_release(injection.arrived, key, Cause::State);
+        }
+        if (down && self.held.press(key)) || (was_down && !down) {
             self.push_player(injection);
         } else {
             self.stats.void += 1;
@@ -405,7 +405,7 @@ const EVENTS_PER_SECOND: u32 = 2_000;
 const EVENT_BURST: u32 = 512;
 /// Moves leave this much of the burst to keys, so that no flood of moves delays one.
 const MOVE_RESERVE: u32 = 128;
-/// A full datagram, and everything released and pressed again: no more comes of one step.
-const QUEUE_START: usize = INPUT_EVENTS_MAX + 2 + 2 * 48;
+/// A full datagram of second presses, and everything released and pressed again: no more comes of one step.
+const QUEUE_START: usize = 2 * INPUT_EVENTS_MAX + 2 + 2 * 48;
 /// A driver that does not drain gets no further events; they stay with the client.
 const QUEUE_MAX: usize = 4 * QUEUE_START;
