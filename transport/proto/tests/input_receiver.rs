@@ -333,12 +333,27 @@ fn leaving_releases_and_the_next_client_counts_on() {
     let ack = bench.receiver.poll_ack(ms(5)).unwrap();
     assert_eq!((ack.acknowledged, ack.echo), (1, 0));
     // The new page counts its datagrams from anywhere; its state presses nothing that was held before.
-    let fresh = carrying(0, &[]).holding(&[W]);
-    assert_eq!(bench.send_as(ms(6), 9, fresh), []);
-    assert_eq!(bench.receiver.poll_ack(ms(6)).unwrap().acknowledged, 1);
-    let events = [KeyDown(W)];
-    let got = bench.send_as(ms(7), 10, carrying(2, &events).holding(&[W]));
+    assert_eq!(bench.send_as(ms(6), 0, carrying(0, &[]).holding(&[W])), []);
+    let ack = bench.receiver.poll_ack(ms(6)).unwrap();
+    assert_eq!((ack.acknowledged, ack.echo), (1, 6_005));
+    let got = bench.send_as(ms(7), 1, carrying(2, &[KeyDown(W)]).holding(&[W]));
     assert_eq!(got, [(2, KeyDown(W), Cause::Player)]);
+}
+
+#[test]
+fn what_silence_released_is_not_given_to_the_next_client_nor_back_after_lost_focus() {
+    let state = carrying(2, &[]).holding(&[W]);
+    for unfocused in [true, false] {
+        let mut bench = Bench::new();
+        bench.send(ms(1), carrying(1, &[KeyDown(W)]).holding(&[W]));
+        bench.timeout(ms(401));
+        if unfocused {
+            bench.send(ms(500), state.unfocused());
+        } else {
+            bench.receiver.attach(ms(500));
+        }
+        assert_eq!(bench.send(ms(501), state), []);
+    }
 }
 
 #[test]

@@ -317,8 +317,6 @@ impl InputReceiver {
             self.stats.void += 1;
             return;
         };
-        // An event says more than a state before it.
-        self.lapsed.release(key);
         let was_down = self.held.release(key);
         if was_down && down {
             // A page presses what is down only after a release that was in a lost state alone.
