@@ -1,0 +1,106 @@
+/** The player as the pages see it. Everything here is on the page's thread; media is handled in a worker. */
+import type { Stats } from '../stats';
+
+export type { Stats } from '../stats';
+
+export type PlayerState = 'idle' | 'starting' | 'connecting' | 'playing' | 'reconnecting' | 'ended' | 'failed';
+
+/** Why it is over, in words for the player. */
+export type EndWords = {
+  /** A machine's word: an end reason of the control protocol in snake_case, or a problem of the API. */
+  readonly reason: string;
+  readonly title: string;
+  readonly message: string;
+  /** A new session may be started with `start()`. */
+  readonly canRestart: boolean;
+  /** `start()` takes the session back from where it is played. */
+  readonly canTakeBack: boolean;
+};
+
+export type CursorImage = {
+  readonly width: number;
+  readonly height: number;
+  readonly hotX: number;
+  readonly hotY: number;
+  /** Straight alpha, row by row. */
+  readonly rgba: Uint8ClampedArray;
+};
+
+export type PointerMode = 'absolute' | 'relative' | 'both';
+
+export type PlayerEvents = {
+  state: PlayerState;
+  stats: Stats;
+  ended: EndWords;
+  failed: EndWords;
+  /** Countdown until the session gives up waiting; null: unknown. */
+  reconnecting: { readonly secondsLeft: number | null };
+  /** null: hidden by the app. */
+  cursor: CursorImage | null;
+  /** 0 to 1 over the picture. */
+  cursorMoved: { readonly x: number; readonly y: number };
+  pointerMode: PointerMode;
+  /** The browser wants a gesture before it plays sound: call `audio.unlock()` in one. */
+  audioBlocked: boolean;
+  size: { readonly width: number; readonly height: number };
+};
+
+export type PlayerOptions = {
+  readonly title: string;
+  readonly video: HTMLVideoElement;
+  readonly canvas: HTMLCanvasElement;
+  /** Go on with a session of this browser, where there is one. */
+  readonly resume: boolean;
+};
+
+export type Rect = { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
+
+/** The luma of a part of a decoded picture. */
+export type Sample = {
+  readonly frame: number;
+  /** Milliseconds since the epoch, by `performance.timeOrigin + performance.now()`. */
+  readonly decodedAt: number;
+  readonly luma: Uint8Array;
+};
+
+export type PlayerInput = {
+  /** A Linux input event code. */
+  key(code: number, down: boolean): void;
+  /** 1 left, 2 middle, 3 right, 8 back, 9 forward. */
+  button(n: number, down: boolean): void;
+  /** 0 to 1 over the picture. */
+  moveTo(x: number, y: number): void;
+  /** Pixels of the picture. */
+  moveBy(dx: number, dy: number): void;
+  /** 120ths of a notch; positive: right, down. */
+  wheel(dx: number, dy: number): void;
+  setFocused(focused: boolean): void;
+  releaseAll(): void;
+};
+
+export type PlayerAudio = {
+  muted: boolean;
+  /** 0 to 1. */
+  volume: number;
+  /** To be called in a gesture of the player. */
+  unlock(): Promise<void>;
+  readonly blocked: boolean;
+};
+
+export type Player = {
+  readonly state: PlayerState;
+  stats(): Stats;
+  on<K extends keyof PlayerEvents>(event: K, fn: (value: PlayerEvents[K]) => void): () => void;
+  /** Starts, restarts, or takes back. Fails in words (`failed`), not by rejection. */
+  start(): Promise<void>;
+  /** Goes away; the session waits for its player. */
+  leave(): void;
+  /** Ends the session. */
+  end(): Promise<void>;
+  /** Gives everything back; the player is of no use after it. */
+  close(): void;
+  readonly input: PlayerInput;
+  readonly audio: PlayerAudio;
+  /** Reports the luma of a part of every decoded picture, until the function that it returns is called. */
+  observe(rect: Rect, fn: (sample: Sample) => void): () => void;
+};

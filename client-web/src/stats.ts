@@ -1,0 +1,92 @@
+/** What `window.firstlight.stats()` returns. Published; `version` rises when a field changes its meaning or goes. */
+
+/** The stages of the path in order, and what no stage owns. The names are those of the engine (`units::Stage`). */
+export const STAGES = [
+  'input',
+  'inject',
+  'app',
+  'capture',
+  'convert',
+  'encode',
+  'packetize',
+  'pace',
+  'network',
+  'reassemble',
+  'decode',
+  'present',
+  'unattributed',
+] as const;
+
+export type StageName = (typeof STAGES)[number];
+
+export type Dist = {
+  readonly p50: number;
+  readonly p95: number;
+  readonly p99: number;
+  readonly max: number;
+  /** Samples in the window; the figures are 0 when there are none. */
+  readonly n: number;
+};
+
+export type Stats = {
+  readonly version: 1;
+  readonly state: 'idle' | 'starting' | 'connecting' | 'playing' | 'reconnecting' | 'ended' | 'failed';
+  readonly transport: 'webtransport';
+  readonly codec: string;
+  readonly decoder: string;
+  readonly encoder: string;
+  readonly path: 'track' | 'canvas';
+  readonly width: number;
+  readonly height: number;
+  readonly fps: { readonly received: number; readonly decoded: number; readonly presented: number };
+  readonly bitrate_bps: number;
+  readonly target_bps: number;
+  readonly rtt_ms: number;
+  /** The host's clock minus the page's, and the most that it can be wrong by. */
+  readonly clock: { readonly offset_ms: number; readonly error_ms: number };
+  readonly frames: {
+    readonly received: number;
+    readonly decoded: number;
+    readonly presented: number;
+    /** Never came whole. */
+    readonly lost: number;
+    /** Came whole after its turn had passed. */
+    readonly late: number;
+    /** Came whole and was discarded here. */
+    readonly dropped: number;
+    readonly idr: number;
+    readonly recovery: number;
+    readonly repeated_packets: number;
+  };
+  readonly packets: {
+    readonly received: number;
+    readonly lost: number;
+    readonly duplicate: number;
+    readonly malformed: number;
+  };
+  /**
+   * Of the frames of the last seconds. Per frame the parts from `capture` on, with `unattributed`, sum to its
+   * glass-to-glass time; with `input`, `inject` and `app` to its click-to-photon time.
+   */
+  readonly stages_ms: Readonly<Record<StageName, Dist>>;
+  readonly glass_to_glass_ms: Dist;
+  readonly click_to_photon_ms: Dist;
+  /** From `start()` to the first decoded picture. */
+  readonly first_picture_ms: number | null;
+  readonly frozen_ms_total: number;
+  readonly audio: {
+    readonly state: 'playing' | 'blocked' | 'none' | 'muted';
+    readonly buffer_ms: number;
+    readonly underruns: number;
+    readonly concealed: number;
+    /** Positive: the sound is behind the picture. */
+    readonly av_offset_ms: number;
+    /** Root mean square of the last half second before volume and mute, 0 to 1. */
+    readonly level: number;
+  };
+  readonly input: {
+    readonly events: number;
+    readonly unacknowledged: number;
+    readonly ack_ms: Dist;
+  };
+};
