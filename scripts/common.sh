@@ -1,0 +1,78 @@
+# Shared by ./run, ./test and ./bench: finds the tools, installs what is missing, says what it does. Source it.
+
+say() { printf '\033[1m== %s\033[0m\n' "$*"; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"
+  elif command -v sudo >/dev/null; then sudo "$@"
+  else die "needs root to run: $* (install sudo, or run that as root once)"; fi
+}
+
+# Installs the Debian packages among "$@" that are not there.
+need_packages() {
+  local missing=() package
+  for package in "$@"; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+  done
+  [ ${#missing[@]} = 0 ] && return
+  say "Installing Debian packages: ${missing[*]}"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# To build: the compiler's libraries, protoc, Node.
+BUILD_PACKAGES=(build-essential ca-certificates clang cmake curl libclang-dev libopus-dev libpulse-dev libx264-dev
+  pkg-config protobuf-compiler)
+# To run a session: display, sound, sandbox.
+RUN_PACKAGES=(bubblewrap libgl1-mesa-dri pulseaudio x11-xkb-utils xkb-data xvfb)
+# To test in a browser and to measure.
+TEST_PACKAGES=(chromium ffmpeg iproute2 procps pulseaudio-utils)
+
+title_packages() { cat titles/*/packages.txt 2>/dev/null | sed 's/#.*//' | xargs -r -n1 echo | sort -u; }
+
+need_rust() {
+  export PATH="$HOME/.cargo/bin:$PATH"
+  command -v cargo >/dev/null && return
+  say "Installing Rust (rustup, toolchain of rust-toolchain.toml)"
+  curl -fsS https://sh.rustup.rs | sh -s -- -y --profile minimal --default-toolchain none
+}
+
+# Vite and Playwright want Node 20; Debian 12 has 18, whose npm brings a newer one as a package.
+NODE_MAJOR_MIN=20
+
+need_node() {
+  local tools="${XDG_CACHE_HOME:-$HOME/.cache}/firstlight/node"
+  if [ -x "$tools/node_modules/.bin/node" ]; then export PATH="$tools/node_modules/.bin:$PATH"; fi
+  command -v npm >/dev/null || need_packages nodejs npm
+  [ "$(node --version | sed 's/^v\([0-9]*\).*/\1/')" -ge "$NODE_MAJOR_MIN" ] && return
+  say "Installing Node $NODE_MAJOR_MIN (npm package 'node') into $tools"
+  npm install --prefix "$tools" --no-audit --no-fund --loglevel=error --foreground-scripts "node@$NODE_MAJOR_MIN"
+  export PATH="$tools/node_modules/.bin:$PATH"
+  [ "$(node --version | sed 's/^v\([0-9]*\).*/\1/')" -ge "$NODE_MAJOR_MIN" ] ||
+    die "Node $NODE_MAJOR_MIN or newer is needed, found $(node --version): put a newer one first in PATH"
+}
+
+target_dir() { echo "${CARGO_TARGET_DIR:-$PWD/target}"; }
+
+# Runs npm install where package-lock.json is newer than what is there.
+npm_install() {
+  local dir=$1
+  if [ ! -f "$dir/node_modules/.stamp" ] || [ "$dir/package-lock.json" -nt "$dir/node_modules/.stamp" ]; then
+    say "Installing npm packages of $dir"
+    (cd "$dir" && npm ci --no-audit --no-fund --loglevel=error)
+    touch "$dir/node_modules/.stamp"
+  fi
+}
+
+build_client() {
+  npm_install client-web
+  say "Building the browser client"
+  (cd client-web && npm run --silent build)
+}
+
+build_engine() {
+  say "Building the engine (the first time takes minutes)"
+  cargo build --release --locked -p firstlight
+  scripts/stage-titles release
+}
