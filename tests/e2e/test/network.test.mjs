@@ -1,0 +1,67 @@
+// Loss in the path of a real browser: repaired without an IDR, never a damaged picture; a still screen costs next to nothing.
+import { after, afterEach, before, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { Engine, titlesFolder, until } from '../lib/engine.mjs';
+import { RECT, readBarcode } from '../lib/barcode.mjs';
+import { openBrowser, play, untilStats } from '../lib/browser.mjs';
+import { Relay } from '../lib/relay.mjs';
+import { rmSync } from 'node:fs';
+
+let engine, browser, titles, relay, page;
+before(async () => {
+  titles = titlesFolder({ beacon: { from: 'beacon' }, still: { from: 'beacon', edit: (toml) => toml.replace(/^env = .*$/m, 'env = { BEACON_MOTION = "none", BEACON_FRAMES = "90" }') } });
+  engine = await Engine.start({ titles });
+  browser = await openBrowser();
+});
+after(async () => { await browser?.close(); await engine?.stop(); rmSync(titles, { recursive: true, force: true }); });
+afterEach(async () => { await page?.context().close(); relay?.close(); relay = undefined; });
+
+/** A large datagram to the browser is media; the small ones are acks, clocks and QUIC's own. */
+const MEDIA_BYTES = 700;
+
+test('frames lost for good are followed by a clean picture without an IDR', async () => {
+  relay = new Relay();
+  page = await play(browser, engine, 'beacon', { relay });
+  await untilStats(page, (s) => s.frames.decoded > 60, 'a running picture');
+  await page.evaluate((rect) => { globalThis.seen = []; firstlight.observe(rect, ({ luma }) => { seen.push(Array.from(luma)); if (seen.length > 300) seen.shift(); }); }, RECT);
+  const before = await page.evaluate(() => firstlight.stats().frames);
+  // A burst of 60 ms, eight times: too long for a repeat to help every frame in it.
+  for (let round = 1; round <= 8; round++) {
+    const until_ = Date.now() + 60;
+    relay.lose = (bytes, toBrowser) => toBrowser && bytes.length > MEDIA_BYTES && Date.now() < until_;
+    await untilStats(page, `(s) => s.frames.decoded > ${(await page.evaluate(() => firstlight.stats().frames.decoded)) + 45}`, 'the picture to go on');
+  }
+  const after = await page.evaluate(() => firstlight.stats().frames);
+  assert.ok(relay.counts.lost > 0, 'the relay lost packets');
+  assert.equal(after.idr, before.idr, 'no IDR was needed');
+  const seen = (await page.evaluate(() => globalThis.seen)).map((luma) => readBarcode(luma));
+  assert.ok(seen.every((code) => code !== null), 'no damaged barcode was ever shown');
+  const frames = seen.map((code) => code.frame);
+  assert.deepEqual(frames, [...frames].sort((a, b) => a - b), 'in order');
+});
+
+test('two percent of random loss is repaired in time', async () => {
+  relay = new Relay();
+  let n = 0;
+  relay.lose = (bytes, toBrowser) => toBrowser && bytes.length > MEDIA_BYTES && ++n % 50 === 0;
+  page = await play(browser, engine, 'beacon', { relay });
+  await untilStats(page, (s) => s.frames.decoded > 400, 'four hundred frames');
+  const { frames } = await page.evaluate(() => firstlight.stats());
+  assert.ok(frames.repeated_packets > 0, 'packets were repeated');
+  assert.ok(frames.lost <= frames.decoded * 0.05, `${frames.lost} of ${frames.decoded} frames were lost`);
+});
+
+test('a still screen is sharpened, and then costs at most 30 kbit/s', async () => {
+  page = await play(browser, engine, 'still');
+  // The app draws its last picture after 1.5 s; two seconds later the line is quiet.
+  await untilStats(page, (s) => s.fps.received === 0, 'the screen to be still', 20_000);
+  const session = await page.evaluate(() => firstlight.session);
+  const video = async () => (await engine.operator(`/v1/sessions/${session}`)).stats.video_bps;
+  await until(async () => (await video()) <= 30_000, 'at most 30 kbit/s of video');
+  const luma = await page.evaluate((rect) => new Promise((resolve) => {
+    const stop = firstlight.observe(rect, ({ luma }) => { stop(); resolve(Array.from(luma)); });
+    // Whoever joins a still screen gets its last surface again.
+    firstlight.requestPicture?.();
+  }), RECT).catch(() => null);
+  if (luma) assert.ok(readBarcode(luma), 'the refined picture is clean');
+});
