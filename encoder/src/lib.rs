@@ -1,1 +1,34 @@
-//! Frame in, access unit out: rate policy, Backend trait, software backend.
+//! Frame in, access unit out: rate policy, [`Backend`] trait, software backend.
+//!
+//! ```text
+//! Picture (BGRX) -> [Surface, I420] -> Backend -> Unit, Unit, … -> AccessUnit
+//!                        |                ^ rate::plan(target)
+//!                        |                ^ How: IDR, or a step of still::Still
+//!                        kept: may be encoded again at any time
+//! ```
+//!
+//! - One in, one out: each call of [`Encoder::encode`] yields exactly one access unit, and a decoder shows it at once.
+//! - An IDR comes only where it was asked for, or where nothing that the receiver holds is left to predict from.
+//! - [`AccessUnit::reference`] is true: it is what the access unit was predicted from, also after
+//!   [`Encoder::invalidate`].
+//! - After [`Encoder::open`] this crate allocates nothing.
+//!
+//! Nothing here reads a clock, waits for a tick or owns a queue.
+
+mod backend;
+mod config;
+mod encoder;
+mod error;
+mod h264;
+pub mod rate;
+mod references;
+#[cfg(feature = "x264")]
+mod software;
+pub mod still;
+mod surface;
+
+pub use backend::{AccessUnit, Backend, How, Refine, Sink, Unit};
+pub use config::{Builder, Config, Preset};
+pub use encoder::{Encoder, Picture};
+pub use error::Error;
+pub use surface::Surface;

@@ -1,0 +1,86 @@
+//! What an encoder implementation must be able to do.
+
+use crate::{Error, Surface, rate};
+use firstlight_units::{ByteCount, FrameId};
+use std::fmt::Debug;
+
+/// Takes the units of an access unit as they are ready, in order.
+///
+/// `Send`, since a backend with threads of its own may call it from one of them, while the caller waits.
+pub type Sink<'a> = dyn FnMut(Unit<'_>) + Send + 'a;
+
+/// An encoder implementation. The contract test (`tests/contract.rs`) says what each must do.
+pub trait Backend: Send + Debug {
+    /// Which implementation this is, for people.
+    fn name(&self) -> &'static str;
+
+    /// The codec string (RFC 6381) of the stream.
+    fn codec(&self) -> &str;
+
+    /// Encodes `surface` as access unit `frame` and hands each unit to `sink` as soon as it is ready.
+    ///
+    /// `frame` rises from call to call.
+    ///
+    /// # Errors
+    /// When the implementation fails or `frame` does not rise; the encoder is then to be opened anew.
+    fn encode(
+        &mut self,
+        surface: &Surface,
+        frame: FrameId,
+        how: How,
+        sink: &mut Sink<'_>,
+    ) -> Result<AccessUnit, Error>;
+
+    /// Holds to `plan` from the next access unit on.
+    ///
+    /// # Errors
+    /// When the implementation refuses the rate.
+    fn set_rate(&mut self, plan: rate::Plan) -> Result<(), Error>;
+
+    /// Predicts from nothing that depends on `first_lost` or came after it. False: nothing older is left, the next
+    /// access unit is an IDR.
+    ///
+    /// # Errors
+    /// When the implementation fails.
+    fn invalidate(&mut self, first_lost: FrameId) -> Result<bool, Error>;
+}
+
+/// How to encode one access unit; the default is an ordinary one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct How {
+    /// As an IDR, where a decoder can start.
+    pub idr: bool,
+    /// As a step towards a sharp still picture.
+    pub refine: Option<Refine>,
+}
+
+/// A step towards a sharp still picture, as [`still::Still`](crate::still::Still) decides it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refine {
+    /// The QP to reach; rows go above it where the access unit would grow past the rate's cap.
+    pub qp: u8,
+}
+
+/// A part of an access unit that can be sent: one or more whole NAL units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unit<'a> {
+    /// NAL units in Annex B form, each with its start code.
+    pub nals: &'a [u8],
+    /// Which unit of the access unit, from 0.
+    pub index: u8,
+    /// The last of its access unit.
+    pub last: bool,
+}
+
+/// One encoded picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccessUnit {
+    /// A decoder can start here.
+    pub idr: bool,
+    /// All units together.
+    pub bytes: ByteCount,
+    /// Mean QP.
+    pub qp: u8,
+    /// The newest access unit it needs; itself for an IDR.
+    pub reference: FrameId,
+}

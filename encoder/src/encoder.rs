@@ -1,0 +1,97 @@
+//! The kept surface and the backend that encodes it.
+
+use crate::{AccessUnit, Backend, Config, Error, How, Sink, Surface, rate};
+use firstlight_units::{Bitrate, FrameId};
+
+/// A raw picture as the display holds it.
+#[derive(Clone, Copy, Debug)]
+pub struct Picture<'a> {
+    /// Four bytes a pixel: blue, green, red, unused.
+    pub bgrx: &'a [u8],
+    /// Bytes from one row to the next.
+    pub stride: usize,
+}
+
+/// An encoder of one stream: the surface it keeps, and a backend.
+#[derive(Debug)]
+pub struct Encoder {
+    surface: Surface,
+    backend: Box<dyn Backend>,
+    config: Config,
+}
+
+impl Encoder {
+    /// Opens this build's backend.
+    ///
+    /// # Errors
+    /// When the backend refuses, or the build has none.
+    pub fn open(config: Config) -> Result<Self, Error> {
+        #[cfg(feature = "x264")]
+        return Ok(Self::with_backend(config, Box::new(crate::software::Software::open(&config)?)));
+        #[cfg(not(feature = "x264"))]
+        Err(Error::NoBackend)
+    }
+
+    /// An encoder on a backend opened elsewhere.
+    #[must_use]
+    pub fn with_backend(config: Config, backend: Box<dyn Backend>) -> Self {
+        Self { surface: Surface::new(config.width, config.height), backend, config }
+    }
+
+    /// Which backend encodes, for people.
+    #[must_use]
+    pub fn backend(&self) -> &'static str {
+        self.backend.name()
+    }
+
+    /// The codec string (RFC 6381) of the stream.
+    #[must_use]
+    pub fn codec(&self) -> &str {
+        self.backend.codec()
+    }
+
+    /// Takes a picture into the kept surface. False: it is identical to the one before, and nothing was done.
+    ///
+    /// # Errors
+    /// When the picture does not cover the configured size.
+    pub fn load(&mut self, picture: Picture<'_>) -> Result<bool, Error> {
+        self.surface.load(picture)
+    }
+
+    /// Encodes the kept surface, new or not, as access unit `frame`, and hands its units to `sink` in order, each as
+    /// soon as it is ready; perhaps from another thread, while the caller waits.
+    ///
+    /// # Errors
+    /// Before the first picture, when `frame` does not rise, and when the backend fails.
+    pub fn encode(&mut self, frame: FrameId, how: How, sink: &mut Sink<'_>) -> Result<AccessUnit, Error> {
+        if self.surface.is_empty() {
+            return Err(Error::NoPicture);
+        }
+        self.backend.encode(&self.surface, frame, how, sink)
+    }
+
+    /// Holds to this target from the next access unit on.
+    ///
+    /// # Errors
+    /// When the target is out of the range of [`Builder::bitrate`](crate::Builder::bitrate).
+    pub fn set_bitrate(&mut self, target: Bitrate) -> Result<(), Error> {
+        self.set_rate(target, 1)
+    }
+
+    /// As [`Self::set_bitrate`], for a caller that encodes only each `divisor`th picture (see [`rate::divisor`]).
+    ///
+    /// # Errors
+    /// When the target is out of range.
+    pub fn set_rate(&mut self, target: Bitrate, divisor: u8) -> Result<(), Error> {
+        self.backend.set_rate(rate::plan(target, self.config.fps, divisor))
+    }
+
+    /// Predicts from nothing that depends on `first_lost` or came after it. False: nothing older is left to predict
+    /// from, and the next access unit is an IDR.
+    ///
+    /// # Errors
+    /// When the backend fails.
+    pub fn invalidate(&mut self, first_lost: FrameId) -> Result<bool, Error> {
+        self.backend.invalidate(first_lost)
+    }
+}

@@ -1,0 +1,1 @@
+//! Just enough of H.264 to mend an SPS and to check what a slice says.
