@@ -1,0 +1,1 @@
+//! How fast a path may be used.

@@ -1,0 +1,1 @@
+//! Datagrams in, whole access units and audio out in order, and feedback.
