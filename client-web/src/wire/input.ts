@@ -1,0 +1,186 @@
+/** Input datagrams and their acknowledgement (docs/PROTOCOL.md, section 3). */
+import { type Malformed, type U64, readU64, viewOf, writeU64 } from './bytes';
+import { Kind, firstByte, refuse } from './kind';
+
+export const INPUT_EVENTS_MAX = 64;
+export const INPUT_PRESSED_MAX = 32;
+const HEADER_BYTES = 20;
+const EVENT_HEADER_BYTES = 6;
+const ACK_BYTES = 24;
+
+/** What the player did. Places are 0 to 65535 over the picture, shifts pixels of it, the wheel 120ths of a notch. */
+export type InputEvent =
+  | { readonly type: 'key_down' | 'key_up'; readonly code: number }
+  | { readonly type: 'button_down' | 'button_up'; readonly button: number }
+  | { readonly type: 'move_to'; readonly x: number; readonly y: number }
+  | { readonly type: 'move_by' | 'wheel'; readonly dx: number; readonly dy: number };
+
+/** An event of a later version. */
+export type UnknownEvent = { readonly type: number };
+
+/** Microseconds before `sentAt`. */
+export type Aged<T> = T & { readonly age: number };
+
+export type Input = {
+  readonly focused: boolean;
+  /** Low 32 bits of the id of the first event. */
+  readonly firstEvent: number;
+  readonly sentAt: U64;
+  /** Bit n−1: pointer button n is down. */
+  readonly buttons: number;
+  readonly sequence: number;
+  /** At most 32. */
+  readonly pressed: readonly number[];
+  /** At most 64. */
+  readonly events: readonly Aged<InputEvent>[];
+};
+
+/** Throws on more events or keys than fit: the sender never has them. */
+export function writeInput(input: Input): Uint8Array {
+  if (input.events.length > INPUT_EVENTS_MAX || input.pressed.length > INPUT_PRESSED_MAX) {
+    throw new RangeError('invariant: an input datagram has at most 64 events and 32 keys');
+  }
+  let length = HEADER_BYTES + 2 * input.pressed.length;
+  for (const event of input.events) length += EVENT_HEADER_BYTES + CODES[event.type].bytes;
+  const out = new Uint8Array(length);
+  const view = viewOf(out);
+  out[0] = firstByte(Kind.input);
+  out[1] = Number(input.focused);
+  out[2] = input.events.length;
+  out[3] = input.pressed.length;
+  view.setUint32(4, input.firstEvent);
+  writeU64(view, 8, input.sentAt);
+  view.setUint16(16, input.buttons);
+  view.setUint16(18, input.sequence);
+  let at = HEADER_BYTES;
+  for (const code of input.pressed) {
+    view.setUint16(at, code);
+    at += 2;
+  }
+  for (const event of input.events) at = writeEvent(view, at, event);
+  return out;
+}
+
+/** Reads an input datagram, for tests and simulations: the client never receives one. */
+export function parseInput(
+  datagram: Uint8Array,
+): (Omit<Input, 'sentAt' | 'events'> & { sentAt: number; events: Aged<InputEvent | UnknownEvent>[] }) | Malformed {
+  const refused = refuse(datagram, Kind.input, HEADER_BYTES);
+  if (refused !== null) return refused;
+  const view = viewOf(datagram);
+  const eventCount = view.getUint8(2);
+  const pressedCount = view.getUint8(3);
+  if (eventCount > INPUT_EVENTS_MAX || pressedCount > INPUT_PRESSED_MAX) return 'field';
+  let at = HEADER_BYTES + 2 * pressedCount;
+  if (datagram.length < at) return 'truncated';
+  const pressed = Array.from({ length: pressedCount }, (_, n) => view.getUint16(HEADER_BYTES + 2 * n));
+  const events: Aged<InputEvent | UnknownEvent>[] = [];
+  for (let n = 0; n < eventCount; n += 1) {
+    const event = readEvent(view, at);
+    if (event === null) return 'truncated';
+    events.push(event);
+    at += EVENT_HEADER_BYTES + view.getUint8(at + 1);
+  }
+  return {
+    focused: (view.getUint8(1) & 1) !== 0,
+    firstEvent: view.getUint32(4),
+    sentAt: readU64(view, 8),
+    buttons: view.getUint16(16),
+    sequence: view.getUint16(18),
+    pressed,
+    events,
+  };
+}
+
+export type InputAck = {
+  /** Low 32 bits of the highest id up to which every event was injected or skipped. */
+  readonly acknowledged: number;
+  /** The host's clock at the last injection, microseconds. */
+  readonly at: number;
+  /** `sentAt` of the newest input datagram; 0: none in this attachment. */
+  readonly echo: number;
+};
+
+export function parseInputAck(datagram: Uint8Array): InputAck | Malformed {
+  const refused = refuse(datagram, Kind.inputAck, ACK_BYTES);
+  if (refused !== null) return refused;
+  const view = viewOf(datagram);
+  return { acknowledged: view.getUint32(4), at: readU64(view, 8), echo: readU64(view, 16) };
+}
+
+/** An acknowledgement, for tests and simulations. */
+export function writeInputAck(ack: { readonly acknowledged: number; readonly at: U64; readonly echo: U64 }): Uint8Array {
+  const out = new Uint8Array(ACK_BYTES);
+  const view = viewOf(out);
+  out[0] = firstByte(Kind.inputAck);
+  view.setUint32(4, ack.acknowledged);
+  writeU64(view, 8, ack.at);
+  writeU64(view, 16, ack.echo);
+  return out;
+}
+
+function writeEvent(view: DataView, at: number, event: Aged<InputEvent>): number {
+  const { code, bytes } = CODES[event.type];
+  view.setUint8(at, code);
+  view.setUint8(at + 1, bytes);
+  view.setUint32(at + 2, event.age);
+  const body = at + EVENT_HEADER_BYTES;
+  switch (event.type) {
+    case 'key_down':
+    case 'key_up':
+      view.setUint16(body, event.code);
+      break;
+    case 'button_down':
+    case 'button_up':
+      view.setUint8(body, event.button);
+      break;
+    case 'move_to':
+      view.setUint16(body, event.x);
+      view.setUint16(body + 2, event.y);
+      break;
+    case 'move_by':
+    case 'wheel':
+      view.setInt16(body, event.dx);
+      view.setInt16(body + 2, event.dy);
+      break;
+  }
+  return body + bytes;
+}
+
+/** null when it is cut, or its body is shorter than its type asks for. */
+function readEvent(view: DataView, at: number): Aged<InputEvent | UnknownEvent> | null {
+  const body = at + EVENT_HEADER_BYTES;
+  if (body > view.byteLength) return null;
+  const code = view.getUint8(at);
+  const bytes = view.getUint8(at + 1);
+  const age = view.getUint32(at + 2);
+  const type = TYPES.find((known) => CODES[known].code === code);
+  if (body + bytes > view.byteLength || (type !== undefined && bytes < CODES[type].bytes)) return null;
+  switch (type) {
+    case 'key_down':
+    case 'key_up':
+      return { type, age, code: view.getUint16(body) };
+    case 'button_down':
+    case 'button_up':
+      return { type, age, button: view.getUint8(body) };
+    case 'move_to':
+      return { type, age, x: view.getUint16(body), y: view.getUint16(body + 2) };
+    case 'move_by':
+    case 'wheel':
+      return { type, age, dx: view.getInt16(body), dy: view.getInt16(body + 2) };
+    case undefined:
+      return { type: code, age };
+  }
+}
+
+const CODES = {
+  key_down: { code: 1, bytes: 2 },
+  key_up: { code: 2, bytes: 2 },
+  button_down: { code: 3, bytes: 1 },
+  button_up: { code: 4, bytes: 1 },
+  move_to: { code: 5, bytes: 4 },
+  move_by: { code: 6, bytes: 4 },
+  wheel: { code: 7, bytes: 4 },
+} as const;
+
+const TYPES = ['key_down', 'key_up', 'button_down', 'button_up', 'move_to', 'move_by', 'wheel'] as const;
