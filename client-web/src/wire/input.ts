@@ -10,10 +10,10 @@ const ACK_BYTES = 24;
 
 /** What the player did. Places are 0 to 65535 over the picture, shifts pixels of it, the wheel 120ths of a notch. */
 export type InputEvent =
-  | { readonly type: 'key_down' | 'key_up'; readonly code: number }
-  | { readonly type: 'button_down' | 'button_up'; readonly button: number }
-  | { readonly type: 'move_to'; readonly x: number; readonly y: number }
-  | { readonly type: 'move_by' | 'wheel'; readonly dx: number; readonly dy: number };
+  | { readonly type: 'keyDown' | 'keyUp'; readonly code: number }
+  | { readonly type: 'buttonDown' | 'buttonUp'; readonly button: number }
+  | { readonly type: 'moveTo'; readonly x: number; readonly y: number }
+  | { readonly type: 'moveBy' | 'wheel'; readonly dx: number; readonly dy: number };
 
 /** An event of a later version. */
 export type UnknownEvent = { readonly type: number };
@@ -126,19 +126,19 @@ function writeEvent(view: DataView, at: number, event: Aged<InputEvent>): number
   view.setUint32(at + 2, event.age);
   const body = at + EVENT_HEADER_BYTES;
   switch (event.type) {
-    case 'key_down':
-    case 'key_up':
+    case 'keyDown':
+    case 'keyUp':
       view.setUint16(body, event.code);
       break;
-    case 'button_down':
-    case 'button_up':
+    case 'buttonDown':
+    case 'buttonUp':
       view.setUint8(body, event.button);
       break;
-    case 'move_to':
+    case 'moveTo':
       view.setUint16(body, event.x);
       view.setUint16(body + 2, event.y);
       break;
-    case 'move_by':
+    case 'moveBy':
     case 'wheel':
       view.setInt16(body, event.dx);
       view.setInt16(body + 2, event.dy);
@@ -157,15 +157,15 @@ function readEvent(view: DataView, at: number): Aged<InputEvent | UnknownEvent> 
   const type = TYPES.find((known) => CODES[known].code === code);
   if (body + bytes > view.byteLength || (type !== undefined && bytes < CODES[type].bytes)) return null;
   switch (type) {
-    case 'key_down':
-    case 'key_up':
+    case 'keyDown':
+    case 'keyUp':
       return { type, age, code: view.getUint16(body) };
-    case 'button_down':
-    case 'button_up':
+    case 'buttonDown':
+    case 'buttonUp':
       return { type, age, button: view.getUint8(body) };
-    case 'move_to':
+    case 'moveTo':
       return { type, age, x: view.getUint16(body), y: view.getUint16(body + 2) };
-    case 'move_by':
+    case 'moveBy':
     case 'wheel':
       return { type, age, dx: view.getInt16(body), dy: view.getInt16(body + 2) };
     case undefined:
@@ -174,13 +174,13 @@ function readEvent(view: DataView, at: number): Aged<InputEvent | UnknownEvent> 
 }
 
 const CODES = {
-  key_down: { code: 1, bytes: 2 },
-  key_up: { code: 2, bytes: 2 },
-  button_down: { code: 3, bytes: 1 },
-  button_up: { code: 4, bytes: 1 },
-  move_to: { code: 5, bytes: 4 },
-  move_by: { code: 6, bytes: 4 },
+  keyDown: { code: 1, bytes: 2 },
+  keyUp: { code: 2, bytes: 2 },
+  buttonDown: { code: 3, bytes: 1 },
+  buttonUp: { code: 4, bytes: 1 },
+  moveTo: { code: 5, bytes: 4 },
+  moveBy: { code: 6, bytes: 4 },
   wheel: { code: 7, bytes: 4 },
 } as const;
 
-const TYPES = ['key_down', 'key_up', 'button_down', 'button_up', 'move_to', 'move_by', 'wheel'] as const;
+const TYPES = ['keyDown', 'keyUp', 'buttonDown', 'buttonUp', 'moveTo', 'moveBy', 'wheel'] as const;

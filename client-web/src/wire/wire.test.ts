@@ -7,7 +7,7 @@ import { ClientMessageSchema } from '../gen/control_pb.js';
 import * as wire from './index';
 import { parseControl } from './control';
 
-type Case = { name: string; hex: string; kind?: string; from?: string; parse_only?: boolean; fields: any };
+type Case = { name: string; hex: string; kind?: string; from?: string; parseOnly?: boolean; fields: any };
 
 const vectors = (file: string): Case[] =>
   JSON.parse(readFileSync(new URL(`../../../transport/wire/vectors/${file}.json`, import.meta.url), 'utf8'));
@@ -19,7 +19,7 @@ const parsed = <T>(result: T | wire.Malformed): T => {
 };
 
 describe('the vectors shared with transport/wire', () => {
-  for (const { name, hex: text, fields, parse_only } of vectors('media')) {
+  for (const { name, hex: text, fields, parseOnly } of vectors('media')) {
     it(`media: ${name}`, () => {
       const { flags, payload, capturedAt, sentAt, kind, ...rest } = fields;
       const header = wire.mediaHeader();
@@ -27,74 +27,74 @@ describe('the vectors shared with transport/wire', () => {
       const same = { ...flags, ...rest, kind: wire.Kind[kind as 'video'] };
       expect(header).toEqual({ ...same, sentAt: Number(sentAt), capturedAt: Number(capturedAt) });
       expect(hex(bytes(text).subarray(wire.MEDIA_HEADER_BYTES))).toBe(payload);
-      if (parse_only) return;
+      if (parseOnly) return;
       const exact = { ...header, sentAt: BigInt(sentAt), capturedAt: BigInt(capturedAt) };
       expect(hex(wire.writeMedia(exact, bytes(payload)))).toBe(text);
     });
   }
 
-  for (const { name, hex: text, fields, parse_only } of vectors('video_unit')) {
+  for (const { name, hex: text, fields, parseOnly } of vectors('video_unit')) {
     it(`video unit: ${name}`, () => {
       const unit = parsed(wire.parseVideoUnit(bytes(text)));
       expect(hex(unit.nals)).toBe(fields.nalUnits);
       expect(unit.trace).toEqual(fields.trace);
-      if (!parse_only) expect(hex(wire.writeVideoUnit(unit))).toBe(text);
+      if (!parseOnly) expect(hex(wire.writeVideoUnit(unit))).toBe(text);
     });
   }
 
-  for (const { name, hex: text, fields, parse_only } of vectors('audio_unit')) {
+  for (const { name, hex: text, fields, parseOnly } of vectors('audio_unit')) {
     it(`audio unit: ${name}`, () => {
       const unit = parsed(wire.parseAudioUnit(bytes(text)));
       expect({ primary: hex(unit.primary), previous: hex(unit.previous) }).toEqual(fields);
-      if (!parse_only) expect(hex(wire.writeAudioUnit(unit))).toBe(text);
+      if (!parseOnly) expect(hex(wire.writeAudioUnit(unit))).toBe(text);
     });
   }
 
-  for (const { name, hex: text, fields, parse_only } of vectors('clock_request')) {
+  for (const { name, hex: text, fields, parseOnly } of vectors('clock_request')) {
     it(`clock request: ${name}`, () => {
       const request = parsed(wire.parseClockRequest(bytes(text)));
       expect(request).toEqual({ id: fields.id, t0: Number(fields.t0) });
-      if (!parse_only) expect(hex(wire.writeClockRequest({ id: fields.id, t0: BigInt(fields.t0) }))).toBe(text);
+      if (!parseOnly) expect(hex(wire.writeClockRequest({ id: fields.id, t0: BigInt(fields.t0) }))).toBe(text);
     });
   }
 
-  for (const { name, hex: text, fields, parse_only } of vectors('clock_reply')) {
+  for (const { name, hex: text, fields, parseOnly } of vectors('clock_reply')) {
     it(`clock reply: ${name}`, () => {
       const { id, t0, t1, t2 } = fields;
       const reply = parsed(wire.parseClockReply(bytes(text)));
       expect(reply).toEqual({ id, t0: Number(t0), t1: Number(t1), t2: Number(t2) });
       const exact = { id, t0: BigInt(t0), t1: BigInt(t1), t2: BigInt(t2) };
-      if (!parse_only) expect(hex(wire.writeClockReply(exact))).toBe(text);
+      if (!parseOnly) expect(hex(wire.writeClockReply(exact))).toBe(text);
     });
   }
 
-  for (const { name, hex: text, fields, parse_only } of vectors('input_ack')) {
+  for (const { name, hex: text, fields, parseOnly } of vectors('input_ack')) {
     it(`input ack: ${name}`, () => {
       const { acknowledged, at, echo } = fields;
       const ack = parsed(wire.parseInputAck(bytes(text)));
       expect(ack).toEqual({ acknowledged, at: Number(at), echo: Number(echo) });
-      if (!parse_only) expect(hex(wire.writeInputAck({ acknowledged, at: BigInt(at), echo: BigInt(echo) }))).toBe(text);
+      if (!parseOnly) expect(hex(wire.writeInputAck({ acknowledged, at: BigInt(at), echo: BigInt(echo) }))).toBe(text);
     });
   }
 
-  for (const { name, hex: text, fields, parse_only } of vectors('input')) {
+  for (const { name, hex: text, fields, parseOnly } of vectors('input')) {
     it(`input: ${name}`, () => {
       const input = parsed(wire.parseInput(bytes(text)));
       const { sentAt, ...rest } = fields;
       expect(input).toEqual({ ...rest, sentAt: Number(sentAt) });
-      if (!parse_only) {
+      if (!parseOnly) {
         expect(hex(wire.writeInput({ ...input, sentAt: BigInt(sentAt) } as wire.Input))).toBe(text);
       }
     });
   }
 
-  for (const { name, hex: text, fields, parse_only } of vectors('feedback')) {
+  for (const { name, hex: text, fields, parseOnly } of vectors('feedback')) {
     it(`feedback: ${name}`, () => {
       const { flags, arrivalsUs, baseTime, ...rest } = fields;
       const feedback = parsed(wire.parseFeedback(bytes(text)));
       const same = { ...flags, ...rest, arrivals: arrivalsUs };
       expect(feedback).toEqual({ ...same, baseTime: Number(baseTime) });
-      if (!parse_only) expect(hex(wire.writeFeedback({ ...feedback, baseTime: BigInt(baseTime) }))).toBe(text);
+      if (!parseOnly) expect(hex(wire.writeFeedback({ ...feedback, baseTime: BigInt(baseTime) }))).toBe(text);
     });
   }
 
