@@ -1,0 +1,174 @@
+//! What a manifest says, and what it says where it is silent.
+
+use firstlight_units::TitleId;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A title as its manifest describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Title {
+    /// `[a-z0-9-]{1,64}`, the name of the title's folder.
+    #[serde(with = "id")]
+    pub id: TitleId,
+    /// For people.
+    pub name: String,
+    /// The publisher's own version.
+    pub version: String,
+    /// What to start.
+    pub run: Run,
+    /// What it draws on.
+    pub display: Display,
+    /// What it sounds on.
+    pub audio: Audio,
+    /// What it is played with.
+    pub input: Input,
+    /// What is kept ready.
+    pub warm: Warm,
+}
+
+/// `[run]`: what to start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// Program and arguments. An absolute program is the system's; a relative one lies in the title's folder.
+    pub command: Vec<String>,
+    /// Extra environment.
+    pub env: BTreeMap<String, String>,
+    /// May the app open sockets?
+    pub network: bool,
+    /// What survives a session, per player: relative paths without `..`.
+    pub persist: Vec<String>,
+    /// When the player's data must be there.
+    pub profile: Profile,
+}
+
+/// When the player's data must be there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// At no particular time.
+    #[default]
+    None,
+    /// After the boot.
+    Late,
+    /// At the boot: the title is never parked for a stranger.
+    Boot,
+}
+
+/// `[display]`: what the title draws on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Display {
+    /// What kind of display.
+    pub kind: DisplayKind,
+    /// Pixels; even.
+    pub width: u16,
+    /// Pixels; even.
+    pub height: u16,
+    /// Pictures per second at most.
+    pub fps: u16,
+}
+
+/// What an app draws on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DisplayKind {
+    /// An X server.
+    #[default]
+    X11,
+    /// A Wayland compositor.
+    Wayland,
+    /// An Android device.
+    Android,
+}
+
+/// `[audio]`: what the title sounds on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audio {
+    /// Has the title sound?
+    pub enabled: bool,
+}
+
+/// `[input]`: what the title is played with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// Is it played with keys?
+    pub keyboard: bool,
+    /// How the pointer moves.
+    pub mouse: Mouse,
+    /// Gamepads at once.
+    pub gamepads: u8,
+    /// Is it played by touch?
+    pub touch: bool,
+}
+
+/// How the pointer moves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mouse {
+    /// To where the player points.
+    #[default]
+    Absolute,
+    /// By how far the player moves the mouse; the page locks the pointer.
+    Relative,
+    /// Absolute while the app shows a cursor, relative while it hides it.
+    Both,
+}
+
+/// `[warm]`: what is kept ready.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warm {
+    /// Booted, frozen copies kept ready per host.
+    pub parked: u16,
+    /// When a booted copy counts as ready.
+    pub ready: Ready,
+}
+
+/// When a booted copy counts as ready.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ready {
+    /// When it has drawn its first picture.
+    #[default]
+    FirstFrame,
+}
+
+impl Default for Display {
+    fn default() -> Self {
+        Self {
+            kind: DisplayKind::X11,
+            width: 1280,
+            height: 720,
+            fps: 60,
+        }
+    }
+}
+
+impl Default for Audio {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
+impl Default for Input {
+    fn default() -> Self {
+        Self {
+            keyboard: true,
+            mouse: Mouse::Absolute,
+            gamepads: 0,
+            touch: false,
+        }
+    }
+}
+
+/// Ids travel as text.
+mod id {
+    use firstlight_units::TitleId;
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(id: &TitleId, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(id.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<TitleId, D::Error> {
+        String::deserialize(from)?.parse().map_err(de::Error::custom)
+    }
+}

@@ -1,0 +1,539 @@
+//! From text to [`Title`].
+
+use crate::Error;
+use crate::manifest::{Audio, Display, DisplayKind, Input, Mouse, Profile, Ready, Run, Title, Warm};
+use crate::reader::{Source, Table, Value, shorten};
+use std::path::{Component, Path};
+use toml::de::DeTable;
+
+/// Reads a manifest; `file` is only named in errors.
+///
+/// # Errors
+/// What is wrong first, with the line, the key and what was expected.
+pub fn parse(text: &str, file: &Path) -> Result<Title, Error> {
+    read(text, file).map(|(title, _)| title)
+}
+
+/// As [`parse`], with the line that `run.command` stands on.
+pub(crate) fn read(text: &str, file: &Path) -> Result<(Title, usize), Error> {
+    if text.len() > BYTES_MAX {
+        let found = u64::try_from(text.len()).unwrap_or(u64::MAX);
+        return Err(Error::TooLong {
+            file: file.to_owned(),
+            most: BYTES_MAX,
+            found,
+        });
+    }
+    let source = Source { text, file };
+    let root = DeTable::parse(text).map_err(|error| Error::Syntax {
+        file: file.to_owned(),
+        line: source.line(error.span().map_or(0, |span| span.start)),
+        message: error
+            .message()
+            .lines()
+            .map(|line| shorten(line.trim()))
+            .collect::<Vec<_>>()
+            .join("; "),
+    })?;
+    let mut root = Table::new(source, "", root);
+    let id = root.require("id", ID)?.text(ID, |text| text.parse().ok())?;
+    let name = root.require("name", SHORT_TEXT)?.text(SHORT_TEXT, short_text)?;
+    let version = root
+        .require("version", SHORT_TEXT)?
+        .text(SHORT_TEXT, short_text)?;
+    let run = root.require("run", "a table with a command")?;
+    let (run, line) = read_run(run.table("run.")?)?;
+    let display = read_display(root.table("display", "display.")?)?;
+    let audio = read_audio(root.table("audio", "audio.")?)?;
+    let input = read_input(root.table("input", "input.")?)?;
+    let warm = read_warm(root.table("warm", "warm.")?)?;
+    root.finish()?;
+    Ok((
+        Title {
+            id,
+            name,
+            version,
+            run,
+            display,
+            audio,
+            input,
+            warm,
+        },
+        line,
+    ))
+}
+
+fn read_run(mut table: Table<'_>) -> Result<(Run, usize), Error> {
+    let command = table.require("command", COMMAND)?;
+    let line = command.line();
+    let run = Run {
+        command: read_command(command)?,
+        env: table
+            .take("env")
+            .map_or_else(|| Ok(Default::default()), read_env)?,
+        network: table.take("network").map_or(Ok(false), Value::boolean)?,
+        persist: table
+            .take("persist")
+            .map_or_else(|| Ok(Vec::new()), read_persist)?,
+        profile: table
+            .take("profile")
+            .map_or(Ok(Profile::None), |value| value.word(&PROFILES))?,
+    };
+    table.finish()?;
+    Ok((run, line))
+}
+
+fn read_command(value: Value<'_>) -> Result<Vec<String>, Error> {
+    let mut words = value.items(COMMAND, 1, WORDS_MAX)?.into_iter();
+    let mut command = Vec::with_capacity(words.len());
+    if let Some(program) = words.next() {
+        command.push(program.text(PROGRAM, |text| {
+            (is_text(text) && is_program(text)).then(|| text.to_owned())
+        })?);
+    }
+    for word in words {
+        command.push(word.text(ARGUMENT, |text| is_text(text).then(|| text.to_owned()))?);
+    }
+    Ok(command)
+}
+
+fn read_env(value: Value<'_>) -> Result<std::collections::BTreeMap<String, String>, Error> {
+    let entries = value.entries("a table of at most 128 variables", ENV_MAX)?;
+    let read = |(name, value): (String, Value<'_>)| {
+        if !is_variable(&name) {
+            return Err(value.refuse("a name of letters, digits and _ that begins with no digit"));
+        }
+        Ok((
+            name,
+            value.text(ARGUMENT, |text| is_text(text).then(|| text.to_owned()))?,
+        ))
+    };
+    entries.into_iter().map(read).collect()
+}
+
+fn read_persist(value: Value<'_>) -> Result<Vec<String>, Error> {
+    let items = value.items("an array of at most 64 relative paths", 0, PERSIST_MAX)?;
+    let read = |item: Value<'_>| {
+        item.text("a relative path without \"..\"", |text| {
+            (is_text(text) && is_inside(Path::new(text))).then(|| text.to_owned())
+        })
+    };
+    items.into_iter().map(read).collect()
+}
+
+fn read_display(mut table: Table<'_>) -> Result<Display, Error> {
+    let default = Display::default();
+    let side = |value: Option<Value<'_>>, expected: &str, (least, most): (u16, u16), default: u16| match value
+    {
+        Some(value) => value.number(expected, |n: &u16| {
+            (least..=most).contains(n) && n.is_multiple_of(2)
+        }),
+        None => Ok(default),
+    };
+    let display = Display {
+        kind: table
+            .take("kind")
+            .map_or(Ok(default.kind), |value| value.word(&DISPLAY_KINDS))?,
+        width: side(
+            table.take("width"),
+            "an even number from 160 to 7680",
+            (160, 7680),
+            default.width,
+        )?,
+        height: side(
+            table.take("height"),
+            "an even number from 120 to 4320",
+            (120, 4320),
+            default.height,
+        )?,
+        fps: number(table.take("fps"), "1 to 240", 1..=240, default.fps)?,
+    };
+    table.finish()?;
+    Ok(display)
+}
+
+fn read_audio(mut table: Table<'_>) -> Result<Audio, Error> {
+    let default = Audio::default();
+    let audio = Audio {
+        enabled: table
+            .take("enabled")
+            .map_or(Ok(default.enabled), Value::boolean)?,
+    };
+    table.finish()?;
+    Ok(audio)
+}
+
+fn read_input(mut table: Table<'_>) -> Result<Input, Error> {
+    let default = Input::default();
+    let input = Input {
+        keyboard: table
+            .take("keyboard")
+            .map_or(Ok(default.keyboard), Value::boolean)?,
+        mouse: table
+            .take("mouse")
+            .map_or(Ok(default.mouse), |value| value.word(&MICE))?,
+        gamepads: number(table.take("gamepads"), "0 to 4", 0..=4, default.gamepads)?,
+        touch: table.take("touch").map_or(Ok(default.touch), Value::boolean)?,
+    };
+    table.finish()?;
+    Ok(input)
+}
+
+fn read_warm(mut table: Table<'_>) -> Result<Warm, Error> {
+    let default = Warm::default();
+    let warm = Warm {
+        parked: number(table.take("parked"), "0 to 64", 0..=64, default.parked)?,
+        ready: table
+            .take("ready")
+            .map_or(Ok(default.ready), |value| value.word(&READY))?,
+    };
+    table.finish()?;
+    Ok(warm)
+}
+
+fn number<T: TryFrom<i64> + PartialOrd>(
+    value: Option<Value<'_>>,
+    expected: &str,
+    range: std::ops::RangeInclusive<T>,
+    default: T,
+) -> Result<T, Error> {
+    value.map_or(Ok(default), |value| value.number(expected, |n| range.contains(n)))
+}
+
+fn short_text(text: &str) -> Option<String> {
+    let plain = !text.trim().is_empty() && !text.contains(char::is_control);
+    (plain && text.chars().count() <= NAME_CHARS_MAX).then(|| text.to_owned())
+}
+
+/// The system takes it as an argument.
+fn is_text(text: &str) -> bool {
+    !text.contains('\0') && text.len() <= ARGUMENT_BYTES_MAX
+}
+
+fn is_program(text: &str) -> bool {
+    let path = Path::new(text);
+    !text.ends_with('/') && (path.is_absolute() || is_inside(path))
+}
+
+fn is_inside(path: &Path) -> bool {
+    path.components().next().is_some() && path.components().all(|part| matches!(part, Component::Normal(_)))
+}
+
+fn is_variable(name: &str) -> bool {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    !name.is_empty()
+        && name.len() <= NAME_CHARS_MAX
+        && name.chars().all(word)
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+}
+
+const ID: &str = "1 to 64 of a-z, 0-9 and -";
+const SHORT_TEXT: &str = "a text of 1 to 128 characters on one line";
+const COMMAND: &str = "an array of the program and its arguments, 1 to 256 texts";
+const PROGRAM: &str = "an absolute path, or one inside the title's folder";
+const ARGUMENT: &str = "a text of at most 4096 bytes";
+
+const PROFILES: [(&str, Profile); 3] = [
+    ("none", Profile::None),
+    ("late", Profile::Late),
+    ("boot", Profile::Boot),
+];
+const DISPLAY_KINDS: [(&str, DisplayKind); 3] = [
+    ("x11", DisplayKind::X11),
+    ("wayland", DisplayKind::Wayland),
+    ("android", DisplayKind::Android),
+];
+const MICE: [(&str, Mouse); 3] = [
+    ("absolute", Mouse::Absolute),
+    ("relative", Mouse::Relative),
+    ("both", Mouse::Both),
+];
+const READY: [(&str, Ready); 1] = [("first-frame", Ready::FirstFrame)];
+
+/// Ten times the longest manifest with every key and long paths; what is longer is no manifest.
+pub(crate) const BYTES_MAX: usize = 64 * 1024;
+const NAME_CHARS_MAX: usize = 128;
+const ARGUMENT_BYTES_MAX: usize = 4096;
+const WORDS_MAX: usize = 256;
+const ENV_MAX: usize = 128;
+const PERSIST_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_is_not_said_has_the_documented_default() {
+        let title = parse(LEAST, Path::new("title.toml")).unwrap();
+        assert_eq!(
+            title.display,
+            Display {
+                kind: DisplayKind::X11,
+                width: 1280,
+                height: 720,
+                fps: 60
+            }
+        );
+        assert_eq!(title.audio, Audio { enabled: true });
+        assert_eq!(
+            title.input,
+            Input {
+                keyboard: true,
+                mouse: Mouse::Absolute,
+                gamepads: 0,
+                touch: false
+            }
+        );
+        assert_eq!(
+            title.warm,
+            Warm {
+                parked: 0,
+                ready: Ready::FirstFrame
+            }
+        );
+        assert!(title.run.env.is_empty() && title.run.persist.is_empty() && !title.run.network);
+        assert_eq!(title.run.profile, Profile::None);
+    }
+
+    #[test]
+    fn everything_said_is_kept() {
+        let title = parse(MOST, Path::new("title.toml")).unwrap();
+        assert_eq!(title.id.as_str(), "freedoom");
+        assert_eq!(title.run.command, ["bin/doom", "-iwad", ""]);
+        assert_eq!(
+            title.run.env.get("SDL_AUDIODRIVER").map(String::as_str),
+            Some("pulseaudio")
+        );
+        assert_eq!((title.run.network, title.run.profile), (true, Profile::Boot));
+        assert_eq!(title.run.persist, ["home/.local", "home/.config/x"]);
+        assert_eq!(
+            title.display,
+            Display {
+                kind: DisplayKind::Wayland,
+                width: 1920,
+                height: 1080,
+                fps: 30
+            }
+        );
+        assert_eq!(
+            title.input,
+            Input {
+                keyboard: false,
+                mouse: Mouse::Both,
+                gamepads: 2,
+                touch: true
+            }
+        );
+        assert_eq!((title.audio.enabled, title.warm.parked), (false, 3));
+        let json = serde_json::to_string(&title).unwrap();
+        assert_eq!(serde_json::from_str::<Title>(&json).unwrap(), title);
+    }
+
+    #[test]
+    fn refusals_name_file_line_key_and_what_was_expected() {
+        let after = |lines: &str| format!("{LEAST}{lines}");
+        let cases = [
+            (
+                after("[display]\nfps = 1000\n"),
+                "t/x/title.toml:7: display.fps: expected 1 to 240, found 1000",
+            ),
+            (
+                after("[display]\nfps = 0\n"),
+                "t/x/title.toml:7: display.fps: expected 1 to 240, found 0",
+            ),
+            (
+                after("[display]\nfps = 59.83\n"),
+                "t/x/title.toml:7: display.fps: expected 1 to 240, found 59.83",
+            ),
+            (
+                after("[display]\nwidth = \"wide\"\n"),
+                "t/x/title.toml:7: display.width: expected an even number from 160 to 7680, found \"wide\"",
+            ),
+            (
+                after("[display]\nwidth = 1281\n"),
+                "t/x/title.toml:7: display.width: expected an even number from 160 to 7680, found 1281",
+            ),
+            (
+                after("\n[display]\n# a comment\nhight = 720\n"),
+                "t/x/title.toml:9: display.hight: unknown key, expected one of kind, width, height, fps",
+            ),
+            (
+                format!("sound = true\n{LEAST}"),
+                "t/x/title.toml:1: sound: unknown key, expected one of id, name, version, run, display, audio, input, warm",
+            ),
+            (
+                after("[audio]\nenabled = 1\n"),
+                "t/x/title.toml:7: audio.enabled: expected true or false, found 1",
+            ),
+            (
+                after("[input]\nmouse = \"left\"\n"),
+                "t/x/title.toml:7: input.mouse: expected \"absolute\" or \"relative\" or \"both\", found \"left\"",
+            ),
+            (
+                after("[input]\ngamepads = -1\n"),
+                "t/x/title.toml:7: input.gamepads: expected 0 to 4, found -1",
+            ),
+            (
+                after("[warm]\nready = \"now\"\n"),
+                "t/x/title.toml:7: warm.ready: expected \"first-frame\", found \"now\"",
+            ),
+            (
+                after("[warm]\nparked = 65\n"),
+                "t/x/title.toml:7: warm.parked: expected 0 to 64, found 65",
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(refusal(&text), expected);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_run_is_refused() {
+        let after = |lines: &str| format!("{LEAST}{lines}");
+        let cases = [
+            (
+                after("persist = [\n\"ok\",\n\"../x\"]\n"),
+                "t/x/title.toml:8: run.persist[1]: expected a relative path without \"..\", found \"../x\"",
+            ),
+            (
+                after("env = { \"A B\" = \"\" }\n"),
+                "t/x/title.toml:6: run.env.A B: expected a name of letters, digits and _ that begins with no digit, found \"\"",
+            ),
+            (
+                after("env = { A = 1 }\n"),
+                "t/x/title.toml:6: run.env.A: expected a text of at most 4096 bytes, found 1",
+            ),
+            (
+                LEAST.replace("\"x\"", "\"X!\""),
+                "t/x/title.toml:1: id: expected 1 to 64 of a-z, 0-9 and -, found \"X!\"",
+            ),
+            (
+                LEAST.replace("[\"/bin/true\"]", "[]"),
+                "t/x/title.toml:5: run.command: expected an array of the program and its arguments, 1 to 256 texts, \
+                 found an array of 0",
+            ),
+            (
+                LEAST.replace("/bin/true", "../evil"),
+                "t/x/title.toml:5: run.command[0]: expected an absolute path, or one inside the title's folder, found \"../evil\"",
+            ),
+            (
+                LEAST.replace("name = \"X\"\n", ""),
+                "t/x/title.toml:1: name: missing, expected a text of 1 to 128 characters on one line",
+            ),
+            (
+                "id = \"x\"\nname = \"X\"\nversion = \"1\"\n[run]\n".to_owned(),
+                "t/x/title.toml:4: run.command: missing, expected an array of the program and its arguments, 1 to 256 texts",
+            ),
+            (
+                "id = \"x\"\nname = \"X\"\nversion = \"1\"\nrun = 3\n".to_owned(),
+                "t/x/title.toml:4: run: expected a table, found 3",
+            ),
+            (
+                "id = \"x\"\nname = \"X\"\nversion = \"\"\n".to_owned(),
+                "t/x/title.toml:3: version: expected a text of 1 to 128 characters on one line, found \"\"",
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(refusal(&text), expected);
+        }
+    }
+
+    #[test]
+    fn broken_toml_is_refused_with_its_line() {
+        assert!(refusal("id = \"x\"\nname = \n").starts_with("t/x/title.toml:2: "));
+        assert!(refusal("id = \"x\"\nid = \"y\"\n").starts_with("t/x/title.toml:2: "));
+    }
+
+    #[test]
+    fn a_book_is_no_manifest() {
+        let text = format!("#{}\n{LEAST}", "x".repeat(BYTES_MAX));
+        assert!(
+            refusal(&text).ends_with("expected at most 65536 bytes, found 65602"),
+            "{}",
+            refusal(&text)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_title_or_one_line(text in ".{0,400}") {
+            refused_in_one_line(&text);
+        }
+
+        #[test]
+        fn any_lines_of_toml_are_a_title_or_one_line(
+            lines in proptest::collection::vec("(id|name|run|\\[run\\]|\\[display\\]|command|fps|env|persist)( = )?(1|-9{30}|\"x\"|\\[\\]|\\{a=1\\}|1979-05-27|inf|true)?", 0..20)
+        ) {
+            refused_in_one_line(&lines.join("\n"));
+        }
+
+        #[test]
+        fn a_changed_manifest_is_a_title_or_one_line(
+            changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<char>()), 1..6)
+        ) {
+            let mut text: Vec<char> = MOST.chars().collect();
+            for (at, with) in changes {
+                if let Some(slot) = { let at = at.index(text.len()); text.get_mut(at) } { *slot = with; }
+            }
+            refused_in_one_line(&text.into_iter().collect::<String>());
+        }
+
+        #[test]
+        fn a_manifest_cut_short_is_a_title_or_one_line(at in 0..MOST.len()) {
+            refused_in_one_line(MOST.get(..at).unwrap_or_default());
+        }
+
+        #[test]
+        fn a_value_in_the_wrong_place_is_refused_at_its_line(line in 0usize..14, value in "(-1|2\\.5|true|\"\\.\\./\\.\\.\"|\\[\\[\\]\\]|1979-05-27)") {
+            let mut lines: Vec<String> = MOST.lines().map(str::to_owned).collect();
+            let Some(slot) = lines.get_mut(line) else { return Ok(()) };
+            let Some((key, _)) = slot.split_once(" = ") else { return Ok(()) };
+            *slot = format!("{key} = {value}");
+            // A few of these are right where they stand: `network = true`, a name that reads "../..".
+            if let Err(error) = parse(&lines.join("\n"), Path::new("t")) {
+                prop_assert!(error.to_string().starts_with(&format!("t:{}: ", line + 1)), "{error}");
+            }
+        }
+    }
+
+    fn refusal(text: &str) -> String {
+        parse(text, Path::new("t/x/title.toml")).unwrap_err().to_string()
+    }
+
+    fn refused_in_one_line(text: &str) {
+        if let Err(error) = parse(text, Path::new("t")) {
+            let line = error.to_string();
+            assert!(!line.contains(char::is_control), "{line:?}");
+            assert!(line.chars().count() < 400, "{line:?}");
+        }
+    }
+
+    const LEAST: &str = "id = \"x\"\nname = \"X\"\nversion = \"1\"\n[run]\ncommand = [\"/bin/true\"]\n";
+    const MOST: &str = r#"id = "freedoom"
+name = "Freedoom"
+version = "0.12.1"
+[run]
+command = ["bin/doom", "-iwad", ""]
+network = true
+persist = ["home/.local", "home/.config/x"]
+profile = "boot"
+[display]
+kind = "wayland"
+width = 1920
+height = 1080
+fps = 30
+[audio]
+enabled = false
+[input]
+keyboard = false
+mouse = "both"
+gamepads = 2
+touch = true
+[warm]
+parked = 3
+ready = "first-frame"
+[run.env]
+SDL_AUDIODRIVER = "pulseaudio"
+"#;
+}
