@@ -1,0 +1,81 @@
+//! What a ticket says.
+
+use crate::Error;
+use firstlight_units::WallTime;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// Who may attach to what, and until when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims {
+    /// Names the ticket; random, never used twice.
+    pub id: String,
+    /// Pseudonym of the player.
+    pub player: String,
+    /// The session.
+    pub session: String,
+    /// Epoch of the lease that the session runs under.
+    pub epoch: u64,
+    /// The first moment at which the ticket is void.
+    pub expires: WallTime,
+}
+
+/// As the token carries them: PASETO's registered claims and `epoch`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Payload {
+    jti: String,
+    sub: String,
+    aud: String,
+    epoch: u64,
+    exp: String,
+}
+
+impl Claims {
+    pub(crate) fn to_json(&self) -> Result<Vec<u8>, Error> {
+        let payload = Payload {
+            jti: self.id.clone(),
+            sub: self.player.clone(),
+            aud: self.session.clone(),
+            epoch: self.epoch,
+            exp: write_time(self.expires)?,
+        };
+        serde_json::to_vec(&payload).map_err(|_| UNWRITABLE)
+    }
+
+    /// Only for a payload whose signature holds.
+    pub(crate) fn from_json(json: &[u8]) -> Result<Self, Error> {
+        let payload: Payload = serde_json::from_slice(json).map_err(|_| Error::Forged)?;
+        Ok(Self {
+            id: payload.jti,
+            player: payload.sub,
+            session: payload.aud,
+            epoch: payload.epoch,
+            expires: read_time(&payload.exp).ok_or(Error::Forged)?,
+        })
+    }
+}
+
+fn write_time(at: WallTime) -> Result<String, Error> {
+    let nanos = i128::from(at.as_micros()) * 1_000;
+    OffsetDateTime::from_unix_timestamp_nanos(nanos)
+        .ok()
+        .and_then(|at| at.format(&Rfc3339).ok())
+        .ok_or(UNWRITABLE)
+}
+
+fn read_time(text: &str) -> Option<WallTime> {
+    let nanos = OffsetDateTime::parse(text, &Rfc3339).ok()?.unix_timestamp_nanos();
+    u64::try_from(nanos / 1_000).ok().map(WallTime::from_micros)
+}
+
+/// A ticket travels in the URL of a CONNECT request; with 32-character ids it has about 300 bytes.
+pub(crate) const TOKEN_BYTES_MAX: usize = 1024;
+
+pub(crate) const UNWRITABLE: Error = Error::Claims {
+    most: TOKEN_BYTES_MAX,
+};
+
+/// What the signature also covers, so that no other token signed with this key is taken for a ticket.
+pub(crate) const PURPOSE: &[u8] = b"firstlight ticket 1";

@@ -1,0 +1,71 @@
+//! The side that makes tickets.
+
+use crate::claims::{PURPOSE, TOKEN_BYTES_MAX, UNWRITABLE};
+use crate::{Claims, Error};
+use ed25519_compact::{KeyPair, Seed};
+use pasetors::keys::AsymmetricSecretKey;
+use pasetors::version4::{PublicToken, V4};
+use std::fmt;
+
+/// Holds the private key.
+pub struct Issuer {
+    secret: AsymmetricSecretKey<V4>,
+    seed: [u8; 32],
+    public: [u8; 32],
+}
+
+impl Issuer {
+    /// With a new key.
+    ///
+    /// # Errors
+    /// [`Error::Random`].
+    pub fn generate() -> Result<Self, Error> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|_| Error::Random)?;
+        Self::from_seed(&seed)
+    }
+
+    /// With the key that [`Issuer::seed`] gave.
+    ///
+    /// # Errors
+    /// [`Error::Seed`] if the seed is all zeros, which is an empty file and no key.
+    pub fn from_seed(seed: &[u8; 32]) -> Result<Self, Error> {
+        let pair = KeyPair::try_from_seed(Seed::new(*seed)).map_err(|_| Error::Seed)?;
+        let secret = AsymmetricSecretKey::from(pair.sk.as_ref()).map_err(|_| Error::Seed)?;
+        Ok(Self {
+            secret,
+            seed: *seed,
+            public: *pair.pk,
+        })
+    }
+
+    /// The private key, to be stored where only the engine reads it.
+    #[must_use]
+    pub fn seed(&self) -> [u8; 32] {
+        self.seed
+    }
+
+    /// What a [`crate::Verifier`] needs.
+    #[must_use]
+    pub fn public_key(&self) -> [u8; 32] {
+        self.public
+    }
+
+    /// Makes a ticket.
+    ///
+    /// # Errors
+    /// [`Error::Claims`] if they are too long, or expire past the year 9999.
+    pub fn issue(&self, claims: &Claims) -> Result<String, Error> {
+        let token = PublicToken::sign(&self.secret, &claims.to_json()?, None, Some(PURPOSE));
+        token
+            .ok()
+            .filter(|token| token.len() <= TOKEN_BYTES_MAX)
+            .ok_or(UNWRITABLE)
+    }
+}
+
+impl fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issuer").finish_non_exhaustive()
+    }
+}
