@@ -1,0 +1,177 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type InputEvent, isMalformed, parseInput } from '../wire';
+import { InputSender } from './sender';
+
+const ms = (n: number) => 1e15 + n * 1000;
+const down = (code: number): InputEvent => ({ type: 'keyDown', code });
+const up = (code: number): InputEvent => ({ type: 'keyUp', code });
+
+function read(datagram: Uint8Array | null) {
+  const input = datagram === null ? 'truncated' : parseInput(datagram);
+  if (isMalformed(input)) throw new Error(`no datagram: ${input}`);
+  return input;
+}
+
+function attached(acknowledged = 0): InputSender {
+  const sender = new InputSender(0xffff);
+  sender.attach();
+  read(sender.pollTransmit(ms(0)));
+  sender.handleAck(ms(0), { acknowledged, at: 1, echo: 0 });
+  return sender;
+}
+
+describe('attaching', () => {
+  it('asks where the numbering stands until it knows', () => {
+    const sender = new InputSender(7);
+    expect(sender.pollTimeout()).toBeNull();
+    sender.attach();
+    expect(read(sender.pollTransmit(ms(0)))).toMatchObject({ firstEvent: 0, events: [], pressed: [], sequence: 7 });
+    sender.push(ms(1), down(30));
+    expect(sender.pollTransmit(ms(49))).toBeNull();
+    expect(read(sender.pollTransmit(ms(50)))).toMatchObject({ firstEvent: 0, events: [], pressed: [] });
+    sender.handleAck(ms(51), { acknowledged: 41, at: 9, echo: 0 });
+    expect(read(sender.pollTransmit(ms(51)))).toMatchObject({
+      firstEvent: 42,
+      events: [{ type: 'keyDown', code: 30, age: 50_000 }],
+      pressed: [30],
+    });
+  });
+
+  it('forgets what was pressed and unacknowledged', () => {
+    const sender = attached();
+    sender.push(ms(1), down(30));
+    sender.attach();
+    sender.handleAck(ms(2), { acknowledged: 5, at: 1, echo: 0 });
+    expect(sender.pollTimeout()).toBeNull();
+    expect(sender.unacknowledged).toBe(0);
+  });
+});
+
+describe('sending', () => {
+  it('repeats everything unacknowledged until it is acknowledged', () => {
+    const sender = attached();
+    sender.push(ms(1), down(30));
+    sender.push(ms(2), up(30));
+    expect(read(sender.pollTransmit(ms(2))).events).toHaveLength(2);
+    expect(sender.pollTimeout()).toEqual({ at: ms(22), reason: 'repeat' });
+    expect(sender.handleAck(ms(10), { acknowledged: 1, at: 1, echo: ms(2) })).toEqual([9000]);
+    expect(read(sender.pollTransmit(ms(22)))).toMatchObject({ firstEvent: 2, events: [{ type: 'keyUp', code: 30 }] });
+    sender.handleAck(ms(30), { acknowledged: 2, at: 1, echo: ms(22) });
+    expect(sender.pollTimeout()).toBeNull();
+  });
+
+  it('beats while something is held', () => {
+    const sender = attached();
+    sender.push(ms(1), { type: 'buttonDown', button: 3 });
+    sender.pollTransmit(ms(1));
+    sender.handleAck(ms(2), { acknowledged: 1, at: 1, echo: ms(1) });
+    expect(sender.pollTimeout()).toEqual({ at: ms(51), reason: 'beat' });
+    expect(read(sender.pollTransmit(ms(51)))).toMatchObject({ buttons: 4, events: [] });
+  });
+
+  it('merges moves that were not sent, and sends them at once before a press', () => {
+    const sender = attached();
+    sender.pollTransmit(ms(0));
+    sender.push(ms(1), { type: 'moveBy', dx: 1, dy: -2 });
+    sender.push(ms(1), { type: 'moveBy', dx: 3, dy: 4 });
+    expect(sender.pollTimeout()).toEqual({ at: ms(2), reason: 'fresh' });
+    sender.push(ms(1), { type: 'buttonDown', button: 1 });
+    expect(sender.pollTimeout()).toEqual({ at: 0, reason: 'fresh' });
+    expect(read(sender.pollTransmit(ms(1))).events).toEqual([
+      { type: 'moveBy', dx: 4, dy: 2, age: 0 },
+      { type: 'buttonDown', button: 1, age: 0 },
+    ]);
+    sender.push(ms(2), { type: 'moveBy', dx: 9, dy: 9 });
+    expect(read(sender.pollTransmit(ms(3))).events).toHaveLength(3);
+  });
+
+  it('never presses what is down nor releases what is up', () => {
+    const sender = attached();
+    expect([sender.push(ms(1), up(30)), sender.push(ms(1), down(30)), sender.push(ms(1), down(30))]).toEqual([
+      false,
+      true,
+      false,
+    ]);
+    expect(sender.push(ms(1), down(0))).toBe(false);
+    expect(sender.push(ms(1), { type: 'buttonDown', button: 17 })).toBe(false);
+    expect(sender.stats.refused).toBe(4);
+  });
+
+  it('says without an event that everything is up when the focus goes', () => {
+    const sender = attached();
+    sender.push(ms(1), down(30));
+    sender.pollTransmit(ms(1));
+    sender.handleAck(ms(2), { acknowledged: 1, at: 1, echo: ms(1) });
+    sender.setFocused(false);
+    expect(read(sender.pollTransmit(ms(3)))).toMatchObject({ focused: false, pressed: [], events: [] });
+    expect(sender.push(ms(4), down(31))).toBe(false);
+    expect(sender.pollTimeout()).toEqual({ at: ms(23), reason: 'repeat' });
+    sender.handleAck(ms(5), { acknowledged: 1, at: 1, echo: ms(3) });
+    expect(sender.pollTimeout()).toBeNull();
+  });
+
+  it('releases everything on demand', () => {
+    const sender = attached();
+    sender.push(ms(1), down(30));
+    sender.push(ms(1), { type: 'buttonDown', button: 1 });
+    sender.releaseAll();
+    expect(read(sender.pollTransmit(ms(1)))).toMatchObject({ focused: true, pressed: [], buttons: 0 });
+  });
+
+  it('ignores an acknowledgement of what was not sent', () => {
+    const sender = attached();
+    sender.push(ms(1), down(30));
+    sender.pollTransmit(ms(1));
+    sender.handleAck(ms(2), { acknowledged: 99, at: 1, echo: 0 });
+    expect([sender.unacknowledged, sender.stats.forged]).toEqual([1, 1]);
+  });
+
+  it('knows when an event happened, before and after its acknowledgement, over the wrap of ids', () => {
+    const sender = attached(0xffff_fffe);
+    sender.push(ms(1), down(30));
+    sender.push(ms(2), up(30));
+    sender.pollTransmit(ms(2));
+    expect([sender.happenedAt(0xffff_ffff), sender.happenedAt(0), sender.happenedAt(1)]).toEqual([ms(1), ms(2), null]);
+    sender.handleAck(ms(3), { acknowledged: 0, at: 1, echo: ms(2) });
+    expect([sender.happenedAt(0xffff_ffff), sender.happenedAt(0)]).toEqual([ms(1), ms(2)]);
+  });
+});
+
+it('a host that takes events in order sees every press once, whatever is lost', () => {
+  const event = fc.oneof(
+    fc.integer({ min: 1, max: 5 }).map(down),
+    fc.integer({ min: 1, max: 5 }).map(up),
+    fc.record({ type: fc.constant('moveTo' as const), x: fc.nat(65535), y: fc.nat(65535) }),
+  );
+  const step = fc.record({ event: fc.option(event), lost: fc.boolean(), ackLost: fc.boolean(), pause: fc.nat(30) });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), fc.nat(0xffff_ffff), (steps, start) => {
+      const sender = new InputSender(start & 0xffff);
+      sender.attach();
+      let acknowledged = start;
+      let now = 0;
+      const sent: InputEvent[] = [];
+      const got: InputEvent[] = [];
+      const exchange = (lost: boolean, ackLost: boolean) => {
+        const datagram = sender.pollTransmit(ms(now));
+        if (datagram === null || lost) return;
+        const input = read(datagram);
+        for (const [n, { age: _, ...event }] of input.events.entries()) {
+          if (((input.firstEvent + n) >>> 0) !== ((acknowledged + 1) >>> 0)) continue;
+          acknowledged = (acknowledged + 1) >>> 0;
+          if (event.type === 'keyDown' || event.type === 'keyUp') got.push({ type: event.type, code: event.code });
+        }
+        if (!ackLost) sender.handleAck(ms(now), { acknowledged, at: 1, echo: input.sentAt });
+      };
+      for (const { event, lost, ackLost, pause } of steps) {
+        if (event !== null && sender.push(ms(now), event) && event.type !== 'moveTo') sent.push(event);
+        exchange(lost, ackLost);
+        now += pause;
+      }
+      for (let n = 0; n < 4; n += 1, now += 50) exchange(false, false);
+      expect(got).toEqual(sent);
+      expect(sender.unacknowledged).toBe(0);
+    }),
+  );
+});
