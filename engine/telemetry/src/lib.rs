@@ -1,1 +1,26 @@
 //! The only place that names metrics and spans.
+//!
+//! ```text
+//! host, gateway -> functions here -> metrics crate -> the exporter that the binary installed -> GET /metrics
+//! worker -> link::Stats -> host -> Stream::record
+//! ```
+//!
+//! Every metric is defined once, in [`METRICS`], with its unit, labels and buckets, and listed in `docs/metrics.md`; a test
+//! holds the two together. Labels are closed sets: no session, player, title or address is ever one. Without an exporter
+//! every function is a no-op.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
+
+mod catalogue;
+mod engine;
+pub mod span;
+mod stream;
+
+pub use catalogue::{Kind, METRICS, Metric, Unit, buckets, describe};
+pub use engine::{
+    Attach, End, first_picture_seconds, http_request, session_attached, session_ended, session_refused,
+    session_started, sessions_active, sessions_waiting, stage_seconds,
+};
+pub use stream::{Second, Stream};
+
+#[cfg(test)]
+mod tests;
