@@ -1,0 +1,256 @@
+//! The title's own process and what it may see.
+
+use crate::display::{AUTHORITY, Address};
+use crate::sandbox::{Memory, Sandbox, User, is_visible};
+use crate::tools::is_executable;
+use crate::{Error, Spec};
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Component, Path, PathBuf};
+use std::process::Command;
+
+/// What an app is connected to.
+#[derive(Debug)]
+pub(crate) struct Wiring<'a> {
+    pub(crate) bwrap: &'a Path,
+    pub(crate) memory: Memory,
+    pub(crate) display: &'a Address,
+    /// The sound server's socket.
+    pub(crate) sound: Option<PathBuf>,
+}
+
+/// The title's program as a path inside the sandbox.
+///
+/// # Errors
+/// [`Error::ProgramMissing`].
+pub(crate) fn program(spec: &Spec) -> Result<PathBuf, Error> {
+    let named = spec
+        .title
+        .run
+        .command
+        .first()
+        .map(PathBuf::from)
+        .unwrap_or_default();
+    let (outside, inside) = if named.is_absolute() {
+        (named.clone(), named.clone())
+    } else {
+        (spec.title_dir.join(&named), Path::new(TITLE).join(&named))
+    };
+    let may_be_seen = named.is_relative() || is_visible(&named);
+    if may_be_seen && is_executable(&outside) {
+        Ok(inside)
+    } else {
+        Err(Error::ProgramMissing(named))
+    }
+}
+
+/// The command that runs the title.
+pub(crate) fn command(spec: &Spec, wiring: &Wiring<'_>) -> Result<Command, Error> {
+    let program = program(spec)?;
+    let mut sandbox = Sandbox::new(User::Player, wiring.memory);
+    if !spec.title.run.network {
+        sandbox.arg(["--unshare-net"]);
+    }
+    system(&mut sandbox, spec)?;
+    sandbox.show(&spec.title_dir, TITLE);
+    sandbox.show(&wiring.display.socket(), wiring.display.socket_inside());
+    sandbox.show(&spec.run_dir.join(AUTHORITY), "/run/firstlight/Xauthority");
+    sandbox.env("DISPLAY", wiring.display.name());
+    sandbox.env("XAUTHORITY", "/run/firstlight/Xauthority");
+    if let Some(socket) = &wiring.sound {
+        sandbox.show(socket, "/run/firstlight/sound");
+        sandbox.env("PULSE_SERVER", "unix:/run/firstlight/sound");
+    }
+    home(&mut sandbox, spec)?;
+    sandbox.arg(["--chdir", if program.starts_with(TITLE) { TITLE } else { HOME }]);
+    for (name, value) in &spec.title.run.env {
+        sandbox.env(name, value);
+    }
+    Ok(sandbox.command(
+        wiring.bwrap,
+        program.as_os_str(),
+        spec.title.run.command.iter().skip(1),
+    ))
+}
+
+/// The parts of the system that programs expect beside /usr.
+fn system(sandbox: &mut Sandbox, spec: &Spec) -> Result<(), Error> {
+    for path in SYSTEM_FILES {
+        sandbox.show_if_there(path);
+    }
+    if spec.title.run.network {
+        for path in NETWORK_FILES {
+            sandbox.show_if_there(path);
+        }
+    }
+    for (name, text) in [("passwd", PASSWD), ("group", GROUP)] {
+        let file = spec.run_dir.join(name);
+        fs::write(&file, text).map_err(|source| Error::RunDir {
+            path: file.clone(),
+            source,
+        })?;
+        sandbox.show(&file, format!("/etc/{name}"));
+    }
+    sandbox.arg(["--symlink", "../tmp", "/var/tmp"]);
+    sandbox.tmpfs(RUNTIME, 16);
+    // The runtime folder must belong to its user alone.
+    sandbox.arg(["--chmod", "0700", RUNTIME]);
+    sandbox.env("XDG_RUNTIME_DIR", RUNTIME);
+    // Xvfb has no accelerated rendering; without this, Mesa looks for it and complains.
+    sandbox.env("LIBGL_ALWAYS_SOFTWARE", "1");
+    Ok(())
+}
+
+/// The home is memory, but for what persists.
+fn home(sandbox: &mut Sandbox, spec: &Spec) -> Result<(), Error> {
+    sandbox.tmpfs(HOME, 512);
+    sandbox.env("HOME", HOME);
+    sandbox.env("USER", "player");
+    sandbox.env("LOGNAME", "player");
+    for path in persistent(&spec.title.run.persist) {
+        let kept = keep(&spec.home, &path)?;
+        sandbox.share(&kept, Path::new(HOME).join(&path).into_os_string());
+    }
+    Ok(())
+}
+
+/// The persistent paths relative to the home: `home/.local` and `.local` are the same. A path below another one is left
+/// out: it persists anyway, and the app, who owns what is above it, could put a link in its place.
+fn persistent<P: AsRef<Path>>(paths: &[P]) -> Vec<PathBuf> {
+    let clean = |path: &P| -> PathBuf {
+        let parts = path
+            .as_ref()
+            .components()
+            .filter(|part| *part != Component::CurDir);
+        let path: PathBuf = parts.collect();
+        path.strip_prefix("home").map(Path::to_owned).unwrap_or(path)
+    };
+    let mut clean: Vec<PathBuf> = paths.iter().map(clean).collect();
+    // Parents sort before what is below them.
+    clean.sort();
+    let mut kept: Vec<PathBuf> = Vec::new();
+    for path in clean {
+        if !kept.iter().any(|above| path.starts_with(above)) {
+            kept.push(path);
+        }
+    }
+    kept
+}
+
+/// Makes a persistent folder and those above it, following no link.
+fn keep(home: &Path, path: &Path) -> Result<PathBuf, Error> {
+    let failed = |path: &Path, source| Error::Home {
+        path: path.to_owned(),
+        source,
+    };
+    let inside = path.components().all(|part| matches!(part, Component::Normal(_)));
+    if !inside {
+        return Err(failed(path, io::ErrorKind::InvalidInput.into()));
+    }
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(home)
+        .map_err(|source| failed(home, source))?;
+    let mut kept = home.to_owned();
+    for part in path.components() {
+        kept.push(part);
+        match DirBuilder::new().mode(0o700).create(&kept) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(source) => return Err(failed(&kept, source)),
+        }
+        if fs::symlink_metadata(&kept).is_ok_and(|m| m.is_symlink()) {
+            return Err(failed(&kept, io::ErrorKind::InvalidInput.into()));
+        }
+    }
+    Ok(kept)
+}
+
+/// Turns bubblewrap's exit code back into how the app ended: it reports a signal as 128 plus its number, as shells do.
+pub(crate) fn ended(status: std::process::ExitStatus) -> (Option<i32>, Option<i32>) {
+    use std::os::unix::process::ExitStatusExt;
+    match status.code() {
+        Some(code @ 129..=192) => (None, Some(code - 128)),
+        Some(code) => (Some(code), None),
+        None => (None, status.signal()),
+    }
+}
+
+/// The title's folder inside.
+const TITLE: &str = "/title";
+/// The player's home inside.
+const HOME: &str = "/home";
+/// For sockets of the app's own.
+const RUNTIME: &str = "/run/user/1000";
+const PASSWD: &str = "root:x:0:0:root:/:/bin/false\nplayer:x:1000:1000:Player:/home:/bin/sh\n";
+const GROUP: &str = "root:x:0:\nplayer:x:1000:\n";
+/// Read-only and free of secrets: loader cache, fonts, certificates, defaults of toolkits and drivers.
+const SYSTEM_FILES: [&str; 22] = [
+    "/etc/alternatives",
+    "/etc/alsa",
+    "/etc/asound.conf",
+    "/etc/ca-certificates",
+    "/etc/ca-certificates.conf",
+    "/etc/drirc",
+    "/etc/fonts",
+    "/etc/glvnd",
+    "/etc/gtk-2.0",
+    "/etc/gtk-3.0",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/localtime",
+    "/etc/magic",
+    "/etc/nsswitch.conf",
+    "/etc/openal",
+    "/etc/os-release",
+    "/etc/ssl/certs",
+    "/etc/timidity",
+    "/etc/vulkan",
+    "/var/cache/fontconfig",
+];
+const NETWORK_FILES: [&str; 5] = [
+    "/etc/resolv.conf",
+    "/etc/hosts",
+    "/etc/services",
+    "/etc/protocols",
+    "/etc/gai.conf",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn persistent_paths_are_the_same_with_and_without_home() {
+        let paths = ["home/.local", ".local/share", "./saves", "home/.config/x"].map(PathBuf::from);
+        let expected = [".config/x", ".local", "saves"].map(PathBuf::from);
+        assert_eq!(persistent(&paths), expected);
+    }
+
+    #[test]
+    fn a_link_in_the_home_is_not_followed() {
+        let home = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/etc", home.path().join("saves")).unwrap();
+        assert!(matches!(
+            keep(home.path(), Path::new("saves")),
+            Err(Error::Home { .. })
+        ));
+        assert!(matches!(
+            keep(home.path(), Path::new("../x")),
+            Err(Error::Home { .. })
+        ));
+        assert!(keep(home.path(), Path::new("a/b")).unwrap().is_dir());
+    }
+
+    #[test]
+    fn a_signal_is_told_apart_from_a_code() {
+        use std::os::unix::process::ExitStatusExt;
+        let exited = |code: i32| ended(std::process::ExitStatus::from_raw(code << 8));
+        assert_eq!(exited(3), (Some(3), None));
+        assert_eq!(exited(139), (None, Some(11)));
+        assert_eq!(ended(std::process::ExitStatus::from_raw(9)), (None, Some(9)));
+    }
+}

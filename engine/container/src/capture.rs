@@ -1,0 +1,318 @@
+//! The picture: taken from the display when it changed.
+//!
+//! ```text
+//! app draws -> DAMAGE event -> coalesce (is the picture whole?) -> pace (is it time?) -> Wait::Damage -> grab: XShmGetImage
+//! ```
+//!
+//! The server makes the shared segment and passes its descriptor, so that capturing needs no System V memory and works from any
+//! IPC namespace. The cursor is never in the picture: the server takes its own cursor away while it copies.
+
+use crate::coalesce::{Coalescer, Verdict};
+use crate::display::{Address, Connection};
+use crate::ffi::SharedMemory;
+use crate::pace::Pace;
+use crate::{Error, Waker, clock};
+use firstlight_units::Timestamp;
+use nix::poll::{PollFd, PollFlags};
+use std::num::NonZeroUsize;
+use std::os::fd::AsFd;
+use x11rb::connection::Connection as _;
+use x11rb::protocol::damage::{self, ConnectionExt as _, ReportLevel};
+use x11rb::protocol::shm::{self, ConnectionExt as _};
+use x11rb::protocol::xproto::{ImageFormat, ImageOrder, Screen, Window};
+use x11rb::protocol::{Event, xfixes};
+
+/// Pixels from the container's display, over a connection of its own. Frozen or not, the display answers: the last picture can
+/// always be taken.
+#[derive(Debug)]
+pub struct Capture {
+    connection: Connection,
+    root: Window,
+    width: u16,
+    height: u16,
+    damage: damage::Damage,
+    segment: shm::Seg,
+    memory: SharedMemory,
+    coalescer: Coalescer,
+    pace: Pace,
+    /// An event that came while something else was awaited.
+    pending: Option<Damaged>,
+    /// A whole picture that waits for its time.
+    ready: Option<Ready>,
+    /// When the picture that is to be grabbed was committed.
+    committed: Option<Timestamp>,
+    waker: Waker,
+}
+
+/// A damage event, and when it was read.
+#[derive(Clone, Copy, Debug)]
+struct Damaged {
+    at: Timestamp,
+    server_ms: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Ready {
+    committed: Timestamp,
+    due: Timestamp,
+}
+
+/// Why [`Capture::wait`] returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// The app committed a picture.
+    Damage {
+        /// When the picture's first damage event was read: whatever is waited for after it counts as capture.
+        at: Timestamp,
+    },
+    /// The [`Waker`] was used.
+    Woken,
+    /// Nothing happened in time.
+    Timeout,
+}
+
+/// What the display showed.
+#[derive(Clone, Copy, Debug)]
+pub struct Grab<'a> {
+    /// Four bytes per pixel: blue, green, red, unused. `stride * height` bytes.
+    pub pixels: &'a [u8],
+    /// Bytes from one row to the next.
+    pub stride: usize,
+    /// Pixels.
+    pub width: u16,
+    /// Pixels.
+    pub height: u16,
+    /// When the app committed it: the time that [`Wait::Damage`] told, or the beginning of this grab if nothing had changed.
+    pub committed_at: Timestamp,
+    /// When the copy was complete.
+    pub grabbed_at: Timestamp,
+}
+
+impl Capture {
+    pub(crate) fn open(address: &Address, fps: u16) -> Result<Self, Error> {
+        let connection = address.connect()?;
+        let screen = connection.setup().roots.first().ok_or(Error::PixelFormat)?;
+        if !is_bgrx(&connection, screen) {
+            return Err(Error::PixelFormat);
+        }
+        let (root, width, height) = (screen.root, screen.width_in_pixels, screen.height_in_pixels);
+        connection.damage_query_version(1, 1)?.reply()?;
+        xfixes::query_version(&connection, 5, 0)?.reply()?;
+        connection.shm_query_version()?.reply()?;
+        let bytes = u32::from(width) * u32::from(height) * 4;
+        let segment = connection.generate_id()?;
+        let reply = connection.shm_create_segment(segment, bytes, false)?.reply()?;
+        let length = usize::try_from(bytes).ok().and_then(NonZeroUsize::new);
+        let length = length.ok_or(Error::PixelFormat)?;
+        let memory = SharedMemory::map(reply.shm_fd, length).map_err(Error::system("mmap"))?;
+        let damage = connection.generate_id()?;
+        connection
+            .damage_create(damage, root, ReportLevel::NON_EMPTY)?
+            .check()?;
+        Ok(Self {
+            connection,
+            root,
+            width,
+            height,
+            damage,
+            segment,
+            memory,
+            coalescer: Coalescer::new(),
+            pace: Pace::new(fps),
+            pending: None,
+            ready: None,
+            committed: None,
+            waker: Waker::new()?,
+        })
+    }
+
+    /// Width and height of the display in pixels.
+    #[must_use]
+    pub fn size(&self) -> (u16, u16) {
+        (self.width, self.height)
+    }
+
+    /// Something another thread can wake [`Self::wait`] with.
+    #[must_use]
+    pub fn waker(&self) -> Waker {
+        self.waker.clone()
+    }
+
+    /// Blocks until the app has committed a picture and it is time for it, `until` passes (`None`: never) or the waker is used.
+    /// Damage comes before a wake-up, which then stays pending.
+    ///
+    /// # Errors
+    /// [`Error::Connection`] when the display is gone.
+    pub fn wait(&mut self, until: Option<Timestamp>) -> Result<Wait, Error> {
+        loop {
+            if self.ready.is_none()
+                && let Some(damaged) = self.take_damage()?
+            {
+                let due = self.pace.begin(damaged.at);
+                self.gather(damaged)?;
+                self.ready = Some(Ready {
+                    committed: damaged.at,
+                    due,
+                });
+            }
+            let now = clock::now();
+            if let Some(ready) = self.ready.take_if(|ready| ready.due <= now) {
+                self.committed = Some(ready.committed);
+                return Ok(Wait::Damage { at: ready.committed });
+            }
+            if self.waker.take() {
+                return Ok(Wait::Woken);
+            }
+            if until.is_some_and(|until| until <= now) {
+                return Ok(Wait::Timeout);
+            }
+            let waker = PollFd::new(self.waker.as_fd(), PollFlags::POLLIN);
+            if let Some(ready) = self.ready {
+                let deadline = until.map_or(ready.due, |until| until.min(ready.due));
+                clock::wait_ready(&mut [waker], Some(deadline)).map_err(Error::system("poll"))?;
+            } else {
+                let display = PollFd::new(self.connection.stream().as_fd(), PollFlags::POLLIN);
+                clock::wait_ready(&mut [display, waker], until).map_err(Error::system("poll"))?;
+            }
+        }
+    }
+
+    /// Copies what the display shows now: one round trip.
+    ///
+    /// # Errors
+    /// [`Error::Connection`] when the display is gone.
+    pub fn grab(&mut self) -> Result<Grab<'_>, Error> {
+        let begun = clock::now();
+        // Damage from here on is reported again: what is drawn between the two requests causes a grab too many, never one
+        // too few.
+        let armed = self
+            .connection
+            .damage_subtract(self.damage, x11rb::NONE, x11rb::NONE)?
+            .sequence_number();
+        let (width, height) = (self.width, self.height);
+        let format = ImageFormat::Z_PIXMAP.into();
+        let copy =
+            self.connection
+                .shm_get_image(self.root, 0, 0, width, height, !0, format, self.segment, 0)?;
+        copy.reply()?;
+        let grabbed_at = clock::now();
+        let waiting = self.ready.take().map(|ready| ready.committed);
+        let stale = self.drop_stale(armed)?;
+        let committed = self.committed.take().or(waiting).or(stale);
+        Ok(Grab {
+            pixels: self.memory.bytes(),
+            stride: usize::from(width) * 4,
+            width,
+            height,
+            committed_at: committed.unwrap_or(begun),
+            grabbed_at,
+        })
+    }
+
+    /// Waits until the picture is whole, as the policy sees it.
+    fn gather(&mut self, first: Damaged) -> Result<(), Error> {
+        let mut verdict = self.coalescer.begin(first.at, first.server_ms);
+        while let Verdict::WaitUntil(until) = verdict {
+            // Ask for the next event; until then the server stays silent.
+            self.connection
+                .damage_subtract(self.damage, x11rb::NONE, x11rb::NONE)?;
+            self.connection.flush()?;
+            let Some(next) = self.damage_until(until)? else {
+                break;
+            };
+            verdict = self.coalescer.more(next.at);
+        }
+        Ok(())
+    }
+
+    fn damage_until(&mut self, until: Timestamp) -> Result<Option<Damaged>, Error> {
+        loop {
+            if let Some(damaged) = self.take_damage()? {
+                return Ok(Some(damaged));
+            }
+            if clock::now() >= until {
+                return Ok(None);
+            }
+            let mut fds = [PollFd::new(self.connection.stream().as_fd(), PollFlags::POLLIN)];
+            clock::wait_ready(&mut fds, Some(until)).map_err(Error::system("poll"))?;
+        }
+    }
+
+    /// A damage event that has come, without waiting.
+    fn take_damage(&mut self) -> Result<Option<Damaged>, Error> {
+        if let Some(damaged) = self.pending.take() {
+            return Ok(Some(damaged));
+        }
+        while let Some(event) = self.connection.poll_for_event()? {
+            if let Some((damaged, _)) = damaged(&event) {
+                return Ok(Some(damaged));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Forgets events from before the request `armed`: the grab holds what they tell of. A later one must be kept: the server
+    /// reports nothing more until it is subtracted. Returns when the first of the forgotten ones was read.
+    fn drop_stale(&mut self, armed: u64) -> Result<Option<Timestamp>, Error> {
+        let mut stale = self.pending.take().map(|damaged| damaged.at);
+        while let Some(event) = self.connection.poll_for_event()? {
+            match damaged(&event) {
+                Some((damaged, after)) if is_at_or_after(after, armed) => self.pending = Some(damaged),
+                Some((damaged, _)) => stale = stale.or(Some(damaged.at)),
+                None => {}
+            }
+        }
+        Ok(stale)
+    }
+}
+
+/// Whether pixels are 32 bits: blue, green, red, unused.
+fn is_bgrx(connection: &Connection, screen: &Screen) -> bool {
+    let setup = connection.setup();
+    let mut formats = setup.pixmap_formats.iter();
+    let bits = formats
+        .find(|f| f.depth == screen.root_depth)
+        .map(|f| f.bits_per_pixel);
+    let mut visuals = screen.allowed_depths.iter().flat_map(|d| &d.visuals);
+    let masks = visuals
+        .find(|v| v.visual_id == screen.root_visual)
+        .map(|v| (v.red_mask, v.green_mask, v.blue_mask));
+    bits == Some(32)
+        && masks == Some((0x00ff_0000, 0x0000_ff00, 0x0000_00ff))
+        && setup.image_byte_order == ImageOrder::LSB_FIRST
+}
+
+/// The damage event and the low bits of the last request the server had seen before it.
+fn damaged(event: &Event) -> Option<(Damaged, u16)> {
+    if let Event::DamageNotify(e) = event {
+        let at = clock::now();
+        return Some((
+            Damaged {
+                at,
+                server_ms: e.timestamp,
+            },
+            e.sequence,
+        ));
+    }
+    if let Event::Error(error) = event {
+        tracing::debug!(?error, "the display refused a capture request");
+    }
+    None
+}
+
+/// Whether the request with these low bits is `request` or a later one.
+fn is_at_or_after(low: u16, request: u64) -> bool {
+    let request = u16::try_from(request & 0xffff).unwrap_or(0);
+    low.wrapping_sub(request) < 0x8000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn request_numbers_wrap() {
+        assert!(is_at_or_after(7, 7) && is_at_or_after(8, 7) && !is_at_or_after(6, 7));
+        assert!(is_at_or_after(2, 0x1_ffff) && !is_at_or_after(0xffff, 0x2_0002));
+    }
+}

@@ -1,0 +1,126 @@
+//! The three places where the system is called without Rust's guarantees.
+#![expect(
+    unsafe_code,
+    reason = "pre_exec, mmap and views of shared memory have no safe form"
+)]
+
+use nix::fcntl::{OFlag, open};
+use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use std::ffi::{CStr, c_void};
+use std::io;
+use std::num::NonZeroUsize;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::ptr::NonNull;
+
+/// How a process enters its session's IPC namespace, between fork and exec.
+#[derive(Debug)]
+pub(crate) enum Entry {
+    /// It is born where it belongs.
+    Stay,
+    /// It makes user and IPC namespaces, in which it is itself.
+    Make {
+        /// For `/proc/self/uid_map`.
+        uid_map: String,
+        /// For `/proc/self/gid_map`.
+        gid_map: String,
+    },
+    /// It joins what another made.
+    Join {
+        /// The user namespace.
+        user: OwnedFd,
+        /// The IPC namespace.
+        ipc: OwnedFd,
+    },
+}
+
+impl Entry {
+    fn enter(&self) -> nix::Result<()> {
+        match self {
+            Self::Stay => Ok(()),
+            Self::Make { uid_map, gid_map } => {
+                unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWIPC)?;
+                write_file(c"/proc/self/setgroups", b"deny")?;
+                write_file(c"/proc/self/uid_map", uid_map.as_bytes())?;
+                write_file(c"/proc/self/gid_map", gid_map.as_bytes())
+            }
+            Self::Join { user, ipc } => {
+                setns(user, CloneFlags::CLONE_NEWUSER)?;
+                setns(ipc, CloneFlags::CLONE_NEWIPC)
+            }
+        }
+    }
+}
+
+fn write_file(path: &CStr, bytes: &[u8]) -> nix::Result<()> {
+    let file = open(path, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+    nix::unistd::write(file, bytes).map(drop)
+}
+
+/// Makes the process that `command` starts die with the *thread* that starts it, also by SIGKILL, and lets it join cgroups
+/// (their `cgroup.procs`, opened for writing) and its IPC namespace before it runs.
+pub(crate) fn bind_to_thread(command: &mut Command, cgroups: Vec<OwnedFd>, entry: Entry) {
+    let parent = nix::unistd::Pid::this();
+    let birth = move || {
+        for procs in &cgroups {
+            nix::unistd::write(procs, b"0")?;
+        }
+        entry.enter()?;
+        set_pdeathsig(Signal::SIGKILL)?;
+        // The parent may have died before the line above: then nobody sends the signal.
+        if nix::unistd::Pid::parent() != parent {
+            return Err(io::Error::from_raw_os_error(nix::libc::ESRCH));
+        }
+        Ok(())
+    };
+    // SAFETY: the closure runs between fork and exec and only makes the system calls write, unshare, setns, open, close, prctl
+    // and getppid, all async-signal-safe; it neither allocates nor locks (paths are C strings already, an io::Error of an
+    // error number holds no heap memory).
+    unsafe { command.pre_exec(birth) };
+}
+
+/// Memory shared with the X server through a file descriptor.
+#[derive(Debug)]
+pub(crate) struct SharedMemory {
+    at: NonNull<c_void>,
+    length: NonZeroUsize,
+}
+
+// SAFETY: the mapping belongs to the value alone and is not tied to a thread.
+unsafe impl Send for SharedMemory {}
+
+impl SharedMemory {
+    /// Maps `length` bytes of `file` for reading.
+    pub(crate) fn map(file: impl AsFd, length: NonZeroUsize) -> io::Result<Self> {
+        // A file shorter than the mapping would turn a read into SIGBUS.
+        let size = nix::sys::stat::fstat(file.as_fd())?.st_size;
+        if usize::try_from(size).unwrap_or(0) < length.get() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing; `length` is not zero.
+        let at = unsafe { mmap(None, length, ProtFlags::PROT_READ, MapFlags::MAP_SHARED, file, 0) }?;
+        Ok(Self { at, length })
+    }
+
+    /// The bytes. The caller has no request under way that lets the server write here.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        // SAFETY: the mapping is readable, `length` long, and lives as long as `self`. The server writes to it only while
+        // it answers GetImage into this segment; `Capture` waits for that answer under `&mut self` before it reads, so
+        // no write happens while the slice is alive. u8 has no invalid values and no alignment.
+        unsafe { std::slice::from_raw_parts(self.at.as_ptr().cast::<u8>(), self.length.get()) }
+    }
+}
+
+impl Drop for SharedMemory {
+    fn drop(&mut self) {
+        // SAFETY: `at` and `length` are what mmap gave, unmapped only here; no slice outlives `self`.
+        if let Err(error) = unsafe { munmap(self.at, self.length.get()) } {
+            tracing::debug!(%error, "shared memory was not unmapped");
+        }
+    }
+}
