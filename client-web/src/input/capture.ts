@@ -1,0 +1,193 @@
+/**
+ * Everything the player does, to the title: keyboard, mouse, touch, and who has the focus.
+ *
+ * ```text
+ * focus, blur, visibility, lock, full screen -> captured? -> PlayerInput.setFocused
+ *                                                  |  lost: everything is let go, here and at the host
+ * keyboard ----------------------------------------+-> PlayerInput
+ * pointer  ----------------------------------------+
+ * ```
+ *
+ * Captured means: active (the title is played), the window has the focus and can be seen, and the focus is on the stage
+ * or nowhere. Invariant: while not captured nothing is held. What it refuses: deciding what a shortcut does.
+ */
+import type { CursorImage, PlayerInput, PointerMode } from '../player';
+import { Alarm, Scope } from '../ui/scope';
+import { cursorStyle } from './capture-cursor';
+import { KeyboardCapture } from './capture-keyboard';
+import { PointerCapture, type PointerHold } from './capture-pointer';
+import type { Size } from './capture-rules';
+
+export type CaptureWiring = {
+  /** Focusable; shows the picture, whole and in its aspect. */
+  readonly stage: HTMLElement;
+  readonly input: PlayerInput;
+  /** Takes a keydown that is a shortcut of the page: true, and the title never sees it. */
+  readonly onShortcut: (event: KeyboardEvent) => boolean;
+  readonly onHold: (hold: PointerHold) => void;
+  readonly onCaptured: (captured: boolean) => void;
+};
+
+export class Capture {
+  readonly #wiring: CaptureWiring;
+  readonly #scope = new Scope();
+  readonly #keyboard: KeyboardCapture;
+  readonly #pointer: PointerCapture;
+  readonly #escape: Alarm;
+  #active = false;
+  #captured = false;
+  #mode: PointerMode = 'absolute';
+  #cursor: CursorImage | null | undefined = undefined;
+  #escapeSeenAt = -Infinity;
+
+  constructor(wiring: CaptureWiring) {
+    this.#wiring = wiring;
+    this.#keyboard = new KeyboardCapture(wiring.input);
+    this.#escape = new Alarm(this.#scope);
+    this.#pointer = new PointerCapture({
+      stage: wiring.stage,
+      input: wiring.input,
+      isCaptured: () => this.#captured,
+      onPress: () => this.engage(),
+      onEvent: (event) => this.#keyboard.syncModifiers(event),
+      onHold: (hold) => this.#held(hold),
+      onLockTaken: () => this.#lockTaken(),
+    });
+    this.#listen();
+  }
+
+  get captured(): boolean {
+    return this.#captured;
+  }
+
+  /** Whether there is a title to send to. */
+  setActive(active: boolean): void {
+    this.#active = active;
+    this.#pointer.setActive(active);
+    this.#update();
+    this.#drawCursor();
+  }
+
+  setMode(mode: PointerMode): void {
+    this.#mode = mode;
+    this.#pointer.setMode(mode);
+    this.#drawCursor();
+  }
+
+  setSize(size: Size): void {
+    this.#pointer.setSize(size);
+  }
+
+  /** null: the app hides it. */
+  setCursor(cursor: CursorImage | null): void {
+    this.#cursor = cursor;
+    this.#pointer.setCursorHidden(cursor === null);
+    this.#drawCursor();
+  }
+
+  /** Puts the focus on the stage. */
+  engage(): void {
+    if (document.activeElement !== this.#wiring.stage) this.#wiring.stage.focus({ preventScroll: true });
+    this.#update();
+  }
+
+  /** Lets go of the mouse and every key; the caller moves the focus to where it is wanted. */
+  release(): void {
+    this.#pointer.unlock();
+    this.#letGo();
+  }
+
+  close(): void {
+    this.setActive(false);
+    this.#pointer.close();
+    this.#scope.close();
+  }
+
+  #listen(): void {
+    const scope = this.#scope;
+    scope.on(window, 'keydown', (event: KeyboardEvent) => this.#keydown(event), { capture: true });
+    scope.on(window, 'keyup', (event: KeyboardEvent) => this.#keyup(event), { capture: true });
+    scope.on(window, 'blur', () => this.#setCaptured(false));
+    scope.on(window, 'focus', () => this.#update());
+    scope.on(window, 'pagehide', () => this.#setCaptured(false));
+    scope.on(window, 'pageshow', () => this.#update());
+    scope.on(document, 'visibilitychange', () => this.#update());
+    scope.on(document, 'focusin', () => this.#update());
+    scope.on(document, 'focusout', () => queueMicrotask(() => this.#update()));
+    // A change of full screen swallows keys on some systems.
+    scope.on(document, 'fullscreenchange', () => this.#letGo());
+  }
+
+  #keydown(event: KeyboardEvent): void {
+    if (event.code === 'Escape') this.#escapeSeenAt = performance.now();
+    if (this.#wiring.onShortcut(event)) {
+      event.preventDefault();
+      event.stopPropagation();
+      // The chord's own modifiers have gone to the title.
+      this.#letGo();
+      return;
+    }
+    if (!this.#captured || event.isComposing) return;
+    this.#keyboard.handleDown(event);
+  }
+
+  #keyup(event: KeyboardEvent): void {
+    if (this.#captured) this.#keyboard.handleUp(event);
+  }
+
+  #update(): void {
+    this.#setCaptured(this.#active && document.visibilityState === 'visible' && document.hasFocus() && this.#isEngaged());
+  }
+
+  #isEngaged(): boolean {
+    const focused = document.activeElement;
+    return focused === null || focused === document.body || focused === this.#wiring.stage;
+  }
+
+  #setCaptured(captured: boolean): void {
+    if (captured === this.#captured) return;
+    if (!captured) {
+      this.#letGo();
+      this.#escape.clear();
+    }
+    this.#captured = captured;
+    this.#wiring.input.setFocused(captured);
+    this.#wiring.onCaptured(captured);
+  }
+
+  #letGo(): void {
+    this.#keyboard.releaseAll();
+    this.#pointer.releaseAll();
+    this.#wiring.input.releaseAll();
+  }
+
+  /**
+   * The browser frees a locked mouse on Escape and keeps the key to itself. A player who presses Escape in a game wants
+   * its menu, so the title gets the key; not when the lock went because the window did.
+   */
+  #lockTaken(): void {
+    this.#letGo();
+    this.#escape.set(ESCAPE_SETTLE_MS, () => {
+      this.#update();
+      const delivered = performance.now() - this.#escapeSeenAt < ESCAPE_SETTLE_MS * 3;
+      if (this.#captured && !delivered) this.#keyboard.tap('Escape');
+    });
+  }
+
+  #held(hold: PointerHold): void {
+    this.#drawCursor();
+    this.#wiring.onHold(hold);
+  }
+
+  #drawCursor(): void {
+    const { stage } = this.#wiring;
+    if (!this.#active || this.#cursor === undefined) stage.style.cursor = '';
+    else if (this.#pointer.isLocked) stage.style.cursor = 'none';
+    // Before the click that locks, an ordinary pointer shows where to click.
+    else if (this.#mode === 'relative' || (this.#mode === 'both' && this.#cursor === null)) stage.style.cursor = 'pointer';
+    else stage.style.cursor = cursorStyle(this.#cursor, this.#pointer.scale);
+  }
+}
+
+/** Long enough for a blur that belongs to the loss of the lock to arrive. */
+const ESCAPE_SETTLE_MS = 60;

@@ -1,0 +1,125 @@
+/** What lies over the picture while there is none to play: start, loading, reconnecting, over. */
+import type { EndWords } from '../player';
+import { button } from '../ui/button';
+import { el, setText } from '../ui/dom';
+import { countdown } from '../ui/format';
+import { icon, type IconName } from '../ui/icons';
+import { artwork } from './artwork';
+import type { TitleCard } from './catalogue';
+
+export type CardPress = { readonly start: () => void; readonly library: () => void };
+
+type Titled = Pick<TitleCard, 'id' | 'name' | 'picture'>;
+
+/** The big button. `wait` shows how long an own session still waits; it is filled in by the caller. */
+export function startCard(title: Titled, waiting: HTMLElement | null, press: CardPress): HTMLElement {
+  const start = el(
+    'button',
+    { class: 'start', attrs: { type: 'button', 'data-part': 'start', 'aria-label': `${waiting === null ? 'Play' : 'Continue'} ${title.name}` } },
+    el('span', { class: 'start-disc' }, icon('play', 44)),
+    el('span', { class: 'start-word' }, waiting === null ? 'Play' : 'Continue'),
+  );
+  start.addEventListener('click', press.start);
+  return el(
+    'section',
+    { class: 'cover' },
+    artwork(title, 'cover-art'),
+    el('div', { class: 'cover-text' }, el('h1', {}, title.name), start, waiting, el('div', { class: 'cover-foot' }, backLink(press))),
+  );
+}
+
+export function loadingCard(title: Titled, words: HTMLElement): HTMLElement {
+  return el(
+    'section',
+    { class: 'cover is-loading' },
+    artwork(title, 'cover-art'),
+    el('div', { class: 'cover-text' }, el('h1', {}, title.name), el('div', { class: 'loader', attrs: { 'aria-hidden': 'true' } }), words),
+  );
+}
+
+/** Over the last picture, which stays in sight. */
+export class ReconnectCard {
+  readonly element: HTMLElement;
+  readonly #left = el('span', { class: 'big-countdown' });
+  readonly #words = el('p');
+
+  constructor(press: CardPress) {
+    this.element = el(
+      'section',
+      { class: 'panel' },
+      el('div', { class: 'loader', attrs: { 'aria-hidden': 'true' } }),
+      el('h2', {}, 'The connection is gone'),
+      this.#words,
+      this.#left,
+      el('div', { class: 'panel-buttons' }, button({ label: 'To the library', icon: 'back', part: 'library', press: press.library })),
+    );
+    this.show(null);
+  }
+
+  show(secondsLeft: number | null): void {
+    setText(this.#words, secondsLeft === null ? 'Trying to get back to your game…' : 'Trying to get back. Your game is paused and waits:');
+    setText(this.#left, secondsLeft === null ? '' : countdown(secondsLeft));
+    this.#left.hidden = secondsLeft === null;
+  }
+}
+
+export function overCard(words: EndWords, failed: boolean, press: CardPress): HTMLElement {
+  const again = words.canTakeBack
+    ? button({ label: 'Take it back', icon: 'again', kind: 'primary', part: 'take-back', press: press.start })
+    : words.canRestart
+      ? button({ label: failed ? 'Try again' : 'Play again', icon: 'again', kind: 'primary', part: 'again', press: press.start })
+      : null;
+  const library = button({
+    label: 'To the library',
+    icon: 'back',
+    kind: again === null ? 'primary' : 'quiet',
+    part: 'library',
+    press: press.library,
+  });
+  return el(
+    'section',
+    { class: 'panel', attrs: { role: 'alertdialog', 'aria-label': words.title, 'data-reason': words.reason } },
+    el('span', { class: `panel-icon${isTrouble(words.reason, failed) ? ' is-trouble' : ''}` }, icon(iconOf(words.reason, failed), 40)),
+    el('h2', {}, words.title),
+    el('p', {}, words.message),
+    el('div', { class: 'panel-buttons' }, again, library),
+  );
+}
+
+export function missingCard(press: CardPress): HTMLElement {
+  return el(
+    'section',
+    { class: 'panel' },
+    el('span', { class: 'panel-icon' }, icon('moon', 40)),
+    el('h2', {}, 'No such game here'),
+    el('p', {}, 'The link may be mistyped, or the game has been taken down.'),
+    el('div', { class: 'panel-buttons' }, button({ label: 'To the library', icon: 'back', kind: 'primary', part: 'library', press: press.library })),
+  );
+}
+
+function backLink(press: CardPress): HTMLElement {
+  return button({ label: 'Library', icon: 'back', part: 'library', press: press.library });
+}
+
+function isTrouble(reason: string, failed: boolean): boolean {
+  return failed || reason === 'title_crashed' || reason === 'engine_fault';
+}
+
+function iconOf(reason: string, failed: boolean): IconName {
+  switch (reason) {
+    case 'taken_over':
+      return 'elsewhere';
+    case 'full':
+    case 'not_resumed':
+    case 'gave_way':
+      return 'moon';
+    case 'engine_stopping':
+    case 'unreachable':
+      return 'offline';
+    case 'title_exited':
+    case 'by_player':
+      return 'done';
+    default:
+      return failed || reason !== 'by_operator' ? 'alert' : 'stop';
+  }
+}

@@ -1,0 +1,367 @@
+/**
+ * The play page: a title's picture, and everything around it.
+ *
+ * ```text
+ * Player events -> state -> card over the picture | nothing
+ * Capture       -> Player.input
+ * toolbar, shortcuts -> sound, stats, full screen, leave, end
+ * ```
+ *
+ * It decides what is shown; what a session is and when it is over is the Player's.
+ */
+import { Capture } from '../input/capture';
+import type { PointerHold } from '../input/capture-pointer';
+import type { EndWords, Player, PlayerOptions, PlayerState, PointerMode } from '../player';
+import { button } from '../ui/button';
+import { el, setText } from '../ui/dom';
+import { countdown } from '../ui/format';
+import { isFullscreen, toggleFullscreen, unlockKeyboard } from '../ui/fullscreen';
+import { icon } from '../ui/icons';
+import { StatsOverlay } from '../ui/overlay';
+import { Alarm, Scope } from '../ui/scope';
+import { shortcutOf, SHORTCUT_WORDS, type Shortcut } from '../ui/shortcuts';
+import { Toolbar } from '../ui/toolbar';
+import { keepAwake } from '../ui/wake';
+import type { Catalogue, TitleCard } from './catalogue';
+import { loadingCard, missingCard, overCard, ReconnectCard, startCard, type CardPress } from './play-cards';
+import { loadSound, saveSound, type Sound } from './sound';
+
+export type PlayWiring = {
+  readonly root: HTMLElement;
+  readonly title: string;
+  readonly autostart: boolean;
+  readonly catalogue: Catalogue;
+  readonly createPlayer: (options: PlayerOptions) => Player;
+  readonly library: () => void;
+};
+
+export class PlayPage {
+  readonly player: Player;
+  readonly #wiring: PlayWiring;
+  readonly #scope = new Scope();
+  readonly #video = el('video', { class: 'picture', attrs: { playsinline: true, disablepictureinpicture: true, disableremoteplayback: true } });
+  readonly #canvas = el('canvas', { class: 'picture', attrs: { hidden: true } });
+  readonly #stage: HTMLElement;
+  readonly #veil = el('div', { class: 'veil' });
+  readonly #hint = el('p', { class: 'hint', attrs: { hidden: true } });
+  readonly #hintAlarm: Alarm;
+  readonly #slowAlarm: Alarm;
+  readonly #soundHint: HTMLButtonElement;
+  readonly #status = el('p', { class: 'visually-hidden', attrs: { role: 'status', 'aria-live': 'polite' } });
+  readonly #page: HTMLElement;
+  readonly #toolbar: Toolbar;
+  readonly #overlay: StatsOverlay;
+  readonly #capture: Capture;
+  readonly #press: CardPress;
+  readonly #loadingWords = el('p', { class: 'loading-words' });
+  readonly #reconnect: ReconnectCard;
+  #title: Pick<TitleCard, 'id' | 'name' | 'picture'>;
+  #state: PlayerState = 'idle';
+  #words: EndWords | null = null;
+  #missing = false;
+  #waitUntil: number | null = null;
+  #pointerMode: PointerMode = 'absolute';
+  #hold: PointerHold = 'free';
+
+  constructor(wiring: PlayWiring) {
+    this.#wiring = wiring;
+    this.#title = { id: wiring.title, name: wiring.title, picture: null };
+    this.#hintAlarm = new Alarm(this.#scope);
+    this.#slowAlarm = new Alarm(this.#scope);
+    this.#press = { start: () => this.start(), library: wiring.library };
+    this.#reconnect = new ReconnectCard(this.#press);
+    this.#stage = el('div', { class: 'stage', attrs: { tabindex: 0, role: 'application', 'data-part': 'stage' } }, this.#video, this.#canvas);
+    this.#video.muted = true;
+    this.#soundHint = button({ label: 'Tap for sound', icon: 'muted', part: 'unlock-sound', press: () => this.#unlockSound() });
+    this.#soundHint.classList.add('sound-hint');
+    this.#soundHint.hidden = true;
+    this.player = wiring.createPlayer({ title: wiring.title, video: this.#video, canvas: this.#canvas, resume: true });
+    this.#overlay = new StatsOverlay(() => this.player.stats());
+    this.#toolbar = new Toolbar({
+      name: this.#title.name,
+      onSound: (sound) => this.#setSound(sound),
+      onStats: () => this.#shortcut('stats'),
+      onFullscreen: () => this.#shortcut('fullscreen'),
+      onLeave: wiring.library,
+      onEnd: () => void this.player.end(),
+      onDone: () => this.#capture.engage(),
+    });
+    this.#page = el(
+      'main',
+      { class: 'play', attrs: { 'data-state': 'idle' } },
+      this.#stage,
+      this.#overlay.element,
+      this.#hint,
+      this.#veil,
+      this.#soundHint,
+      this.#toolbar.element,
+      this.#status,
+    );
+    wiring.root.replaceChildren(this.#page);
+    this.#capture = new Capture({
+      stage: this.#stage,
+      input: this.player.input,
+      onShortcut: (event) => this.#handleShortcut(event),
+      onHold: (hold) => this.#held(hold),
+      onCaptured: () => this.#showHint(),
+    });
+    this.#setSound(loadSound());
+    this.#listen();
+    this.#rename();
+    this.#show();
+    void this.#describe();
+    if (wiring.autostart) this.start();
+  }
+
+  /** Starts, restarts or takes back. */
+  start(): void {
+    this.#words = null;
+    void this.player.start();
+    this.#unlockSound();
+  }
+
+  close(): void {
+    const { state } = this.player;
+    if (state !== 'idle' && state !== 'ended' && state !== 'failed') this.player.leave();
+    this.#capture.close();
+    this.player.close();
+    this.#overlay.close();
+    this.#toolbar.close();
+    this.#scope.close();
+    if (isFullscreen()) void toggleFullscreen(this.#page);
+  }
+
+  #listen(): void {
+    const { player } = this;
+    const scope = this.#scope;
+    scope.add(player.on('state', (state) => this.#setState(state)));
+    scope.add(player.on('ended', (words) => this.#over(words)));
+    scope.add(player.on('failed', (words) => this.#over(words)));
+    scope.add(player.on('reconnecting', ({ secondsLeft }) => this.#reconnect.show(secondsLeft)));
+    scope.add(player.on('cursor', (cursor) => this.#capture.setCursor(cursor)));
+    scope.add(player.on('size', (size) => this.#capture.setSize(size)));
+    scope.add(
+      player.on('pointerMode', (mode) => {
+        this.#pointerMode = mode;
+        this.#capture.setMode(mode);
+      }),
+    );
+    scope.add(player.on('audioBlocked', (blocked) => this.#showSoundHint(blocked)));
+    scope.on(document, 'fullscreenchange', () => {
+      this.#toolbar.setFullscreen(isFullscreen());
+      if (!isFullscreen()) unlockKeyboard();
+      this.#capture.engage();
+    });
+    // The first gesture anywhere is as good as one on the hint.
+    for (const type of ['pointerdown', 'keydown']) {
+      scope.on(window, type, () => this.#unlockSound(), { capture: true, passive: true });
+    }
+    scope.every(1000, () => this.#tick());
+    scope.add(keepAwake(() => this.#state === 'playing'));
+  }
+
+  /** Fills in what the catalogue knows; the page works without. */
+  async #describe(): Promise<void> {
+    const { catalogue, title } = this.#wiring;
+    const { signal } = this.#scope;
+    try {
+      const titles = await catalogue.titles(signal);
+      const found = titles.find(({ id }) => id === title);
+      if (this.#scope.isClosed()) return;
+      if (found === undefined) this.#missing = this.#state === 'idle';
+      else this.#adopt(found);
+      this.#show();
+      const sessions = await catalogue.sessions(signal);
+      const waiting = sessions.find((session) => session.title === title && session.state === 'waiting');
+      if (this.#scope.isClosed() || waiting?.waitLeft == null) return;
+      this.#waitUntil = performance.now() + waiting.waitLeft * 1000;
+      if (this.#state === 'idle') this.#show();
+    } catch {
+      // The engine does not answer: starting says so in words.
+    }
+  }
+
+  #adopt(title: TitleCard): void {
+    this.#title = title;
+    this.#capture.setSize(title.display);
+    this.#toolbar.setAudible(title.audio);
+    this.#rename();
+  }
+
+  #rename(): void {
+    const { name } = this.#title;
+    document.title = `${name} · Firstlight`;
+    this.#toolbar.rename(name);
+    this.#stage.setAttribute('aria-label', `${name}. ${SHORTCUT_WORDS.release} gives keyboard and mouse back to the page.`);
+  }
+
+  #setState(state: PlayerState): void {
+    this.#state = state;
+    if (state === 'starting') this.#words = null;
+    if (state !== 'idle') this.#waitUntil = null;
+    this.#show();
+  }
+
+  #over(words: EndWords): void {
+    this.#words = words;
+    this.#show();
+  }
+
+  #show(): void {
+    const state = this.#state;
+    const playing = state === 'playing';
+    this.#page.dataset['state'] = state;
+    this.#capture.setActive(playing);
+    this.#toolbar.setShown(playing || state === 'reconnecting');
+    if (state === 'ended' || state === 'failed' || state === 'idle') this.#setStats(false);
+    if (state !== 'starting' && state !== 'connecting') this.#slowAlarm.clear();
+    this.#veil.replaceChildren(...this.#card());
+    this.#veil.hidden = this.#veil.childElementCount === 0;
+    if (playing) this.#capture.engage();
+    else this.#focusCard();
+    this.#showHint();
+    setText(this.#status, this.#statusWords());
+  }
+
+  #card(): HTMLElement[] {
+    if (this.#missing) return [missingCard(this.#press)];
+    switch (this.#state) {
+      case 'idle':
+        return [startCard(this.#title, this.#waitElement(), this.#press)];
+      case 'starting':
+      case 'connecting':
+        setText(this.#loadingWords, LOADING_WORDS[this.#state]);
+        this.#slowAlarm.set(SLOW_MS, () => setText(this.#loadingWords, 'Still at it. Some games take a while to start…'));
+        return [loadingCard(this.#title, this.#loadingWords)];
+      case 'reconnecting':
+        return [this.#reconnect.element];
+      case 'ended':
+      case 'failed':
+        return this.#words === null ? [] : [overCard(this.#words, this.#state === 'failed', this.#press)];
+      case 'playing':
+        return [];
+    }
+  }
+
+  #waitElement(): HTMLElement | null {
+    const left = this.#waitLeft();
+    return left === null ? null : el('p', { class: 'cover-wait' }, 'Your game is paused and waits ', el('span', { class: 'countdown' }, countdown(left)));
+  }
+
+  #waitLeft(): number | null {
+    if (this.#waitUntil === null) return null;
+    const left = (this.#waitUntil - performance.now()) / 1000;
+    return left > 0 ? left : null;
+  }
+
+  #tick(): void {
+    if (this.#state !== 'idle' || this.#waitUntil === null) return;
+    const left = this.#waitLeft();
+    if (left === null) {
+      this.#waitUntil = null;
+      this.#show();
+    } else {
+      const cell = this.#veil.querySelector('.countdown');
+      if (cell !== null) setText(cell, countdown(left));
+    }
+  }
+
+  #focusCard(): void {
+    this.#veil.querySelector<HTMLElement>('.start, .button-primary')?.focus({ preventScroll: true });
+  }
+
+  #statusWords(): string {
+    switch (this.#state) {
+      case 'idle':
+        return '';
+      case 'starting':
+      case 'connecting':
+        return LOADING_WORDS[this.#state];
+      case 'playing':
+        return `Playing ${this.#title.name}`;
+      case 'reconnecting':
+        return 'The connection is gone. Trying to get back.';
+      case 'ended':
+      case 'failed':
+        return this.#words === null ? '' : `${this.#words.title}. ${this.#words.message}`;
+    }
+  }
+
+  #held(hold: PointerHold): void {
+    const took = hold === 'locked' && this.#hold !== 'locked';
+    this.#hold = hold;
+    this.#showHint();
+    if (took) this.#flash(isFullscreen() ? 'Hold Esc to leave full screen' : 'Esc gives your mouse back');
+  }
+
+  /** The standing hint, if there is something to say. */
+  #showHint(): void {
+    this.#hintAlarm.clear();
+    const words = this.#state === 'playing' ? this.#hintWords() : null;
+    this.#hint.hidden = words === null;
+    if (words !== null) this.#hint.replaceChildren(icon(words.startsWith('Click the picture to go on') ? 'keyboard' : 'mouse', 18), words);
+  }
+
+  #hintWords(): string | null {
+    if (!this.#capture.captured) return 'Click the picture to go on playing';
+    if (this.#hold !== 'offered' || !matchMedia('(any-pointer: fine)').matches) return null;
+    return this.#pointerMode === 'both' ? 'Click to look around with the mouse' : 'Click to play with the mouse';
+  }
+
+  #flash(words: string): void {
+    this.#hint.replaceChildren(icon('mouse', 18), words);
+    this.#hint.hidden = false;
+    this.#hintAlarm.set(FLASH_MS, () => this.#showHint());
+  }
+
+  #handleShortcut(event: KeyboardEvent): boolean {
+    const shortcut = shortcutOf(event);
+    if (shortcut === null) return false;
+    if (!event.repeat) this.#shortcut(shortcut);
+    return true;
+  }
+
+  #shortcut(shortcut: Shortcut): void {
+    switch (shortcut) {
+      case 'stats':
+        this.#setStats(!this.#overlay.shown);
+        return;
+      case 'fullscreen':
+        void toggleFullscreen(this.#page);
+        return;
+      case 'mute':
+        this.#toolbar.toggleMute();
+        return;
+      case 'release':
+        this.#capture.release();
+        this.#toolbar.peek(true);
+        return;
+    }
+  }
+
+  #setStats(shown: boolean): void {
+    this.#overlay.toggle(shown);
+    this.#toolbar.setStatsShown(shown);
+  }
+
+  #setSound(sound: Sound): void {
+    this.player.audio.muted = sound.muted;
+    this.player.audio.volume = sound.volume;
+    this.#toolbar.setSound(sound);
+    saveSound(sound);
+  }
+
+  #showSoundHint(blocked: boolean): void {
+    this.#soundHint.hidden = !blocked || this.#state === 'ended' || this.#state === 'failed';
+  }
+
+  #unlockSound(): void {
+    if (this.player.audio.blocked) void this.player.audio.unlock();
+  }
+}
+
+/** After this long without a picture, say that it is still going on. */
+const SLOW_MS = 6000;
+const FLASH_MS = 3500;
+
+const LOADING_WORDS = { starting: 'Getting a place for you…', connecting: 'Connecting to your game…' } as const;

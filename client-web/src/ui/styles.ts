@@ -1,0 +1,4 @@
+import './base.css';
+import './library.css';
+import './play.css';
+import './overlay.css';
