@@ -157,7 +157,7 @@ it('a host that takes events in order sees every press once, whatever is lost', 
         const datagram = sender.pollTransmit(ms(now));
         if (datagram === null || lost) return;
         const input = read(datagram);
-        for (const [n, { age: _, ...event }] of input.events.entries()) {
+        for (const [n, event] of input.events.entries()) {
           if (((input.firstEvent + n) >>> 0) !== ((acknowledged + 1) >>> 0)) continue;
           acknowledged = (acknowledged + 1) >>> 0;
           if (event.type === 'keyDown' || event.type === 'keyUp') got.push({ type: event.type, code: event.code });
