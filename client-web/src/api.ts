@@ -1,0 +1,221 @@
+/** The engine's HTTP API, as far as a player needs it. Answers and problems are values; only `AbortError` is thrown. */
+
+export type Endpoint = {
+  readonly kind: string;
+  readonly url: string;
+  /** Hex. */
+  readonly certSha256: readonly string[];
+};
+
+export type TitleCard = {
+  readonly id: string;
+  readonly name: string;
+  readonly version: string;
+  /** Address of its picture. */
+  readonly picture: string | null;
+  readonly display: { readonly width: number; readonly height: number; readonly fps: number };
+  readonly audio: boolean;
+  readonly input: {
+    readonly keyboard: boolean;
+    readonly mouse: string;
+    readonly gamepads: number;
+    readonly touch: boolean;
+  };
+};
+
+export type SessionState = 'starting' | 'ready' | 'attached' | 'waiting' | 'ended';
+
+export type Session = {
+  readonly session: string;
+  readonly title: string;
+  readonly state: SessionState;
+  /** Seconds that it goes on waiting for its player; null: unknown, or it does not wait. */
+  readonly waitLeft: number | null;
+  readonly reason: string | null;
+  readonly message: string | null;
+  readonly endpoints: readonly Endpoint[];
+};
+
+export type Created = { readonly session: string; readonly ticket: string; readonly endpoints: readonly Endpoint[] };
+
+/** What went wrong. `unreachable`: no answer at all; otherwise the last word of the problem's type. */
+export type Problem = {
+  readonly problem: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly retryAfterS: number | null;
+};
+
+export type Answer<T> = { readonly ok: true; readonly value: T } | ({ readonly ok: false } & Problem);
+
+export type Api = {
+  titles(signal?: AbortSignal): Promise<Answer<readonly TitleCard[]>>;
+  create(title: string): Promise<Answer<Created>>;
+  session(id: string): Promise<Answer<Session>>;
+  /** Those of this browser's player. */
+  sessions(signal?: AbortSignal): Promise<Answer<readonly Session[]>>;
+  ticket(id: string): Promise<Answer<Created>>;
+  end(id: string): Promise<Answer<null>>;
+};
+
+export type Wiring = { readonly fetch: typeof fetch; readonly key: () => string; readonly base?: string };
+
+export function openApi(wiring: Wiring = { fetch: fetch.bind(globalThis), key: playerKey }): Api {
+  const request = async <T>(
+    method: string,
+    path: string,
+    read: (json: Json) => T | null,
+    options: { body?: unknown; signal?: AbortSignal | undefined } = {},
+  ): Promise<Answer<T>> => {
+    const headers: Record<string, string> = { Authorization: `Bearer ${wiring.key()}` };
+    if (options.body !== undefined) headers['Content-Type'] = 'application/json';
+    let response: Response;
+    let text: string;
+    try {
+      response = await wiring.fetch(`${wiring.base ?? ''}/v1${path}`, {
+        method,
+        headers,
+        cache: 'no-store',
+        ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+        signal: options.signal ?? AbortSignal.timeout(ANSWER_MS),
+      });
+      text = await response.text();
+    } catch (error) {
+      if (options.signal?.aborted === true) throw error;
+      return { ok: false, problem: 'unreachable', status: 0, detail: '', retryAfterS: null };
+    }
+    const json = parseJson(text);
+    if (!response.ok) return { ok: false, ...problemOf(response, json) };
+    const value = read(json);
+    if (value !== null || response.status === 204) return { ok: true, value: value as T };
+    return { ok: false, problem: 'engine', status: response.status, detail: 'an answer without sense', retryAfterS: null };
+  };
+  const created = (json: Json): Created | null => {
+    const session = text(json, 'session');
+    return { session, ticket: text(json, 'ticket'), endpoints: endpointsOf(json) };
+  };
+  const at = (id: string): string => `/sessions/${encodeURIComponent(id)}`;
+  return {
+    titles: (signal) => request('GET', '/titles', (json) => list(json, 'titles').map(titleOf), { signal }),
+    create: (title) =>
+      request('POST', '/sessions', created, {
+        body: { title, client: { transports: ['webtransport'], user_agent: navigator.userAgent } },
+      }),
+    session: (id) => request('GET', at(id), sessionOf),
+    sessions: (signal) => request('GET', '/sessions', (json) => list(json, 'sessions').map(sessionOf), { signal }),
+    ticket: (id) => request('POST', `${at(id)}/tickets`, (json) => ({ ...created(json), session: id }) as Created),
+    end: (id) => request('DELETE', at(id), () => null),
+  };
+}
+
+/** An anonymous player is a secret that the page makes itself and keeps. */
+export function playerKey(): string {
+  try {
+    const kept = localStorage.getItem(KEY);
+    if (kept !== null && /^flp_[\w-]{43}$/.test(kept)) return kept;
+    const made = makeKey();
+    localStorage.setItem(KEY, made);
+    return made;
+  } catch {
+    // A browser that keeps nothing plays as long as the page lives.
+    memory ??= makeKey();
+    return memory;
+  }
+}
+
+let memory: string | null = null;
+
+function makeKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(32));
+  const base64 = btoa(String.fromCharCode(...bytes));
+  return `flp_${base64.replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '')}`;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+function parseJson(text: string): Json {
+  try {
+    return asJson(JSON.parse(text));
+  } catch {
+    return {};
+  }
+}
+
+function asJson(value: unknown): Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {};
+}
+
+function text(json: Json, key: string): string {
+  const value = json[key];
+  return typeof value === 'string' ? value : '';
+}
+
+function words(json: Json, key: string): string | null {
+  const value = json[key];
+  return typeof value === 'string' && value !== '' ? value : null;
+}
+
+function number(json: Json, key: string): number {
+  const value = json[key];
+  return typeof value === 'number' ? value : 0;
+}
+
+function list(json: Json, key: string): Json[] {
+  const value = json[key];
+  return Array.isArray(value) ? value.map(asJson) : [];
+}
+
+function problemOf(response: Response, json: Json): Problem {
+  const retry = Number(response.headers.get('Retry-After') ?? NaN);
+  return {
+    problem: text(json, 'type').split(':').at(-1) ?? '',
+    status: response.status,
+    detail: words(json, 'detail') ?? text(json, 'title'),
+    retryAfterS: Number.isFinite(retry) && retry >= 0 ? retry : null,
+  };
+}
+
+function endpointsOf(json: Json): Endpoint[] {
+  return list(json, 'endpoints').map((endpoint) => {
+    const hashes = endpoint.cert_sha256;
+    const certSha256 = Array.isArray(hashes) ? hashes.filter((hash) => typeof hash === 'string') : [];
+    return { kind: text(endpoint, 'kind'), url: text(endpoint, 'url'), certSha256 };
+  });
+}
+
+function sessionOf(json: Json): Session {
+  const state = STATES.find((known) => known === json.state) ?? 'ended';
+  return {
+    session: text(json, 'session'),
+    title: text(json, 'title'),
+    state,
+    waitLeft: typeof json.wait_left_s === 'number' ? json.wait_left_s : null,
+    reason: words(json, 'reason'),
+    message: words(json, 'message'),
+    endpoints: endpointsOf(json),
+  };
+}
+
+function titleOf(json: Json): TitleCard {
+  const display = asJson(json.display);
+  const input = asJson(json.input);
+  return {
+    id: text(json, 'id'),
+    name: text(json, 'name'),
+    version: text(json, 'version'),
+    picture: words(json, 'picture'),
+    display: { width: number(display, 'width'), height: number(display, 'height'), fps: number(display, 'fps') },
+    audio: json.audio === true,
+    input: {
+      keyboard: input.keyboard === true,
+      mouse: text(input, 'mouse'),
+      gamepads: number(input, 'gamepads'),
+      touch: input.touch === true,
+    },
+  };
+}
+
+const STATES: readonly SessionState[] = ['starting', 'ready', 'attached', 'waiting', 'ended'];
+const KEY = 'firstlight.player';
+/** A container boots within this; an engine that says nothing for longer is not there. */
+const ANSWER_MS = 30_000;

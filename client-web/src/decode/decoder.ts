@@ -1,0 +1,144 @@
+/**
+ * Access units in, pictures out, with `VideoDecoder`.
+ *
+ * It opens a decoder by the first IDR's own parameter sets, because the picture arrives before anything else does. After
+ * an error it opens a new one at the next IDR, in software if the browser's first choice has failed twice.
+ * Whoever takes a `Picture` closes its frame.
+ */
+import type { AccessUnit } from '../receive/unit';
+import type { Micros } from '../time';
+import { codecOf } from './sps';
+import { Watch } from './watch';
+
+export type Picture = {
+  readonly frame: VideoFrame;
+  readonly unit: AccessUnit;
+  readonly submittedAt: Micros;
+  readonly decodedAt: Micros;
+};
+
+export type DecoderEvents = {
+  readonly onPicture: (picture: Picture) => void;
+  /** `discarded` access units were in it. The next one must be an IDR. */
+  readonly onBroken: (discarded: number) => void;
+  readonly onDoesNotFollow: () => void;
+};
+
+type Inside = { readonly unit: AccessUnit; readonly submittedAt: Micros };
+
+export class PictureDecoder {
+  readonly watch = new Watch();
+  readonly #now: () => Micros;
+  readonly #events: DecoderEvents;
+  #decoder: VideoDecoder | null = null;
+  #codec = '';
+  #inside = new Map<number, Inside>();
+  #lastTimestamp = 0;
+  #errors = 0;
+
+  constructor(now: () => Micros, events: DecoderEvents) {
+    this.#now = now;
+    this.#events = events;
+  }
+
+  decode(unit: AccessUnit): void {
+    const codec = unit.idr ? codecOf(unit.nals) : null;
+    if (codec !== null && (this.#decoder === null || codec !== this.#codec)) this.#open(codec);
+    const now = this.#now();
+    // Two pictures of one still surface were captured at the same time; timestamps name them apart.
+    const timestamp = Math.max(unit.capturedAt, this.#lastTimestamp + 1);
+    this.#lastTimestamp = timestamp;
+    try {
+      if (this.#decoder?.state !== 'configured') throw new Error('no IDR yet');
+      this.#decoder.decode(new EncodedVideoChunk({ type: unit.idr ? 'key' : 'delta', timestamp, data: unit.nals }));
+    } catch {
+      this.#fail();
+      return;
+    }
+    this.#inside.set(timestamp, { unit, submittedAt: now });
+    this.watch.onSubmitted(now, unit.frame, unit.recovery && unit.skipped > 0);
+    this.#judge(now);
+  }
+
+  /** Forgets everything; the next access unit must be an IDR. Pictures of before do not come out any more. */
+  reset(): void {
+    if (this.#decoder !== null && this.#decoder.state !== 'closed') this.#decoder.close();
+    this.#decoder = null;
+    this.#inside.clear();
+    this.watch.clear();
+  }
+
+  get codec(): string {
+    return this.#codec;
+  }
+
+  get name(): string {
+    return this.#errors >= SOFTWARE_AFTER ? 'WebCodecs (software)' : 'WebCodecs';
+  }
+
+  #open(codec: string): void {
+    this.reset();
+    this.#codec = codec;
+    const decoder: VideoDecoder = new VideoDecoder({
+      output: (frame) => this.#onOutput(decoder, frame),
+      error: () => {
+        if (decoder === this.#decoder) this.#fail();
+      },
+    });
+    this.#decoder = decoder;
+    decoder.configure({
+      codec,
+      // Without it Chromium keeps one picture back (measured).
+      optimizeForLatency: true,
+      hardwareAcceleration: this.#errors >= SOFTWARE_AFTER ? 'prefer-software' : 'no-preference',
+    });
+  }
+
+  #onOutput(decoder: VideoDecoder, frame: VideoFrame): void {
+    const inside = this.#inside.get(frame.timestamp);
+    if (decoder !== this.#decoder || inside === undefined) {
+      frame.close();
+      return;
+    }
+    // Decoding order is showing order: what came before it never comes.
+    for (const timestamp of this.#inside.keys()) {
+      if (timestamp <= frame.timestamp) this.#inside.delete(timestamp);
+    }
+    this.watch.onOutput(inside.unit.frame);
+    this.#events.onPicture({ frame, ...inside, decodedAt: this.#now() });
+  }
+
+  #judge(now: Micros): void {
+    const verdict = this.watch.verdict(now);
+    if (verdict === 'stuck') this.#fail();
+    if (verdict === 'does_not_follow') {
+      this.watch.clear();
+      this.#events.onDoesNotFollow();
+    }
+  }
+
+  #fail(): void {
+    this.#errors += 1;
+    const discarded = this.#inside.size;
+    this.reset();
+    this.#events.onBroken(discarded);
+  }
+}
+
+/** The codecs that this browser decodes, best first; empty: none. */
+export async function supportedCodecs(): Promise<string[]> {
+  if (typeof VideoDecoder === 'undefined') return [];
+  const asked = CODECS.map(async (codec) => {
+    try {
+      const { supported } = await VideoDecoder.isConfigSupported({ codec, optimizeForLatency: true });
+      return supported === true ? [codec] : [];
+    } catch {
+      return [];
+    }
+  });
+  return (await Promise.all(asked)).flat();
+}
+
+/** Baseline first: it decodes fastest (measured), and the engine encodes without B-frames whatever the profile. */
+const CODECS = ['avc1.42E02A', 'avc1.4D402A', 'avc1.64002A'];
+const SOFTWARE_AFTER = 2;
