@@ -1,1 +1,34 @@
 //! The HTTP API, tickets and the embedded client.
+//!
+//! ```text
+//! request -> measure -> dress -> guard (Host, Origin) -> bound (size, time) -> route -> host
+//!                                   |                                           └-> embedded client
+//!                                   v
+//!                             problem details
+//! ```
+//!
+//! Invariants: no answer to a page of another site; no session shown or ended but by its player or the operator; no secret kept
+//! (players are pseudonyms) or logged; every error is problem details.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
+
+mod access;
+mod api;
+mod error;
+mod extract;
+mod gateway;
+mod idempotency;
+mod keys;
+mod metrics;
+mod pages;
+mod picture;
+mod problem;
+mod routes;
+mod serve;
+mod titles;
+
+pub use error::Error;
+pub use gateway::{Gateway, Settings};
+pub use keys::OperatorKey;
+pub use metrics::Metrics;
+pub use pages::has_client;
+pub use serve::{listen, serve};

@@ -1,0 +1,328 @@
+//! What the API sends and takes, as in `/v1/openapi.json`.
+
+use crate::access::Authority;
+use crate::titles::Listed;
+use firstlight_host::{Capacity, Session, State, message};
+use firstlight_link::{End, Stats};
+use firstlight_title::Mouse;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The titles that can be played.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TitleList {
+    /// In the order of their ids.
+    pub(crate) titles: Vec<TitleView>,
+}
+
+/// A title that can be played.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Title)]
+pub(crate) struct TitleView {
+    /// What sessions are started with.
+    id: String,
+    /// For people.
+    name: String,
+    /// The publisher's.
+    version: String,
+    /// Path of its picture, if it has one.
+    picture: Option<String>,
+    display: DisplayView,
+    /// Has it sound?
+    audio: bool,
+    input: InputView,
+}
+
+/// What a title draws.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Display)]
+struct DisplayView {
+    /// Pixels.
+    width: u32,
+    /// Pixels.
+    height: u32,
+    /// Pictures per second at most.
+    fps: u32,
+}
+
+/// What a title is played with.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Input)]
+struct InputView {
+    keyboard: bool,
+    /// `absolute`, `relative` or `both`.
+    mouse: &'static str,
+    /// Gamepads at once.
+    gamepads: u8,
+    touch: bool,
+}
+
+impl TitleView {
+    pub(crate) fn new(Listed { title, dir }: &Listed) -> Self {
+        let picture = firstlight_title::picture(dir).map(|_| format!("/v1/titles/{}/picture", title.id));
+        Self {
+            id: title.id.to_string(),
+            name: title.name.clone(),
+            version: title.version.clone(),
+            picture,
+            display: DisplayView {
+                width: title.display.width.into(),
+                height: title.display.height.into(),
+                fps: title.display.fps.into(),
+            },
+            audio: title.audio.enabled,
+            input: InputView {
+                keyboard: title.input.keyboard,
+                mouse: match title.input.mouse {
+                    Mouse::Absolute => "absolute",
+                    Mouse::Relative => "relative",
+                    Mouse::Both => "both",
+                },
+                gamepads: title.input.gamepads,
+                touch: title.input.touch,
+            },
+        }
+    }
+}
+
+/// What to play, and on what. Unknown fields are skipped.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct NewSession {
+    /// A title's id.
+    pub(crate) title: String,
+    /// What the client can do.
+    #[serde(default)]
+    pub(crate) client: Client,
+}
+
+/// What the client can do.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub(crate) struct Client {
+    /// Codecs it decodes, as in WebCodecs; none: not said.
+    pub(crate) codecs: Vec<String>,
+    /// Kinds of endpoint it attaches to; none: not said.
+    pub(crate) transports: Vec<String>,
+}
+
+/// A session that can be attached to.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Started {
+    /// Its id.
+    pub(crate) session: String,
+    /// What to attach with: once, within a minute.
+    pub(crate) ticket: String,
+    /// The title's id.
+    pub(crate) title: String,
+    /// Where to attach, the best first.
+    pub(crate) endpoints: Vec<Endpoint>,
+    /// How long it took.
+    pub(crate) timing: Timing,
+}
+
+/// How long a start took.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(crate) struct Timing {
+    /// Until there was room.
+    pub(crate) placed_ms: f64,
+    /// Until it could be attached to.
+    pub(crate) ready_ms: f64,
+}
+
+/// A new ticket.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct NewTicket {
+    /// What to attach with: once, within a minute.
+    pub(crate) ticket: String,
+    /// Where to attach, the best first.
+    pub(crate) endpoints: Vec<Endpoint>,
+}
+
+/// Where to attach.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Endpoint {
+    /// `webtransport`.
+    kind: &'static str,
+    /// Append `?ticket=` or `?resume=`.
+    url: String,
+    /// SHA-256 of each certificate to trust, hex.
+    cert_sha256: Vec<String>,
+}
+
+/// Sessions.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SessionList {
+    /// The player's own; all, for the operator.
+    pub(crate) sessions: Vec<SessionView>,
+}
+
+/// A session.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Session)]
+pub(crate) struct SessionView {
+    session: String,
+    /// The title's id.
+    title: String,
+    /// `starting`, `ready`, `attached`, `waiting` or `ended`.
+    state: &'static str,
+    /// Seconds that it still waits for its player.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wait_left_s: Option<u64>,
+    /// Why it ended, for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    /// Why it ended, for the player.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'static str>,
+    /// Where to attach, the best first; none when it cannot be attached to.
+    endpoints: Vec<Endpoint>,
+    /// The last second, while its player is attached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    stats: Option<Box<Stats>>,
+    /// For the operator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operator: Option<OperatorView>,
+}
+
+/// What only the operator is shown.
+#[derive(Debug, Serialize, ToSchema)]
+struct OperatorView {
+    /// Pseudonym.
+    player: String,
+    /// How it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    /// The app's exit code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit_code: Option<i32>,
+    /// Last lines of the app, or of the worker where that was at fault.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tail: Vec<String>,
+}
+
+impl SessionView {
+    pub(crate) fn new(session: Session, at: &Authority, operator: bool) -> Self {
+        let endpoints = endpoints(&session, at);
+        let (state, wait_left_s, ended) = match session.state {
+            State::Starting => ("starting", None, None),
+            State::Ready => ("ready", None, None),
+            State::Attached => ("attached", None, None),
+            State::Waiting { left } => ("waiting", Some(left.as_secs()), None),
+            State::Ended(ended) => ("ended", None, Some(ended)),
+        };
+        let reason = ended.as_ref().map(|ended| ended.reason);
+        let operator = operator.then(|| OperatorView {
+            player: session.player,
+            detail: ended.as_ref().map(|ended| ended.detail.clone()),
+            exit_code: ended.as_ref().and_then(|ended| ended.exit_code),
+            tail: ended.map(|ended| ended.tail).unwrap_or_default(),
+        });
+        Self {
+            session: session.id.to_string(),
+            title: session.title.to_string(),
+            state,
+            wait_left_s,
+            reason: reason.map(word),
+            message: reason.map(message),
+            endpoints,
+            stats: session.stats,
+            operator,
+        }
+    }
+}
+
+/// Where a session can be attached to, by the name that the client reached the engine under.
+pub(crate) fn endpoints(session: &Session, at: &Authority) -> Vec<Endpoint> {
+    match session.state {
+        State::Starting | State::Ended(_) => Vec::new(),
+        State::Ready | State::Attached | State::Waiting { .. } => vec![Endpoint {
+            kind: "webtransport",
+            url: format!("https://{}:{}/v1/media", at.name, session.port),
+            cert_sha256: session.cert_sha256.clone(),
+        }],
+    }
+}
+
+const fn word(reason: End) -> &'static str {
+    match reason {
+        End::TitleExited => "title_exited",
+        End::TitleCrashed => "title_crashed",
+        End::ByPlayer => "by_player",
+        End::ByOperator => "by_operator",
+        End::EngineStopping => "engine_stopping",
+        End::EngineFault => "engine_fault",
+        End::GaveWay => "gave_way",
+        End::NotResumed => "not_resumed",
+    }
+}
+
+/// The machines of this fleet.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct HostList {
+    /// One, on an engine of its own.
+    pub(crate) hosts: Vec<HostView>,
+}
+
+/// A machine.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Host)]
+pub(crate) struct HostView {
+    /// `local`.
+    host: &'static str,
+    /// Its region.
+    region: &'static str,
+    /// Sessions that hold a slot.
+    sessions: u32,
+    /// The operator's limit on sessions; none: cores and memory decide.
+    slots: Option<u32>,
+    /// Cores.
+    cores: f64,
+    /// Of those, charged to sessions.
+    cores_charged: f64,
+    /// Memory that is available.
+    memory_available_bytes: u64,
+    /// Most bits per second of a session's video.
+    bitrate_max_bps: u64,
+}
+
+impl HostView {
+    pub(crate) fn new(capacity: &Capacity) -> Self {
+        Self {
+            host: "local",
+            region: REGION,
+            sessions: capacity.sessions,
+            slots: capacity.slots,
+            cores: f64::from(capacity.millicores) / 1e3,
+            cores_charged: f64::from(capacity.millicores_charged) / 1e3,
+            memory_available_bytes: capacity.memory_available.as_u64(),
+            bitrate_max_bps: capacity.bitrate_max.as_bps(),
+        }
+    }
+}
+
+/// Where this fleet has machines.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RegionList {
+    /// One, on an engine of its own.
+    pub(crate) regions: Vec<RegionView>,
+}
+
+/// A region.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Region)]
+pub(crate) struct RegionView {
+    /// `local`.
+    pub(crate) region: &'static str,
+    /// Machines in it.
+    pub(crate) hosts: u32,
+}
+
+/// The gateway's health.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Health {
+    /// `ok` or `stopping`.
+    pub(crate) status: &'static str,
+}
+
+pub(crate) const REGION: &str = "local";

@@ -1,0 +1,70 @@
+//! What handlers take from a request: JSON bodies, bounded in size and time, and ids in paths.
+
+use crate::problem::{Kind, Problem};
+use axum::body::to_bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::header;
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+
+/// A request's body, read as JSON.
+#[derive(Debug)]
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let kind = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok());
+        let essence = kind
+            .and_then(|kind| kind.split(';').next())
+            .unwrap_or_default()
+            .trim();
+        // Also keeps out forms, which a page elsewhere could post without asking first.
+        if !essence.eq_ignore_ascii_case("application/json") {
+            return Err(Problem::new(
+                Kind::MediaType,
+                "Send it as `Content-Type: application/json`.",
+            ));
+        }
+        let read = tokio::time::timeout(READ_WITHIN, to_bytes(request.into_body(), BODY_BYTES_MAX)).await;
+        let bytes = read
+            .map_err(|_| Problem::new(Kind::TooSlow, "The body did not come in time."))?
+            .map_err(|_| too_large())?;
+        serde_json::from_slice(&bytes).map(Self).map_err(|error| {
+            Problem::new(
+                Kind::BadRequest,
+                format!("The body is not as described: {error}."),
+            )
+        })
+    }
+}
+
+/// The id in a path.
+#[derive(Debug)]
+pub(crate) struct Id(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        let Path(id) = path.map_err(|_| Problem::new(Kind::BadRequest, "The path is not UTF-8."))?;
+        Ok(Self(id))
+    }
+}
+
+pub(crate) fn too_large() -> Problem {
+    Problem::new(
+        Kind::TooLarge,
+        format!("A body has at most {BODY_BYTES_MAX} bytes."),
+    )
+}
+
+/// The largest body is a client's list of what it can do: some hundred bytes.
+pub(crate) const BODY_BYTES_MAX: usize = 16 * 1024;
+const READ_WITHIN: Duration = Duration::from_secs(10);

@@ -1,0 +1,198 @@
+//! Errors as RFC 9457 problem details.
+
+use crate::titles::with_causes;
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What went wrong, in a word that programs may rely on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Full,
+    UnknownTitle,
+    UnknownSession,
+    NotFound,
+    Method,
+    MediaType,
+    BadRequest,
+    Unauthorized,
+    ForbiddenOrigin,
+    ForbiddenHost,
+    TooLarge,
+    TooMany,
+    TooSlow,
+    Stopping,
+    Engine,
+}
+
+impl Kind {
+    fn parts(self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::Full => (StatusCode::SERVICE_UNAVAILABLE, "full", "Every place is taken"),
+            Self::UnknownTitle => (StatusCode::NOT_FOUND, "unknown-title", "There is no such title"),
+            Self::UnknownSession => (
+                StatusCode::NOT_FOUND,
+                "unknown-session",
+                "There is no such session",
+            ),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is nothing here"),
+            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method", "This is not done here"),
+            Self::MediaType => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "media-type",
+                "The body is not JSON",
+            ),
+            Self::BadRequest => (
+                StatusCode::BAD_REQUEST,
+                "bad-request",
+                "The request is not understood",
+            ),
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized", "A key is needed"),
+            Self::ForbiddenOrigin => (
+                StatusCode::FORBIDDEN,
+                "forbidden-origin",
+                "Another site may not do this",
+            ),
+            Self::ForbiddenHost => (
+                StatusCode::FORBIDDEN,
+                "forbidden-host",
+                "The engine has another name",
+            ),
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too-large",
+                "The body is too large",
+            ),
+            Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too-many", "Too many at once"),
+            Self::TooSlow => (
+                StatusCode::REQUEST_TIMEOUT,
+                "too-slow",
+                "The request took too long",
+            ),
+            Self::Stopping => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "engine",
+                "The engine is stopping",
+            ),
+            Self::Engine => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "engine",
+                "The engine had a fault",
+            ),
+        }
+    }
+}
+
+/// An error on its way to whoever asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    kind: Kind,
+    detail: String,
+    retry_after_s: Option<u32>,
+}
+
+/// Problem details, RFC 9457.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemBody {
+    /// `urn:firstlight:problem:<word>`.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:firstlight:problem:full")]
+    kind: String,
+    /// The kind in words.
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// This case in words.
+    detail: String,
+}
+
+impl Problem {
+    pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+            retry_after_s: None,
+        }
+    }
+
+    pub(crate) fn retry_after(self, seconds: u32) -> Self {
+        Self {
+            retry_after_s: Some(seconds),
+            ..self
+        }
+    }
+
+    pub(crate) fn unknown_session() -> Self {
+        Self::new(
+            Kind::UnknownSession,
+            "It never was, ended more than an hour ago, or is not yours.",
+        )
+    }
+}
+
+impl From<firstlight_host::Error> for Problem {
+    fn from(error: firstlight_host::Error) -> Self {
+        use firstlight_host::Error;
+        match error {
+            Error::Full => Self::new(
+                Kind::Full,
+                "All of this machine's places are in use. Try again in a little while.",
+            )
+            .retry_after(RETRY_FULL_S),
+            Error::TooMany(most) => Self::new(
+                Kind::TooMany,
+                format!("You have {most} sessions already; end one first."),
+            )
+            .retry_after(RETRY_FULL_S),
+            Error::Stopping => {
+                Self::new(Kind::Stopping, "No new sessions are started.").retry_after(RETRY_STOPPING_S)
+            }
+            Error::UnknownSession(_) => Self::unknown_session(),
+            #[expect(
+                clippy::wildcard_enum_match_arm,
+                reason = "what has no word of its own is the engine's fault"
+            )]
+            error => {
+                tracing::error!(error = with_causes(&error), "a request failed");
+                Self::new(
+                    Kind::Engine,
+                    "The session could not be started. The operator finds the cause in the log.",
+                )
+            }
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, word, title) = self.kind.parts();
+        let body = ProblemBody {
+            kind: format!("urn:firstlight:problem:{word}"),
+            title,
+            status: status.as_u16(),
+            detail: self.detail,
+        };
+        let mut response = (status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.kind == Kind::Unauthorized {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+/// Somebody may leave; asking more often helps nobody.
+const RETRY_FULL_S: u32 = 15;
+/// An engine that is restarted takes about that long.
+const RETRY_STOPPING_S: u32 = 5;

@@ -1,0 +1,382 @@
+//! The API's routes.
+
+use crate::access::Authority;
+use crate::api::{
+    Health, HostList, HostView, NewSession, NewTicket, REGION, RegionList, RegionView, SessionList,
+    SessionView, Started, Timing, TitleList, TitleView, endpoints,
+};
+use crate::extract::{Body, Id};
+use crate::gateway::Inner;
+use crate::keys::{Caller, caller, require_operator};
+use crate::picture;
+use crate::problem::{Kind, Problem, ProblemBody};
+use crate::titles::Listed;
+use axum::extract::{Extension, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use axum::{Json, Router};
+use firstlight_host::{Request, Session};
+use firstlight_link::End;
+use firstlight_units::SessionId;
+use std::sync::Arc;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+type Shared = State<Arc<Inner>>;
+
+/// Every route of the API with what answers it. `/v1/openapi.json` describes each; a test compares.
+pub(crate) fn all() -> Vec<(&'static str, MethodRouter<Arc<Inner>>)> {
+    vec![
+        ("/v1/titles", get(titles)),
+        ("/v1/titles/{id}/picture", get(title_picture)),
+        ("/v1/sessions", get(sessions).post(start_session)),
+        ("/v1/sessions/{id}", get(session).delete(end_session)),
+        ("/v1/sessions/{id}/tickets", post(new_ticket)),
+        ("/v1/hosts", get(hosts)),
+        ("/v1/regions", get(regions)),
+        ("/v1/openapi.json", get(openapi)),
+        ("/metrics", get(metrics)),
+        ("/healthz", get(healthz)),
+    ]
+}
+
+pub(crate) fn router() -> Router<Arc<Inner>> {
+    all().into_iter().fold(Router::new(), |router, (path, methods)| {
+        router.route(path, methods)
+    })
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Firstlight", version = "1", description = "Start, see and end game sessions.",
+        license(name = "MIT OR Apache-2.0")),
+    paths(titles, title_picture, sessions, start_session, session, end_session, new_ticket, hosts, regions, openapi,
+        metrics, healthz),
+    components(schemas(ProblemBody)),
+    modifiers(&Keys),
+    tags((name = "play", description = "For players"), (name = "operate", description = "For the operator")),
+)]
+pub(crate) struct Description;
+
+struct Keys;
+
+impl Modify for Keys {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = |what: &str| {
+            SecurityScheme::Http(
+                HttpBuilder::new()
+                    .scheme(HttpAuthScheme::Bearer)
+                    .description(Some(what))
+                    .build(),
+            )
+        };
+        let components = openapi.components.get_or_insert_with(Default::default);
+        components.add_security_scheme(
+            "player",
+            scheme("`flp_` and 43 characters of base64url: a secret that the player's browser makes itself."),
+        );
+        components.add_security_scheme(
+            "operator",
+            scheme("`flo_` and 43 characters of base64url, from `operator.key`."),
+        );
+    }
+}
+
+/// What can be played.
+#[utoipa::path(get, path = "/v1/titles", tag = "play", responses((status = 200, body = TitleList)))]
+async fn titles(State(gateway): Shared) -> Json<TitleList> {
+    Json(TitleList {
+        titles: gateway.titles.all().values().map(TitleView::new).collect(),
+    })
+}
+
+/// A title's picture.
+#[utoipa::path(get, path = "/v1/titles/{id}/picture", tag = "play", params(("id" = String, Path, description = "The title's id")),
+    responses((status = 200, description = "PNG, JPEG, SVG or WebP", content_type = "image/*"),
+        (status = 404, body = ProblemBody, description = "`unknown-title`, also when it has no picture")))]
+async fn title_picture(State(gateway): Shared, Id(id): Id, headers: HeaderMap) -> Result<Response, Problem> {
+    let titles = gateway.titles.all();
+    let Listed { dir, .. } = titles.get(&id).ok_or_else(|| unknown_title(&id))?;
+    picture::answer(dir, headers.get(header::IF_NONE_MATCH))
+}
+
+/// The player's own sessions, live and ended within an hour; all of them, for the operator.
+#[utoipa::path(get, path = "/v1/sessions", tag = "play", security(("player" = []), ("operator" = [])),
+    responses((status = 200, body = SessionList), (status = 401, body = ProblemBody)))]
+async fn sessions(
+    State(gateway): Shared,
+    Extension(at): Extension<Authority>,
+    headers: HeaderMap,
+) -> Result<Json<SessionList>, Problem> {
+    let caller = caller(&headers, &gateway.operator)?;
+    let sessions = gateway
+        .host
+        .sessions()
+        .into_iter()
+        .filter(|session| may_see(&caller, session));
+    Ok(Json(SessionList {
+        sessions: sessions
+            .map(|s| SessionView::new(s, &at, caller.operator))
+            .collect(),
+    }))
+}
+
+/// Starts a session and answers when it can be attached to.
+#[utoipa::path(post, path = "/v1/sessions", tag = "play", request_body = NewSession, security(("player" = []), ("operator" = [])),
+    params(("Idempotency-Key" = Option<String>, Header,
+        description = "1 to 255 visible characters. The same key within ten minutes gives the same session, with a new ticket.")),
+    responses((status = 201, body = Started),
+        (status = 400, body = ProblemBody), (status = 401, body = ProblemBody),
+        (status = 404, body = ProblemBody, description = "`unknown-title`"),
+        (status = 413, body = ProblemBody), (status = 415, body = ProblemBody),
+        (status = 429, body = ProblemBody, description = "`too-many`: one player's sessions"),
+        (status = 500, body = ProblemBody, description = "`engine`"),
+        (status = 503, body = ProblemBody, description = "`full` or stopping; see `Retry-After`")))]
+async fn start_session(
+    State(gateway): Shared,
+    Extension(at): Extension<Authority>,
+    headers: HeaderMap,
+    Body(wanted): Body<NewSession>,
+) -> Result<Response, Problem> {
+    let caller = caller(&headers, &gateway.operator)?;
+    let key = idempotency_key(&headers)?;
+    let listed = gateway
+        .titles
+        .all()
+        .get(&wanted.title)
+        .cloned()
+        .ok_or_else(|| unknown_title(&wanted.title))?;
+    require_common(&wanted)?;
+    let Some(key) = key else {
+        let started = start(&gateway, &caller, &at, listed).await?;
+        return Ok((StatusCode::CREATED, Json(started)).into_response());
+    };
+    let slot = gateway.keys.slot(&caller.pseudonym, key);
+    let mut used = slot.lock().await;
+    if let Some((session, title)) = used.as_ref() {
+        if *title != listed.title.id {
+            return Err(Problem::new(
+                Kind::BadRequest,
+                "This Idempotency-Key was used to start another title.",
+            ));
+        }
+        let started = started_before(&gateway, session, &at)?;
+        return Ok((StatusCode::CREATED, Json(started)).into_response());
+    }
+    let title = listed.title.id.clone();
+    let started = start(&gateway, &caller, &at, listed).await?;
+    *used = started
+        .session
+        .parse()
+        .ok()
+        .map(|session: SessionId| (session, title));
+    Ok((StatusCode::CREATED, Json(started)).into_response())
+}
+
+async fn start(gateway: &Inner, caller: &Caller, at: &Authority, listed: Listed) -> Result<Started, Problem> {
+    let title = listed.title.id.to_string();
+    let mut origins = gateway.origins.clone();
+    // The page that asked, whatever address it came by; access control has let it through.
+    origins.extend(["http", "https"].map(|scheme| format!("{scheme}://{}", at.full)));
+    origins.sort_unstable();
+    origins.dedup();
+    let request = Request {
+        player: caller.pseudonym.clone(),
+        title: listed.title,
+        title_dir: listed.dir,
+        origins,
+    };
+    let placed = gateway.host.start(request).await?;
+    let session = gateway
+        .host
+        .session(&placed.session)
+        .ok_or_else(Problem::unknown_session)?;
+    Ok(Started {
+        session: placed.session.to_string(),
+        ticket: placed.ticket,
+        title,
+        endpoints: endpoints(&session, at),
+        timing: Timing {
+            placed_ms: placed.placed.as_millis_f64(),
+            ready_ms: placed.ready.as_millis_f64(),
+        },
+    })
+}
+
+fn started_before(gateway: &Inner, id: &SessionId, at: &Authority) -> Result<Started, Problem> {
+    let session = gateway.host.session(id).ok_or_else(Problem::unknown_session)?;
+    Ok(Started {
+        session: id.to_string(),
+        ticket: gateway.host.ticket(id)?,
+        title: session.title.to_string(),
+        endpoints: endpoints(&session, at),
+        timing: Timing::default(),
+    })
+}
+
+/// A session.
+#[utoipa::path(get, path = "/v1/sessions/{id}", tag = "play", security(("player" = []), ("operator" = [])),
+    params(("id" = String, Path, description = "The session's id")),
+    responses((status = 200, body = SessionView), (status = 401, body = ProblemBody),
+        (status = 404, body = ProblemBody, description = "`unknown-session`, also when it is somebody else's")))]
+async fn session(
+    State(gateway): Shared,
+    Extension(at): Extension<Authority>,
+    Id(id): Id,
+    headers: HeaderMap,
+) -> Result<Json<SessionView>, Problem> {
+    let caller = caller(&headers, &gateway.operator)?;
+    let session = find(&gateway, &caller, &id)?;
+    Ok(Json(SessionView::new(session, &at, caller.operator)))
+}
+
+/// Ends a session; answers when nothing of it is left. Ending it twice is no error.
+#[utoipa::path(delete, path = "/v1/sessions/{id}", tag = "play", security(("player" = []), ("operator" = [])),
+    params(("id" = String, Path, description = "The session's id")),
+    responses((status = 204, description = "It is over"), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
+async fn end_session(State(gateway): Shared, Id(id): Id, headers: HeaderMap) -> Result<StatusCode, Problem> {
+    let caller = caller(&headers, &gateway.operator)?;
+    let session = find(&gateway, &caller, &id)?;
+    let own = session.player == caller.pseudonym;
+    gateway
+        .host
+        .end(&session.id, if own { End::ByPlayer } else { End::ByOperator })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A new ticket for a player who lost the resume secret.
+#[utoipa::path(post, path = "/v1/sessions/{id}/tickets", tag = "play", security(("player" = []), ("operator" = [])),
+    params(("id" = String, Path, description = "The session's id")),
+    responses((status = 201, body = NewTicket), (status = 401, body = ProblemBody),
+        (status = 404, body = ProblemBody, description = "`unknown-session`, also when it is over")))]
+async fn new_ticket(
+    State(gateway): Shared,
+    Extension(at): Extension<Authority>,
+    Id(id): Id,
+    headers: HeaderMap,
+) -> Result<(StatusCode, Json<NewTicket>), Problem> {
+    let caller = caller(&headers, &gateway.operator)?;
+    let session = find(&gateway, &caller, &id)?;
+    // Not even the operator plays in somebody's place.
+    if session.player != caller.pseudonym {
+        return Err(Problem::unknown_session());
+    }
+    let ticket = gateway.host.ticket(&session.id)?;
+    Ok((
+        StatusCode::CREATED,
+        Json(NewTicket {
+            ticket,
+            endpoints: endpoints(&session, &at),
+        }),
+    ))
+}
+
+/// The machines of this fleet.
+#[utoipa::path(get, path = "/v1/hosts", tag = "operate", security(("operator" = [])),
+    responses((status = 200, body = HostList), (status = 401, body = ProblemBody)))]
+async fn hosts(State(gateway): Shared, headers: HeaderMap) -> Result<Json<HostList>, Problem> {
+    require_operator(&headers, &gateway.operator)?;
+    Ok(Json(HostList {
+        hosts: vec![HostView::new(&gateway.host.capacity())],
+    }))
+}
+
+/// Where this fleet has machines.
+#[utoipa::path(get, path = "/v1/regions", tag = "play", responses((status = 200, body = RegionList)))]
+async fn regions() -> Json<RegionList> {
+    Json(RegionList {
+        regions: vec![RegionView {
+            region: REGION,
+            hosts: 1,
+        }],
+    })
+}
+
+/// This description.
+#[utoipa::path(get, path = "/v1/openapi.json", tag = "play", responses((status = 200, body = Object)))]
+async fn openapi() -> Json<utoipa::openapi::OpenApi> {
+    Json(Description::openapi())
+}
+
+/// Metrics for Prometheus; give it the operator's key as its bearer token.
+#[utoipa::path(get, path = "/metrics", tag = "operate", security(("operator" = [])),
+    responses((status = 200, body = String, content_type = "text/plain; version=0.0.4"), (status = 401, body = ProblemBody)))]
+async fn metrics(State(gateway): Shared, headers: HeaderMap) -> Result<Response, Problem> {
+    require_operator(&headers, &gateway.operator)?;
+    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    Ok((kind, gateway.metrics.render()).into_response())
+}
+
+/// Whether the engine takes sessions.
+#[utoipa::path(get, path = "/healthz", tag = "operate",
+    responses((status = 200, body = Health), (status = 503, body = Health, description = "It is stopping")))]
+async fn healthz(State(gateway): Shared) -> (StatusCode, Json<Health>) {
+    if gateway.host.is_stopping() {
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            Json(Health { status: "stopping" }),
+        )
+    } else {
+        (StatusCode::OK, Json(Health { status: "ok" }))
+    }
+}
+
+/// What is not the caller's does not exist.
+fn find(gateway: &Inner, caller: &Caller, id: &str) -> Result<Session, Problem> {
+    let id: SessionId = id.parse().map_err(|_| Problem::unknown_session())?;
+    let session = gateway
+        .host
+        .session(&id)
+        .filter(|session| may_see(caller, session));
+    session.ok_or_else(Problem::unknown_session)
+}
+
+fn may_see(caller: &Caller, session: &Session) -> bool {
+    caller.operator || session.player == caller.pseudonym
+}
+
+fn unknown_title(id: &str) -> Problem {
+    let shown: String = id.chars().take(64).collect();
+    Problem::new(
+        Kind::UnknownTitle,
+        format!("Nothing here is called {shown:?}; see /v1/titles."),
+    )
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let Some(key) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let key = key.to_str().ok().filter(|key| (1..=255).contains(&key.len()));
+    let refused = || {
+        Problem::new(
+            Kind::BadRequest,
+            "An Idempotency-Key has 1 to 255 visible characters.",
+        )
+    };
+    key.ok_or_else(refused).map(Some)
+}
+
+/// A client that says what it can do must be able to do what this engine does.
+fn require_common(wanted: &NewSession) -> Result<(), Problem> {
+    let named =
+        |list: &[String], what: &str| list.is_empty() || list.iter().any(|item| item.starts_with(what));
+    if !named(&wanted.client.transports, "webtransport") {
+        return Err(Problem::new(
+            Kind::BadRequest,
+            "This engine's media comes over webtransport only.",
+        ));
+    }
+    if !["avc", "h264"]
+        .iter()
+        .any(|codec| named(&wanted.client.codecs, codec))
+    {
+        return Err(Problem::new(
+            Kind::BadRequest,
+            "This engine's video is H.264 (avc1) only.",
+        ));
+    }
+    Ok(())
+}

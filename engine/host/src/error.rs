@@ -1,0 +1,75 @@
+//! What can go wrong.
+
+use firstlight_link::End;
+use firstlight_units::SessionId;
+use std::io;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+/// Why the host refuses or fails.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Cores, memory or slots are used up, and nobody waits who could give way.
+    #[error("every slot is taken")]
+    Full,
+    /// The player has as many sessions as one player may have.
+    #[error("one player may have {0} sessions at a time")]
+    TooMany(u32),
+    /// The engine ends its sessions and takes no new ones.
+    #[error("the engine is stopping")]
+    Stopping,
+    /// Never heard of, forgotten, or over where a live one is needed.
+    #[error("there is no session {0}")]
+    UnknownSession(SessionId),
+    /// The session ended before its player could attach.
+    #[error("the session ended before it was ready: {detail}")]
+    Stillborn {
+        /// How it ended.
+        reason: End,
+        /// For the operator.
+        detail: String,
+    },
+    /// The worker's program could not be started.
+    #[error("the worker could not be started")]
+    Spawn(#[source] io::Error),
+    /// Every media port is in use.
+    #[error("no UDP port from {} to {} is free; name more with --media-ports", .0.start(), .0.end())]
+    NoPort(RangeInclusive<u16>),
+    /// A folder or file of the host cannot be used.
+    #[error("cannot use {}", .path.display())]
+    Path {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Another engine works in this data folder.
+    #[error("another engine uses the data folder {}; give this one its own with --data", .0.display())]
+    InUse(PathBuf),
+    /// The file of lease epochs is damaged.
+    #[error("{} is damaged ({why}); move it away and start again", .path.display())]
+    Leases {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A setting is out of its range.
+    #[error("{0}")]
+    Config(&'static str),
+    /// No ticket could be signed.
+    #[error("no ticket could be signed")]
+    Ticket(#[source] firstlight_ticket::Error),
+    /// The system gives no random bytes.
+    #[error("the system gives no random bytes")]
+    Random(#[source] getrandom::Error),
+}
+
+impl Error {
+    pub(crate) fn path(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Path { path, source }
+    }
+}

@@ -1,0 +1,321 @@
+//! The host's doors: start, look, end, stop.
+
+use crate::cgroups::Cgroups;
+use crate::folders::{DataFolder, private, sweep};
+use crate::leases::Leases;
+use crate::ports::Ports;
+use crate::session::Session;
+use crate::start::start;
+use crate::table::{Life, Table};
+use crate::{Config, Error, load};
+use firstlight_container::now;
+use firstlight_link::{End, Order};
+use firstlight_ticket::{Claims, Issuer, LIFE};
+use firstlight_title::Title;
+use firstlight_units::{Bitrate, ByteCount, Micros, SessionId, WallTime};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::watch;
+
+/// A host: the truth about the sessions of this machine. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Host {
+    inner: Arc<Inner>,
+}
+
+/// Who wants to play what.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Pseudonym of the player; becomes the name of a folder: `[0-9a-z]` only.
+    pub player: String,
+    /// The title.
+    pub title: Title,
+    /// Its folder.
+    pub title_dir: PathBuf,
+    /// Origins whose pages may attach.
+    pub origins: Vec<String>,
+}
+
+/// A session that takes its player's ticket.
+#[derive(Clone)]
+pub struct Placed {
+    /// The session.
+    pub session: SessionId,
+    /// What its player attaches with; single use.
+    pub ticket: String,
+    /// How long it took to find room.
+    pub placed: Micros,
+    /// How long it took until the session was ready, that included.
+    pub ready: Micros,
+}
+
+impl std::fmt::Debug for Placed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Placed")
+            .field("session", &self.session)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a host has and how much of it is used.
+#[derive(Clone, Copy, Debug)]
+pub struct Capacity {
+    /// Thousandths of a core.
+    pub millicores: u32,
+    /// Of that, charged to sessions.
+    pub millicores_charged: u32,
+    /// Memory that is available.
+    pub memory_available: ByteCount,
+    /// The operator's limit on sessions.
+    pub slots: Option<u32>,
+    /// Sessions that hold a slot.
+    pub sessions: u32,
+    /// Most bits per second of a session's video.
+    pub bitrate_max: Bitrate,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) config: Config,
+    pub(crate) data: DataFolder,
+    pub(crate) ticket_key: String,
+    pub(crate) cgroups: Option<Cgroups>,
+    /// Held by whoever is being placed.
+    pub(crate) turn: tokio::sync::Mutex<()>,
+    pub(crate) force: watch::Sender<bool>,
+    issuer: Issuer,
+    table: Mutex<Table>,
+    leases: Mutex<Leases>,
+}
+
+impl Host {
+    /// Opens the data folder, removes what a killed engine left, and begins to watch. Within a tokio runtime.
+    ///
+    /// # Errors
+    /// When a folder or the file of epochs cannot be used, or another engine uses them.
+    pub fn open(config: Config, cgroups: Option<Cgroups>) -> Result<Self, Error> {
+        let data = DataFolder::open(&config.data)?;
+        private(&config.run_root)?;
+        sweep(&config.run_root);
+        let issuer = Issuer::generate().map_err(Error::Ticket)?;
+        let inner = Inner {
+            leases: Mutex::new(Leases::open(data.leases())?),
+            ticket_key: hex(&issuer.public_key()),
+            table: Mutex::new(Table::new(Ports::new(config.media_ports.clone()))),
+            turn: tokio::sync::Mutex::new(()),
+            force: watch::Sender::new(false),
+            config,
+            data,
+            cgroups,
+            issuer,
+        };
+        let host = Self {
+            inner: Arc::new(inner),
+        };
+        tokio::spawn(measure(Arc::downgrade(&host.inner)));
+        Ok(host)
+    }
+
+    /// Starts a session and waits until its player can attach.
+    ///
+    /// # Errors
+    /// [`Error::Full`], [`Error::TooMany`], [`Error::Stopping`], or what kept the session from starting.
+    pub async fn start(&self, request: Request) -> Result<Placed, Error> {
+        // On a task of its own: a caller who goes away (a closed tab) leaves nothing half done.
+        match tokio::spawn(start(Arc::clone(&self.inner), request)).await {
+            Ok(placed) => placed,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => Err(Error::Stopping),
+        }
+    }
+
+    /// A session, live or lately ended.
+    #[must_use]
+    pub fn session(&self, session: &SessionId) -> Option<Session> {
+        let mut table = self.inner.table();
+        table.forget(now());
+        table.view(session, now())
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<Session> {
+        let mut table = self.inner.table();
+        table.forget(now());
+        table.views(now())
+    }
+
+    /// A new ticket for a session's player.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSession`] also when it is over.
+    pub fn ticket(&self, session: &SessionId) -> Result<String, Error> {
+        self.inner.ticket(session)
+    }
+
+    /// Ends a session and waits until nothing of it is left. Does nothing to one that is over.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSession`].
+    pub async fn end(&self, session: &SessionId, reason: End) -> Result<(), Error> {
+        let life = {
+            let table = self.inner.table();
+            table.order(session, Order::End { reason });
+            table.life(session)
+        };
+        let mut life = life.ok_or_else(|| Error::UnknownSession(session.clone()))?;
+        // The supervisor's patience with a worker is bounded, so this ends; an error is a supervisor that has ended.
+        drop(life.wait_for(|life| matches!(life, Life::Gone(_))).await);
+        Ok(())
+    }
+
+    /// What the host has and how much of it is used.
+    #[must_use]
+    pub fn capacity(&self) -> Capacity {
+        let machine = load::machine(self.inner.config.slots);
+        let table = self.inner.table();
+        Capacity {
+            millicores: machine.millicores,
+            millicores_charged: table.millicores_charged(),
+            memory_available: machine.memory_available,
+            slots: machine.slots,
+            sessions: u32::try_from(table.live_ids().len()).unwrap_or(u32::MAX),
+            bitrate_max: self.inner.config.bitrate_max,
+        }
+    }
+
+    /// Whether [`Self::stop`] was called.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.inner.table().is_closed()
+    }
+
+    /// Takes no new sessions, ends all, and waits until nothing of them is left: some seconds at most.
+    pub async fn stop(&self) {
+        let live = {
+            let mut table = self.inner.table();
+            table.close();
+            table.live_ids()
+        };
+        for session in live {
+            self.inner.table().order(
+                &session,
+                Order::End {
+                    reason: End::EngineStopping,
+                },
+            );
+        }
+        // Whoever is being placed finds the table closed.
+        drop(self.inner.turn.lock().await);
+        let lives = self.inner.table().lives();
+        for mut life in lives {
+            // Supervisors are patient for a bounded time; an error is a session that never came to be.
+            drop(life.wait_for(|life| matches!(life, Life::Gone(_))).await);
+        }
+        if let Some(cgroups) = &self.inner.cgroups {
+            cgroups.leave();
+        }
+        if let Err(error) = std::fs::remove_dir(&self.inner.config.run_root) {
+            tracing::debug!(%error, "the run root stays");
+        }
+    }
+
+    /// Kills every worker at once. [`Self::stop`] then has less to wait for.
+    pub fn kill(&self) {
+        self.inner.force.send_replace(true);
+    }
+}
+
+impl Inner {
+    pub(crate) fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn leases(&self) -> MutexGuard<'_, Leases> {
+        self.leases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn ticket(&self, session: &SessionId) -> Result<String, Error> {
+        let (player, epoch) = self
+            .table()
+            .lease(session)
+            .ok_or_else(|| Error::UnknownSession(session.clone()))?;
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = WallTime::from_micros(Micros::from(since_1970).as_micros());
+        let claims = Claims {
+            id: hex(&random::<16>()?),
+            player,
+            session: session.to_string(),
+            epoch,
+            expires: now + LIFE,
+        };
+        self.issuer.issue(&claims).map_err(Error::Ticket)
+    }
+
+    pub(crate) fn record_sessions(&self) {
+        let live = self.table().live_ids().len();
+        firstlight_telemetry::sessions_active(u32::try_from(live).unwrap_or(u32::MAX));
+    }
+}
+
+/// Runs `work`, which may wait for a disk, apart from the runtime's threads.
+pub(crate) async fn blocking<T: Send + 'static>(
+    inner: &Arc<Inner>,
+    work: impl FnOnce(&Inner) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let inner = Arc::clone(inner);
+    tokio::task::spawn_blocking(move || work(&inner))
+        .await
+        .unwrap_or(Err(Error::Stopping))
+}
+
+/// Measures what sessions use, until the host is gone.
+async fn measure(inner: std::sync::Weak<Inner>) {
+    let mut before = now();
+    let mut ticks = tokio::time::interval(MEASURE_EVERY);
+    loop {
+        ticks.tick().await;
+        if inner
+            .upgrade()
+            .is_none_or(|inner| inner.table().live_ids().is_empty())
+        {
+            if inner.strong_count() == 0 {
+                return;
+            }
+            continue;
+        }
+        let Ok(processes) = tokio::task::spawn_blocking(load::processes).await else {
+            return;
+        };
+        let Some(inner) = inner.upgrade() else { return };
+        let millis = now().since(before).as_micros() / 1000;
+        before = now();
+        inner.table().on_processes(&processes, millis);
+    }
+}
+
+/// 100 bits: not to be guessed, though knowing one gives nothing away.
+pub(crate) fn random_session() -> Result<SessionId, Error> {
+    const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let text: String = random::<20>()?
+        .iter()
+        .map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()]))
+        .collect();
+    Ok(text
+        .parse()
+        .expect("invariant: twenty characters of the alphabet are an id"))
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Error> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(Error::Random)?;
+    Ok(bytes)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Often enough to notice a hog before the next player comes, rarely enough to cost nothing (a millisecond).
+const MEASURE_EVERY: Duration = Duration::from_secs(5);

@@ -1,0 +1,375 @@
+//! The sessions of this host, live and lately ended, and what each holds.
+
+use crate::admission::{Cost, Holder, Verdict, decide};
+use crate::load;
+use crate::ports::Ports;
+use crate::session::{Ended, Session, State};
+use crate::{Config, Error};
+use firstlight_link::{Order, Report, Stats};
+use firstlight_units::{Micros, SessionId, Timestamp, TitleId};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use tokio::sync::{mpsc, watch};
+
+/// All of them.
+#[derive(Debug)]
+pub(crate) struct Table {
+    entries: BTreeMap<SessionId, Entry>,
+    /// Those that are over, oldest first.
+    ended: VecDeque<(Timestamp, SessionId)>,
+    ports: Ports,
+    stopping: bool,
+}
+
+/// How far a session has come, for those who wait for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    Starting,
+    Ready,
+    /// The worker has exited and nothing of it is left.
+    Gone(Ended),
+}
+
+/// What a new session was given.
+#[derive(Debug)]
+pub(crate) struct Reservation {
+    pub(crate) session: SessionId,
+    pub(crate) slot: u32,
+    pub(crate) port: u16,
+    pub(crate) orders: mpsc::Receiver<Order>,
+    pub(crate) life: watch::Receiver<Life>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    player: String,
+    title: TitleId,
+    phase: Phase,
+    slot: u32,
+    epoch: u64,
+    port: u16,
+    cost: Cost,
+    measured: Option<u32>,
+    started: Timestamp,
+    cert_sha256: Vec<String>,
+    stats: Option<Box<Stats>>,
+    orders: mpsc::Sender<Order>,
+    life: watch::Sender<Life>,
+    pid: Option<u32>,
+    ticks: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Phase {
+    Starting,
+    Ready,
+    Attached,
+    Waiting {
+        since: Timestamp,
+        until: Timestamp,
+    },
+    /// It said so; its process may still be there.
+    Ending(Ended),
+    Gone(Ended),
+}
+
+impl Entry {
+    /// Holds a slot, a port and its share of the machine.
+    fn live(&self) -> bool {
+        !matches!(self.phase, Phase::Gone(_))
+    }
+
+    fn over(&self) -> bool {
+        matches!(self.phase, Phase::Ending(_) | Phase::Gone(_))
+    }
+
+    fn holder(&self, session: &SessionId, now: Timestamp) -> Holder {
+        let waiting_since = if let Phase::Waiting { since, .. } = self.phase {
+            Some(since)
+        } else {
+            None
+        };
+        Holder {
+            session: session.clone(),
+            cost: self.cost.with_measured(self.measured),
+            waiting_since,
+            young: now.since(self.started) < YOUNG,
+        }
+    }
+
+    fn view(&self, id: &SessionId, now: Timestamp) -> Session {
+        let state = match &self.phase {
+            Phase::Starting => State::Starting,
+            Phase::Ready => State::Ready,
+            Phase::Attached => State::Attached,
+            Phase::Waiting { until, .. } => State::Waiting {
+                left: until.since(now).into(),
+            },
+            Phase::Ending(ended) | Phase::Gone(ended) => State::Ended(ended.clone()),
+        };
+        Session {
+            id: id.clone(),
+            player: self.player.clone(),
+            title: self.title.clone(),
+            state,
+            port: self.port,
+            cert_sha256: self.cert_sha256.clone(),
+            stats: self
+                .stats
+                .clone()
+                .filter(|_| matches!(self.phase, Phase::Attached)),
+        }
+    }
+}
+
+/// Whoever asks for a session.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Applicant<'a> {
+    pub(crate) player: &'a str,
+    pub(crate) title: &'a TitleId,
+    pub(crate) cost: Cost,
+}
+
+impl Table {
+    pub(crate) fn new(ports: Ports) -> Self {
+        Self {
+            entries: BTreeMap::new(),
+            ended: VecDeque::new(),
+            ports,
+            stopping: false,
+        }
+    }
+
+    /// Whether `applicant` may start, and who would have to give way.
+    pub(crate) fn judge(
+        &self,
+        applicant: Applicant<'_>,
+        config: &Config,
+        now: Timestamp,
+    ) -> Result<Verdict, Error> {
+        if self.stopping {
+            return Err(Error::Stopping);
+        }
+        let own = self
+            .live()
+            .filter(|(_, entry)| entry.player == applicant.player && !entry.over())
+            .count();
+        if u32::try_from(own).is_ok_and(|own| own >= config.sessions_per_player) {
+            return Err(Error::TooMany(config.sessions_per_player));
+        }
+        let holders: Vec<Holder> = self.live().map(|(id, entry)| entry.holder(id, now)).collect();
+        Ok(decide(&load::machine(config.slots), &holders, applicant.cost))
+    }
+
+    /// Gives `applicant` a slot and a port.
+    pub(crate) fn reserve(
+        &mut self,
+        session: SessionId,
+        applicant: Applicant<'_>,
+        config: &Config,
+        now: Timestamp,
+    ) -> Result<Reservation, Error> {
+        let slots: BTreeSet<u32> = self.live().map(|(_, entry)| entry.slot).collect();
+        let taken = self.live().map(|(_, entry)| entry.port).collect();
+        let slot = (0..=u32::MAX)
+            .find(|slot| !slots.contains(slot))
+            .unwrap_or(u32::MAX);
+        let no_port = Error::NoPort(self.ports.range());
+        let port = self.ports.pick(&taken, &config.media_addresses).ok_or(no_port)?;
+        let (orders, orders_out) = mpsc::channel(ORDERS_MAX);
+        let (life, life_out) = watch::channel(Life::Starting);
+        let entry = Entry {
+            player: applicant.player.to_owned(),
+            title: applicant.title.clone(),
+            phase: Phase::Starting,
+            slot,
+            epoch: 0,
+            port,
+            cost: applicant.cost,
+            measured: None,
+            started: now,
+            cert_sha256: Vec::new(),
+            stats: None,
+            orders,
+            life,
+            pid: None,
+            ticks: 0,
+        };
+        self.entries.insert(session.clone(), entry);
+        Ok(Reservation {
+            session,
+            slot,
+            port,
+            orders: orders_out,
+            life: life_out,
+        })
+    }
+
+    /// Takes back a reservation that came to nothing.
+    pub(crate) fn cancel(&mut self, session: &SessionId) {
+        self.entries.remove(session);
+    }
+
+    pub(crate) fn set_epoch(&mut self, session: &SessionId, epoch: u64) {
+        if let Some(entry) = self.entries.get_mut(session) {
+            entry.epoch = epoch;
+        }
+    }
+
+    pub(crate) fn set_pid(&mut self, session: &SessionId, pid: Option<u32>) {
+        if let Some(entry) = self.entries.get_mut(session) {
+            entry.pid = pid;
+        }
+    }
+
+    /// Records what a worker said.
+    pub(crate) fn on_report(&mut self, session: &SessionId, report: Report, now: Timestamp) {
+        let Some(entry) = self.entries.get_mut(session) else {
+            return;
+        };
+        if entry.over() {
+            return;
+        }
+        match report {
+            Report::Ready { cert_sha256 } => {
+                entry.cert_sha256 = cert_sha256;
+                entry.phase = Phase::Ready;
+                entry.life.send_replace(Life::Ready);
+            }
+            Report::Certificate { cert_sha256 } => entry.cert_sha256 = cert_sha256,
+            Report::FirstPicture { .. } => {}
+            Report::Attached { .. } => entry.phase = Phase::Attached,
+            Report::Waiting { left_s } => {
+                entry.phase = Phase::Waiting {
+                    since: now,
+                    until: now + Micros::from_secs(left_s.into()),
+                };
+            }
+            Report::Stats(stats) => entry.stats = Some(stats),
+            Report::Ended {
+                reason,
+                detail,
+                exit_code,
+                tail,
+            } => {
+                entry.phase = Phase::Ending(Ended {
+                    reason,
+                    detail,
+                    exit_code,
+                    tail,
+                });
+            }
+        }
+    }
+
+    /// The worker has exited and nothing of it is left. Returns how the session ended: as the worker said, or else `ended`.
+    pub(crate) fn on_gone(&mut self, session: &SessionId, ended: Ended, now: Timestamp) -> Ended {
+        let Some(entry) = self.entries.get_mut(session) else {
+            return ended;
+        };
+        let ended = if let Phase::Ending(reported) = &entry.phase {
+            reported.clone()
+        } else {
+            ended
+        };
+        entry.phase = Phase::Gone(ended.clone());
+        entry.pid = None;
+        entry.life.send_replace(Life::Gone(ended.clone()));
+        self.ended.push_back((now, session.clone()));
+        self.forget(now);
+        ended
+    }
+
+    /// Drops what ended long ago.
+    pub(crate) fn forget(&mut self, now: Timestamp) {
+        while let Some((at, _)) = self.ended.front()
+            && (self.ended.len() > ENDED_MAX || now.since(*at) > ENDED_KEPT)
+        {
+            if let Some((_, session)) = self.ended.pop_front() {
+                self.entries.remove(&session);
+            }
+        }
+    }
+
+    /// Gives the worker an order. `false` if there is no such session, or it is over.
+    pub(crate) fn order(&self, session: &SessionId, order: Order) -> bool {
+        let Some(entry) = self.entries.get(session).filter(|entry| !entry.over()) else {
+            return false;
+        };
+        if let Err(error) = entry.orders.try_send(order) {
+            tracing::warn!(%session, %error, "an order was dropped");
+        }
+        true
+    }
+
+    pub(crate) fn view(&self, session: &SessionId, now: Timestamp) -> Option<Session> {
+        self.entries.get(session).map(|entry| entry.view(session, now))
+    }
+
+    pub(crate) fn views(&self, now: Timestamp) -> Vec<Session> {
+        self.entries
+            .iter()
+            .map(|(id, entry)| entry.view(id, now))
+            .collect()
+    }
+
+    /// Player and epoch of a session that can be attached to.
+    pub(crate) fn lease(&self, session: &SessionId) -> Option<(String, u64)> {
+        let entry = self.entries.get(session).filter(|entry| !entry.over())?;
+        Some((entry.player.clone(), entry.epoch))
+    }
+
+    pub(crate) fn life(&self, session: &SessionId) -> Option<watch::Receiver<Life>> {
+        self.entries.get(session).map(|entry| entry.life.subscribe())
+    }
+
+    /// What to wait on for every live session.
+    pub(crate) fn lives(&self) -> Vec<watch::Receiver<Life>> {
+        self.live().map(|(_, entry)| entry.life.subscribe()).collect()
+    }
+
+    pub(crate) fn live_ids(&self) -> Vec<SessionId> {
+        self.live().map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Refuses new sessions from here on.
+    pub(crate) fn close(&mut self) {
+        self.stopping = true;
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.stopping
+    }
+
+    /// What the live sessions are charged together.
+    pub(crate) fn millicores_charged(&self) -> u32 {
+        let each = self
+            .live()
+            .map(|(_, entry)| entry.cost.with_measured(entry.measured).millicores);
+        each.fold(0, u32::saturating_add)
+    }
+
+    /// Takes in what every process used, `millis` after the time before.
+    pub(crate) fn on_processes(&mut self, processes: &load::Processes, millis: u64) {
+        for entry in self.entries.values_mut() {
+            let Some(pid) = entry.pid else { continue };
+            let ticks = load::ticks_of_family(processes, pid);
+            // A process that ended takes its time with it, so that the sum can fall; and the first look has no before.
+            if entry.ticks > 0 && matches!(entry.phase, Phase::Attached) {
+                entry.measured = Some(load::millicores(ticks.saturating_sub(entry.ticks), millis));
+            }
+            entry.ticks = ticks;
+        }
+    }
+
+    fn live(&self) -> impl Iterator<Item = (&SessionId, &Entry)> {
+        self.entries.iter().filter(|(_, entry)| entry.live())
+    }
+}
+
+/// A start, an end and some cancelled tickets.
+const ORDERS_MAX: usize = 16;
+/// Ended sessions whose reason can be read; a kilobyte or ten each.
+const ENDED_MAX: usize = 1000;
+const ENDED_KEPT: Micros = Micros::from_secs(3600);
+/// After ten seconds a game has loaded most of what it loads.
+const YOUNG: Micros = Micros::from_secs(10);

@@ -1,0 +1,62 @@
+//! What workers report, in the words of the metrics.
+
+use firstlight_link::{End, Stats};
+use firstlight_telemetry::{Attach, Second};
+use firstlight_units::{Bitrate, Micros, Stage};
+
+pub(crate) fn second(stats: &Stats) -> Second {
+    let sent_in_a_second = |bps| Bitrate::bps(bps).bytes_in(Micros::from_secs(1));
+    let stages = [
+        (Stage::Capture, stats.capture_us),
+        (Stage::Convert, stats.convert_us),
+        (Stage::Encode, stats.encode_us),
+        (Stage::Pace, stats.pace_us),
+    ];
+    Second {
+        target: Bitrate::bps(stats.target_bps),
+        sent: sent_in_a_second(stats.sent_bps),
+        video: sent_in_a_second(stats.video_bps),
+        captured: stats.captured,
+        encoded: stats.encoded,
+        skipped: stats.skipped,
+        repeated: stats.repeated,
+        idr_total: stats.idr_total,
+        recovery_total: stats.recovery_total,
+        malformed_total: stats.malformed_total,
+        input_total: stats.input_total,
+        input_refused_total: stats.input_refused_total,
+        lost_total: stats.lost_total,
+        late_total: stats.late_total,
+        dropped_total: stats.dropped_total,
+        rtt: Some(Micros::new(stats.rtt_us)).filter(|rtt| *rtt > Micros::ZERO),
+        stages: stages
+            .into_iter()
+            .filter(|(_, us)| *us > 0 && stats.encoded > 0)
+            .map(|(stage, us)| (stage, Micros::new(us.into())))
+            .collect(),
+        cpu_encoder: Micros::new(stats.cpu_encoder_us),
+        cpu_engine: Micros::new(stats.cpu_engine_us),
+    }
+}
+
+pub(crate) const fn end(reason: End) -> firstlight_telemetry::End {
+    use firstlight_telemetry::End as Label;
+    match reason {
+        End::TitleExited => Label::TitleExited,
+        End::TitleCrashed => Label::TitleCrashed,
+        End::ByPlayer => Label::ByPlayer,
+        End::ByOperator => Label::ByOperator,
+        End::EngineStopping => Label::EngineStopping,
+        End::EngineFault => Label::EngineFault,
+        End::GaveWay => Label::GaveWay,
+        End::NotResumed => Label::NotResumed,
+    }
+}
+
+pub(crate) fn attach(by: &str) -> Attach {
+    if by == "resume" {
+        Attach::Resume
+    } else {
+        Attach::Ticket
+    }
+}
