@@ -99,6 +99,12 @@ impl Bitrate {
         self.0 / 1_000
     }
 
+    /// The difference, or zero where `other` is larger.
+    #[must_use]
+    pub const fn saturating_sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
     /// What flows at this rate in `span`, rounded down.
     #[must_use]
     pub fn bytes_in(self, span: Micros) -> ByteCount {
@@ -122,6 +128,13 @@ impl Bitrate {
         (u128::from(self.0) * u128::from(num))
             .checked_div(u128::from(den))
             .map_or(Self::ZERO, |v| Self(u64::try_from(v).unwrap_or(u64::MAX)))
+    }
+}
+
+impl Add for Bitrate {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
     }
 }
 

@@ -1,1 +1,65 @@
-//! How fast a path may be used.
+//! How fast a path may be used: the contract of a rule, and the first one.
+//!
+//! ```text
+//! sizes of what is sent, Arrivals, losses, silence -> RateRule -> target, in bits per second on the wire
+//! ```
+//!
+//! A rule counts whole datagrams; what of it is left for the encoder is the sender's business.
+
+mod first;
+
+pub use first::FirstRule;
+use firstlight_units::{Bitrate, ByteCount, FrameId, Micros, PacketSeq, RemoteTime, Timestamp};
+
+/// A packet that came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// Its number in the attachment.
+    pub seq: PacketSeq,
+    /// The access unit whose train it is part of; 0 for audio, repeats and padding.
+    pub train: FrameId,
+    /// Its size, header included.
+    pub bytes: ByteCount,
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// When it came, by the client's clock.
+    pub arrived_at: RemoteTime,
+}
+
+/// What one feedback datagram told.
+#[derive(Clone, Copy, Debug)]
+pub struct Report<'a> {
+    /// What came newly, in order of sending.
+    pub arrivals: &'a [Arrival],
+    /// Packets whose fate is known since this report.
+    pub settled: u32,
+    /// How many of those are lost.
+    pub lost: u32,
+    /// The smallest round trip of the last seconds.
+    pub rtt_min: Option<Micros>,
+}
+
+/// Decides how fast a path may be used.
+pub trait RateRule: std::fmt::Debug + Send {
+    /// A client attached: another path. What was learnt of the old one is a guess at best.
+    fn attach(&mut self, now: Timestamp);
+    /// A packet of `bytes` was sent.
+    fn on_sent(&mut self, now: Timestamp, bytes: ByteCount);
+    /// A report came.
+    fn on_report(&mut self, now: Timestamp, report: &Report<'_>);
+    /// The client has covered nothing for longer than it should take; called again and again while that lasts.
+    fn on_silence(&mut self, now: Timestamp);
+    /// Datagram bits a second that the path may carry.
+    fn target(&self) -> Bitrate;
+}
+
+/// The range of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimits {
+    /// Never below this.
+    pub min: Bitrate,
+    /// At first.
+    pub start: Bitrate,
+    /// Never above this.
+    pub max: Bitrate,
+}

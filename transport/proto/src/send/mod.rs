@@ -1,85 +1,504 @@
 //! Access units and audio in, datagrams out, and everything that decides which, when and how often.
+//!
+//! ```text
+//! VideoUnit -> History (fragments) -> Pacer --+
+//! AudioFrame -> queue ------------------------+-> poll_transmit -> datagram, recorded in Flight
+//! Feedback -> Flight -> RateRule -> target    |
+//!          -> nacks -> repeats ---------------+
+//!          -> Wishes -> SendEvent
+//! ```
+//!
+//! Drain rule: after every call that takes `now`, call [`Sender::poll_transmit`] until it returns `false`, then
+//! [`Sender::poll_event`] until `None`, then ask [`Sender::poll_timeout`].
+//!
+//! Everything is bounded: 64 access units are remembered for repeats, 8192 packets for reports, 16 audio frames wait. A
+//! client that never reports stops the encoder through [`Sender::may_encode`] and gets one small probe per frame interval.
+//! The sender never drops a part of an access unit silently: what cannot be sent ends in a wish for an IDR.
 
+mod audio;
+mod budget;
+mod flight;
+mod history;
+mod pacer;
 mod types;
+mod wishes;
 
-use firstlight_units::{Bitrate, Micros, Timestamp};
+use crate::near;
+use crate::rate::{FirstRule, RateLimits, RateRule, Report};
+use audio::AudioQueue;
+use budget::Budget;
+use firstlight_units::{Bitrate, ByteCount, FrameId, Micros, Timestamp};
+use firstlight_wire::{Feedback, Flags, Kind, MEDIA_HEADER_BYTES, MediaHeader, Nack, Track};
+use flight::Flight;
+use history::{FragmentId, History};
+use pacer::Pacer;
+use std::collections::VecDeque;
 pub use types::{AudioFrame, IdrCause, SendEvent, SendReason, SenderConfig, SenderStats, VideoUnit};
+use wishes::Wishes;
 
 /// Sends one session's media, over all its attachments.
 #[derive(Debug)]
 pub struct Sender {
     config: SenderConfig,
+    attached: bool,
+    first_seq: u64,
+    rule: Box<dyn RateRule>,
+    flight: Flight,
+    history: History,
+    pacer: Pacer,
+    audio: AudioQueue,
+    repeats: VecDeque<FragmentId>,
+    repeat_budget: Budget,
+    wishes: Wishes,
+    /// Sequence of the newest feedback datagram.
+    report: Option<u16>,
+    /// The video bitrate last told.
+    target: Bitrate,
+    /// The newest access unit of which a packet was sent.
+    newest_sent: FrameId,
+    probed_at: Option<Timestamp>,
+    starving: bool,
+    /// The newest time a caller gave.
+    seen_at: Timestamp,
     stats: SenderStats,
 }
 
 impl Sender {
-    /// A sender without a client.
+    /// A sender without a client, with the rule of this version.
     #[must_use]
     pub fn new(config: SenderConfig) -> Self {
+        let on_wire = |video: Bitrate| video.scale(100, MEDIA_PERCENT) + AUDIO_RATE;
+        let rule = FirstRule::new(RateLimits {
+            min: on_wire(config.bitrate_min),
+            start: on_wire(config.bitrate_start),
+            max: on_wire(config.bitrate_max),
+        });
+        Self::with_rule(config, Box::new(rule))
+    }
+
+    /// A sender without a client, with another rule.
+    #[must_use]
+    pub fn with_rule(config: SenderConfig, rule: Box<dyn RateRule>) -> Self {
         Self {
-            config,
+            attached: false,
+            first_seq: 1,
+            pacer: Pacer::new(rule.target()),
+            rule,
+            flight: Flight::new(),
+            history: History::new(),
+            audio: AudioQueue::new(),
+            repeats: VecDeque::with_capacity(REPEATS_MAX),
+            repeat_budget: Budget::default(),
+            wishes: Wishes::default(),
+            report: None,
+            target: config.bitrate_start,
+            newest_sent: FrameId::new(0),
+            probed_at: None,
+            starving: false,
+            seen_at: Timestamp::default(),
             stats: SenderStats::default(),
+            config,
         }
     }
 
-    /// A client attached, over a path whose datagrams hold `datagram_max` bytes. Asks for an IDR.
-    pub fn attach(&mut self, _now: Timestamp, _datagram_max: usize) {}
+    /// Attachments count their packets from here instead of 1, to test that wraps are harmless.
+    #[must_use]
+    pub const fn with_first_seq(mut self, seq: u64) -> Self {
+        self.first_seq = seq;
+        self
+    }
 
-    /// The path's datagrams hold this many bytes from here on.
-    pub fn set_datagram_max(&mut self, _bytes: usize) {}
+    /// A client attached, over a path whose datagrams hold `datagram_max` bytes. Asks for an IDR.
+    pub fn attach(&mut self, now: Timestamp, datagram_max: usize) {
+        self.clear();
+        self.attached = true;
+        self.seen_at = now;
+        self.history.set_datagram_max(datagram_max);
+        self.flight.restart(self.first_seq);
+        self.rule.attach(now);
+        self.pacer = Pacer::new(self.rule.target());
+        self.wishes.attach(now);
+        self.stats.idr_requests += 1;
+        self.update_target(true);
+    }
+
+    /// The path's datagrams hold this many bytes from here on. What is smaller than before costs an IDR.
+    pub fn set_datagram_max(&mut self, bytes: usize) {
+        if self.history.set_datagram_max(bytes) && self.attached {
+            self.repeats.clear();
+            self.overflow(self.seen_at);
+        }
+    }
 
     /// The client is gone; nothing is sent until the next one.
-    pub fn detach(&mut self, _now: Timestamp) {}
+    pub fn detach(&mut self, _now: Timestamp) {
+        self.clear();
+        self.attached = false;
+    }
 
     /// Queues a unit.
-    pub fn push_video(&mut self, _now: Timestamp, _unit: VideoUnit<'_>) {}
+    pub fn push_video(&mut self, now: Timestamp, unit: VideoUnit<'_>) {
+        if !self.attached {
+            return;
+        }
+        self.wishes.on_pushed(unit.frame, unit.idr, unit.recovery);
+        match self.history.push(now, &unit) {
+            Ok(superseded) => self.stats.superseded += superseded,
+            Err(history::Overflow) => self.overflow(now),
+        }
+    }
 
-    /// Queues an audio frame.
-    pub fn push_audio(&mut self, _now: Timestamp, _frame: AudioFrame<'_>) {}
+    /// Queues an audio frame. It goes before video; of too many the oldest is dropped.
+    pub fn push_audio(&mut self, _now: Timestamp, frame: AudioFrame<'_>) {
+        if self.attached {
+            self.stats.audio_dropped += u64::from(!self.audio.push(&frame));
+        }
+    }
 
     /// A feedback datagram of the attached client.
-    pub fn handle_feedback(&mut self, _now: Timestamp, _datagram: &[u8]) {}
+    pub fn handle_feedback(&mut self, now: Timestamp, datagram: &[u8]) {
+        let Ok(feedback) = Feedback::parse(datagram) else {
+            self.stats.malformed += 1;
+            return;
+        };
+        if !self.attached {
+            return;
+        }
+        let Ok(settled) = self.flight.handle_report(now, &feedback) else {
+            self.stats.forged += 1;
+            return;
+        };
+        self.stats.feedback += 1;
+        self.stats.lost += u64::from(settled.lost);
+        self.pacer.on_arrivals(self.flight.arrivals());
+        self.pacer.on_lost(settled.lost);
+        self.rule.on_report(
+            now,
+            &Report {
+                arrivals: self.flight.arrivals(),
+                settled: settled.packets,
+                lost: settled.lost,
+                rtt_min: self.flight.rtt_min(),
+            },
+        );
+        self.update_target(false);
+        self.starving &= self.is_starved(now);
+        let newer = self
+            .report
+            .is_none_or(|old| feedback.report.wrapping_sub(old).cast_signed() > 0);
+        if newer {
+            self.report = Some(feedback.report);
+            self.handle_state(now, &feedback);
+        }
+        for nack in feedback.nacks() {
+            self.handle_nack(now, nack);
+        }
+    }
 
     /// The time of [`Self::poll_timeout`] has come.
-    pub fn handle_timeout(&mut self, _now: Timestamp) {}
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        if !self.attached || !self.is_starved(now) {
+            return;
+        }
+        if !self.starving {
+            self.starving = true;
+            self.stats.starvations += 1;
+        }
+        self.rule.on_silence(now);
+        self.update_target(false);
+    }
 
     /// Writes the next datagram into `out` (which is cleared first); `false` when nothing is to be sent at `now`.
-    pub fn poll_transmit(&mut self, _now: Timestamp, _out: &mut Vec<u8>) -> bool {
-        false
+    pub fn poll_transmit(&mut self, now: Timestamp, out: &mut Vec<u8>) -> bool {
+        out.clear();
+        self.seen_at = now;
+        if !self.attached {
+            return false;
+        }
+        let train = if self.audio.take(out) || self.take_repeat(now, out) || self.take_probe(now, out) {
+            FrameId::new(0)
+        } else if self.pacer.free_at() <= now
+            && let Some(packet) = self.history.take_next(now)
+        {
+            write(out, packet.header, packet.payload);
+            let frame = FrameId::new(near(self.newest_sent.get(), packet.header.frame));
+            if let Some(since) = packet.done {
+                self.stats.pace = now.since(since);
+                self.wishes.on_sent(now, frame);
+            }
+            self.newest_sent = frame;
+            frame
+        } else {
+            return false;
+        };
+        let seq = self.flight.next_seq();
+        stamp(out, seq.low(), now);
+        self.flight.record(now, out.len(), train);
+        self.pacer.on_sent(now, out.len());
+        self.rule.on_sent(now, ByteCount::from(out.len()));
+        self.stats.packets += 1;
+        self.stats.bytes += ByteCount::from(out.len());
+        true
     }
 
     /// The next wish.
     pub fn poll_event(&mut self) -> Option<SendEvent> {
-        None
+        self.wishes.poll()
     }
 
     /// When to call [`Self::handle_timeout`] and [`Self::poll_transmit`] next, and why.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<(Timestamp, SendReason)> {
-        None
+        if !self.attached {
+            return None;
+        }
+        let pace = (!self.history.is_empty()).then(|| (self.pacer.free_at(), SendReason::Pace));
+        let probe = self.probe_at().map(|at| (at, SendReason::Probe));
+        [pace, probe].into_iter().flatten().min()
     }
 
-    /// Whether a picture that is encoded at `now` has a chance to arrive in time.
+    /// Whether a picture that is encoded at `now` has a chance to arrive in time. Ask again after feedback.
     #[must_use]
-    pub fn may_encode(&self, _now: Timestamp) -> bool {
-        true
+    pub fn may_encode(&self, now: Timestamp) -> bool {
+        self.attached
+            && !self.is_starved(now)
+            && self.flight.in_flight() + self.history.queued() <= self.cap()
     }
 
     /// The video bitrate.
     #[must_use]
-    pub fn target(&self) -> Bitrate {
-        self.config.bitrate_start
+    pub const fn target(&self) -> Bitrate {
+        self.target
     }
 
     /// The round trip, smoothed; it includes what the client waits before it reports.
     #[must_use]
-    pub fn rtt(&self) -> Option<Micros> {
-        None
+    pub const fn rtt(&self) -> Option<Micros> {
+        self.flight.rtt()
     }
 
     /// What happened so far.
     #[must_use]
     pub fn stats(&self) -> SenderStats {
-        self.stats
+        SenderStats {
+            in_flight: self.flight.in_flight(),
+            queued: self.history.queued(),
+            rtt_min: self.flight.rtt_min(),
+            ..self.stats
+        }
+    }
+
+    fn clear(&mut self) {
+        self.history.clear();
+        self.audio.clear();
+        self.repeats.clear();
+        self.report = None;
+        self.newest_sent = FrameId::new(0);
+        self.probed_at = None;
+        self.starving = false;
+    }
+
+    fn overflow(&mut self, now: Timestamp) {
+        self.stats.overflowed += 1;
+        self.stats.idr_requests += 1;
+        self.wishes.ask_idr(now, IdrCause::Overflow);
+    }
+
+    fn handle_state(&mut self, now: Timestamp, feedback: &Feedback<'_>) {
+        self.stats.client_lost = feedback.lost;
+        self.stats.client_late = feedback.late;
+        self.stats.client_dropped = feedback.dropped;
+        self.stats.decode_queue = feedback.decode_queue;
+        if !self.wishes.on_decoded(feedback.decoded, self.history.newest()) {
+            self.stats.forged += 1;
+            return;
+        }
+        let patience = self.rtt().unwrap_or(RTT_UNKNOWN) + self.interval() + REPORT_INTERVAL;
+        let idr = feedback.flags.want_idr;
+        if (idr || feedback.flags.want_recovery) && self.wishes.on_wanted(now, patience, idr) {
+            if idr {
+                self.stats.idr_requests += 1;
+            } else {
+                self.stats.recovery_requests += 1;
+            }
+        }
+    }
+
+    fn handle_nack(&mut self, now: Timestamp, nack: Nack) {
+        let frame = FrameId::new(near(self.history.newest().get(), nack.frame));
+        if nack.track != Track::Video as u8 {
+            self.stats.repeats_refused += 1;
+            return;
+        }
+        if nack.unit != Nack::ALL_UNITS {
+            self.repeat_unit(now, frame, nack.unit, nack.fragment);
+            return;
+        }
+        for unit in 0..Nack::ALL_UNITS {
+            if self.history.fragments(frame, unit).is_none() {
+                break;
+            }
+            self.repeat_unit(now, frame, unit, Nack::ALL_FRAGMENTS);
+        }
+    }
+
+    fn repeat_unit(&mut self, now: Timestamp, frame: FrameId, unit: u8, fragment: u16) {
+        let count = self.history.fragments(frame, unit).unwrap_or(0);
+        let all = fragment == Nack::ALL_FRAGMENTS;
+        let (from, to) = if all {
+            (0, count)
+        } else {
+            (fragment, fragment.saturating_add(1))
+        };
+        if count == 0 {
+            self.stats.repeats_refused += 1;
+        }
+        for fragment in from..to.min(count) {
+            let id = FragmentId {
+                frame,
+                unit,
+                fragment,
+            };
+            let rtt = self.rtt().unwrap_or(RTT_UNKNOWN);
+            if self.repeats.len() < REPEATS_MAX && self.history.claim_repeat(now, rtt, id) {
+                self.repeats.push_back(id);
+            } else {
+                self.stats.repeats_refused += 1;
+            }
+        }
+    }
+
+    fn take_repeat(&mut self, now: Timestamp, out: &mut Vec<u8>) -> bool {
+        while let Some(id) = self.repeats.pop_front() {
+            let Some(packet) = self.history.take_again(now, id) else {
+                continue;
+            };
+            let size = packet.payload.len() + MEDIA_HEADER_BYTES;
+            if !self.repeat_budget.take(now, self.rule.target().scale(1, 2), size) {
+                self.stats.repeats_refused += 1;
+                continue;
+            }
+            write(out, packet.header, packet.payload);
+            self.stats.repeated += 1;
+            return true;
+        }
+        false
+    }
+
+    fn take_probe(&mut self, now: Timestamp, out: &mut Vec<u8>) -> bool {
+        if self.probe_at().is_none_or(|at| at > now) {
+            return false;
+        }
+        self.probed_at = Some(now);
+        self.stats.padding += 1;
+        let header = MediaHeader {
+            kind: Kind::Padding,
+            flags: Flags::default(),
+            participant: 0,
+            track: Track::Video as u8,
+            packet_seq: 0,
+            sent_at: 0,
+            frame: self.newest_sent.low(),
+            reference: self.newest_sent.low(),
+            captured_at: now.as_micros(),
+            key_epoch: 0,
+            unit: 0,
+            fragment: 0,
+            fragments: 1,
+        };
+        write(out, header, &[]);
+        true
+    }
+
+    /// When the next probe is due, if no report comes.
+    fn probe_at(&self) -> Option<Timestamp> {
+        let starved_at = self.flight.oldest_uncovered()? + self.patience();
+        let interval = match self.probed_at {
+            Some(at) if at.since(starved_at) > PROBE_OFTEN => PROBE_SELDOM,
+            _ => self.interval(),
+        };
+        Some(
+            self.probed_at
+                .map_or(starved_at, |at| starved_at.max(at + interval)),
+        )
+    }
+
+    fn is_starved(&self, now: Timestamp) -> bool {
+        let patience = self.patience();
+        self.flight
+            .oldest_uncovered()
+            .is_some_and(|sent| now.since(sent) > patience)
+    }
+
+    /// How long a packet may go uncovered.
+    fn patience(&self) -> Micros {
+        if self.flight.is_heard() {
+            self.flight.rtt_min().unwrap_or(RTT_UNKNOWN) + STARVATION
+        } else {
+            FIRST_REPORT
+        }
+    }
+
+    /// Most bytes on the way, those in the pacer included.
+    fn cap(&self) -> ByteCount {
+        let span = self.patience() + self.interval();
+        self.rule.target().bytes_in(span) + CAP_EXTRA
+    }
+
+    fn interval(&self) -> Micros {
+        Micros::new(1_000_000 / u64::from(self.config.fps.max(1)))
+    }
+
+    /// Tells the encoder its share of the rule's target where it changed enough to matter.
+    fn update_target(&mut self, always: bool) {
+        let wire = self.rule.target();
+        self.pacer.set_target(wire);
+        let video = wire
+            .saturating_sub(AUDIO_RATE)
+            .scale(MEDIA_PERCENT, 100)
+            .clamp(self.config.bitrate_min, self.config.bitrate_max);
+        let lower = video < self.target.scale(98, 100);
+        let higher = video > self.target.scale(105, 100);
+        let edge =
+            video != self.target && (video == self.config.bitrate_max || video == self.config.bitrate_min);
+        if always || lower || higher || edge {
+            self.target = video;
+            self.wishes.set_target(video);
+        }
     }
 }
+
+fn write(out: &mut Vec<u8>, header: MediaHeader, payload: &[u8]) {
+    out.extend_from_slice(&header.to_bytes());
+    out.extend_from_slice(payload);
+}
+
+/// Fills in what is known only when the packet goes.
+fn stamp(out: &mut [u8], seq: u32, now: Timestamp) {
+    if let Some(slot) = out.get_mut(4..8) {
+        slot.copy_from_slice(&seq.to_be_bytes());
+    }
+    if let Some(slot) = out.get_mut(8..16) {
+        slot.copy_from_slice(&now.as_micros().to_be_bytes());
+    }
+}
+
+/// Of the wire's rate, what is left for NAL units: headers take 40 of about 1,200 bytes, repeats up to 2 % on a usual path.
+const MEDIA_PERCENT: u64 = 94;
+/// Opus at 96 kbit/s with one frame of redundancy would be twice that; with headers of 100 packets a second.
+const AUDIO_RATE: Bitrate = Bitrate::kbps(160);
+/// A round trip nobody has measured yet: across a continent and back.
+const RTT_UNKNOWN: Micros = Micros::from_millis(100);
+/// facts/rate-control: the guard that took the p99 of every tried estimator from about 800 to 130 ms.
+const STARVATION: Micros = Micros::from_millis(75);
+/// A page may still be setting up when the first picture is on its way.
+const FIRST_REPORT: Micros = Micros::from_millis(300);
+/// How often a receiver reports.
+const REPORT_INTERVAL: Micros = Micros::from_millis(20);
+/// Ten packets (RFC 6928's initial window): a rate near the minimum must not round to nothing.
+const CAP_EXTRA: ByteCount = ByteCount::new(12_000);
+/// After this long a probe per frame interval is a waste.
+const PROBE_OFTEN: Micros = Micros::from_secs(3);
+const PROBE_SELDOM: Micros = Micros::from_millis(100);
+/// The largest access unit of a playable rate; what is past it comes with the next request.
+const REPEATS_MAX: usize = 512;

@@ -115,8 +115,6 @@ pub enum SendReason {
     Pace,
     /// The client says nothing: a probe is due.
     Probe,
-    /// The rate rule wants to look at the clock.
-    Rate,
 }
 
 /// What happened so far, over all attachments.

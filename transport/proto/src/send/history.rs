@@ -1,0 +1,367 @@
+//! The access units that were sent lately, cut into fragments, and those waiting to be sent.
+
+use super::VideoUnit;
+use firstlight_units::{ByteCount, FrameId, Micros, Timestamp};
+use firstlight_wire::{FRAGMENTS_MAX, Flags, Kind, MEDIA_HEADER_BYTES, MediaHeader, Track};
+use std::collections::VecDeque;
+
+#[derive(Debug)]
+pub(crate) struct History {
+    slots: Vec<Slot>,
+    newest: FrameId,
+    /// The newest IDR or recovery: what is older need not be repeated.
+    newest_start: FrameId,
+    /// Units that wait, in order.
+    queue: VecDeque<Waiting>,
+    queued: usize,
+    /// Payload bytes of a fragment at the most.
+    payload_max: usize,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    /// 0: empty.
+    frame: FrameId,
+    reference: FrameId,
+    captured_at: Timestamp,
+    pushed_at: Timestamp,
+    flags: Flags,
+    /// What was pushed of it cannot be sent.
+    broken: bool,
+    units: Vec<Unit>,
+    fragments: Vec<Fragment>,
+    bytes: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Unit {
+    start: usize,
+    end: usize,
+    /// Bytes of every fragment but the last.
+    step: usize,
+    /// Index of its first fragment within the slot.
+    first: usize,
+    count: u16,
+    last: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Fragment {
+    sent_at: Option<Timestamp>,
+    queued: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    frame: FrameId,
+    unit: u8,
+    next: u16,
+    count: u16,
+}
+
+/// Names a fragment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FragmentId {
+    pub(crate) frame: FrameId,
+    pub(crate) unit: u8,
+    pub(crate) fragment: u16,
+}
+
+/// A packet to be stamped and sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Packet<'a> {
+    pub(crate) header: MediaHeader,
+    pub(crate) payload: &'a [u8],
+    /// It completes the access unit's first sending; since when that waited.
+    pub(crate) done: Option<Timestamp>,
+}
+
+/// The unit does not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Overflow;
+
+impl History {
+    pub(crate) fn new() -> Self {
+        Self {
+            slots: (0..SLOTS).map(|_| Slot::default()).collect(),
+            newest: FrameId::new(0),
+            newest_start: FrameId::new(0),
+            queue: VecDeque::with_capacity(QUEUE_UNITS_MAX),
+            queued: 0,
+            payload_max: 0,
+        }
+    }
+
+    /// Forgets everything but the numbering.
+    pub(crate) fn clear(&mut self) {
+        self.slots.iter_mut().for_each(Slot::clear);
+        self.queue.clear();
+        self.queued = 0;
+        self.newest_start = FrameId::new(0);
+    }
+
+    /// `true` when what waits is too large for the path now, and was dropped.
+    pub(crate) fn set_datagram_max(&mut self, bytes: usize) -> bool {
+        let payload_max = bytes.max(DATAGRAM_MIN) - MEDIA_HEADER_BYTES;
+        let shrinks = payload_max < self.payload_max;
+        self.payload_max = payload_max;
+        if !shrinks {
+            return false;
+        }
+        // Its fragments cannot be cut again: the client knows their count.
+        self.clear();
+        true
+    }
+
+    /// Cuts and queues a unit. Returns how many access units it made superfluous before they were sent.
+    pub(crate) fn push(&mut self, now: Timestamp, unit: &VideoUnit<'_>) -> Result<u64, Overflow> {
+        let mut superseded = 0;
+        let slot = self.slots.get_mut(index(unit.frame)).ok_or(Overflow)?;
+        if slot.frame != unit.frame {
+            slot.begin(now, unit);
+            self.newest = self.newest.max(unit.frame);
+            if unit.idr || unit.recovery {
+                self.newest_start = self.newest_start.max(unit.frame);
+                superseded = self.drop_before(unit.frame);
+            }
+        }
+        let room = self.queue.len() < QUEUE_UNITS_MAX && self.queued + unit.nals.len() <= QUEUE_BYTES_MAX;
+        let payload_max = self.payload_max;
+        let slot = self.slots.get_mut(index(unit.frame)).ok_or(Overflow)?;
+        if slot.broken {
+            return Ok(superseded);
+        }
+        let (count, bytes) = match slot.cut(unit, payload_max).filter(|_| room) {
+            Some(cut) => cut,
+            None => {
+                slot.broken = true;
+                return Err(Overflow);
+            }
+        };
+        slot.pushed_at = now;
+        self.queued += bytes;
+        self.queue.push_back(Waiting {
+            frame: unit.frame,
+            unit: unit.unit,
+            next: 0,
+            count,
+        });
+        Ok(superseded)
+    }
+
+    fn drop_before(&mut self, frame: FrameId) -> u64 {
+        let mut dropped = 0;
+        let mut last = None;
+        self.queue.retain(|waiting| {
+            let keep = waiting.frame >= frame;
+            if !keep && last != Some(waiting.frame) {
+                last = Some(waiting.frame);
+                dropped += 1;
+            }
+            keep
+        });
+        if dropped > 0 {
+            self.queued = 0;
+        }
+        dropped
+    }
+
+    /// The next fragment that has not been sent.
+    pub(crate) fn take_next(&mut self, now: Timestamp) -> Option<Packet<'_>> {
+        let id = loop {
+            let waiting = self.queue.front_mut()?;
+            let id = FragmentId {
+                frame: waiting.frame,
+                unit: waiting.unit,
+                fragment: waiting.next,
+            };
+            waiting.next += 1;
+            if waiting.next >= waiting.count {
+                self.queue.pop_front();
+            }
+            // A slot that was taken over in the meantime has nothing to send any more.
+            if self
+                .slots
+                .get(index(id.frame))
+                .is_some_and(|slot| slot.frame == id.frame)
+            {
+                break id;
+            }
+        };
+        let empty = self.queue.is_empty();
+        let slot = self.slots.get_mut(index(id.frame))?;
+        let packet = slot.packet(now, id, false)?;
+        self.queued = if empty {
+            0
+        } else {
+            self.queued.saturating_sub(packet.payload.len())
+        };
+        Some(packet)
+    }
+
+    /// A fragment that was sent before.
+    pub(crate) fn take_again(&mut self, now: Timestamp, id: FragmentId) -> Option<Packet<'_>> {
+        let slot = self
+            .slots
+            .get_mut(index(id.frame))
+            .filter(|slot| slot.frame == id.frame)?;
+        slot.packet(now, id, true)
+    }
+
+    /// Whether a fragment is worth repeating at `now`; marks it as waiting if so.
+    pub(crate) fn claim_repeat(&mut self, now: Timestamp, rtt: Micros, id: FragmentId) -> bool {
+        let start = self.newest_start;
+        let Some(slot) = self.slots.get_mut(index(id.frame)) else {
+            return false;
+        };
+        if slot.frame != id.frame || id.frame < start || now.since(slot.captured_at) > REPEAT_AGE_MAX {
+            return false;
+        }
+        let Some(fragment) = slot.fragment_mut(id) else {
+            return false;
+        };
+        let due = fragment.sent_at.is_some_and(|at| now.since(at) >= rtt);
+        if fragment.queued || !due {
+            return false;
+        }
+        fragment.queued = true;
+        true
+    }
+
+    /// How many fragments a unit has; `None` when it was not pushed.
+    pub(crate) fn fragments(&self, frame: FrameId, unit: u8) -> Option<u16> {
+        let slot = self.slots.get(index(frame)).filter(|slot| slot.frame == frame)?;
+        slot.units.get(usize::from(unit)).map(|unit| unit.count)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub(crate) const fn queued(&self) -> ByteCount {
+        ByteCount::new(self.queued as u64)
+    }
+
+    /// The newest access unit that was pushed.
+    pub(crate) const fn newest(&self) -> FrameId {
+        self.newest
+    }
+}
+
+impl Slot {
+    fn clear(&mut self) {
+        self.frame = FrameId::new(0);
+        self.units.clear();
+        self.fragments.clear();
+        self.bytes.clear();
+        // One huge IDR must not be paid for sixty-four times.
+        self.bytes.shrink_to(SLOT_BYTES_KEPT);
+    }
+
+    fn begin(&mut self, now: Timestamp, unit: &VideoUnit<'_>) {
+        self.clear();
+        self.frame = unit.frame;
+        self.reference = unit.reference;
+        self.captured_at = unit.captured_at;
+        self.pushed_at = now;
+        self.broken = false;
+        self.flags = Flags {
+            idr: unit.idr,
+            recovery: unit.recovery,
+            still: unit.still,
+            ..Flags::default()
+        };
+    }
+
+    /// Appends a unit; returns its fragments and bytes.
+    fn cut(&mut self, unit: &VideoUnit<'_>, payload_max: usize) -> Option<(u16, usize)> {
+        if usize::from(unit.unit) != self.units.len() {
+            return None;
+        }
+        let trace = unit.trace.filter(|_| unit.last).map(|trace| trace.to_bytes());
+        let trace = trace.as_ref().map_or(&[][..], |bytes| bytes.as_slice());
+        let length = 1 + trace.len() + unit.nals.len();
+        let count = u16::try_from(length.div_ceil(payload_max.max(1)))
+            .ok()
+            .filter(|count| *count <= FRAGMENTS_MAX)?;
+        let start = self.bytes.len();
+        self.bytes.push(u8::try_from(trace.len()).ok()?);
+        self.bytes.extend_from_slice(trace);
+        self.bytes.extend_from_slice(unit.nals);
+        let first = self.fragments.len();
+        self.fragments
+            .resize(first + usize::from(count), Fragment::default());
+        self.units.push(Unit {
+            start,
+            end: self.bytes.len(),
+            // As even as can be, so that no fragment is a crumb.
+            step: length.div_ceil(usize::from(count)),
+            first,
+            count,
+            last: unit.last,
+        });
+        Some((count, length))
+    }
+
+    fn fragment_mut(&mut self, id: FragmentId) -> Option<&mut Fragment> {
+        let unit = self
+            .units
+            .get(usize::from(id.unit))
+            .filter(|unit| id.fragment < unit.count)?;
+        self.fragments.get_mut(unit.first + usize::from(id.fragment))
+    }
+
+    fn packet(&mut self, now: Timestamp, id: FragmentId, repeat: bool) -> Option<Packet<'_>> {
+        let unit = *self.units.get(usize::from(id.unit))?;
+        let fragment = self.fragment_mut(id)?;
+        fragment.sent_at = Some(now);
+        fragment.queued = false;
+        let from = unit.start + unit.step * usize::from(id.fragment);
+        let payload = self
+            .bytes
+            .get(from.min(unit.end)..(from + unit.step).min(unit.end))?;
+        let done = !repeat && unit.last && id.fragment + 1 == unit.count;
+        Some(Packet {
+            header: MediaHeader {
+                kind: Kind::Video,
+                flags: Flags {
+                    last_unit: unit.last,
+                    repeat,
+                    ..self.flags
+                },
+                participant: 0,
+                track: Track::Video as u8,
+                packet_seq: 0,
+                sent_at: now.as_micros(),
+                frame: self.frame.low(),
+                reference: self.reference.low(),
+                captured_at: self.captured_at.as_micros(),
+                key_epoch: 0,
+                unit: id.unit,
+                fragment: id.fragment,
+                fragments: unit.count,
+            },
+            payload,
+            done: done.then_some(self.pushed_at),
+        })
+    }
+}
+
+const fn index(frame: FrameId) -> usize {
+    #[expect(clippy::cast_possible_truncation, reason = "below SLOTS")]
+    let index = (frame.get() % SLOTS as u64) as usize;
+    index
+}
+
+/// As many as a receiver keeps: a second at 60 fps.
+const SLOTS: usize = 64;
+/// A P frame at 50 Mbit/s; a larger slot gives back what it took.
+const SLOT_BYTES_KEPT: usize = 128 << 10;
+/// A path that carries less than this carries no QUIC either (RFC 9000, 14: 1200 bytes).
+const DATAGRAM_MIN: usize = 256;
+/// An access unit has a handful of units and `may_encode` stops the encoder long before; past it the chain is broken anyway.
+const QUEUE_UNITS_MAX: usize = 256;
+/// The largest unit there can be, twice.
+const QUEUE_BYTES_MAX: usize = 2 << 20;
+/// A receiver gives up after 250 ms at the most; what is older than twice that serves nobody.
+const REPEAT_AGE_MAX: Micros = Micros::from_millis(500);

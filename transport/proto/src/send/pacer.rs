@@ -1,0 +1,126 @@
+//! When the next packet may go.
+//!
+//! A frame is a packet train. It is spread at twice the target over about half a frame interval on a path that nothing is known about,
+//! and faster as trains show that the path carries it: each train that arrives as compact as it was sent doubles the rate, two in
+//! a row that were stretched set it to what they arrived at (as ACE-N sizes its bucket, SIGCOMM'25). A single stretched train is a
+//! hiccup of somebody's scheduler and changes nothing. On a fast path a whole frame goes at once.
+
+use crate::rate::Arrival;
+use firstlight_units::{Bitrate, ByteCount, FrameId, Micros, RemoteTime, Timestamp};
+
+#[derive(Debug)]
+pub(crate) struct Pacer {
+    /// What trains have shown the path to carry in a burst.
+    shown: Bitrate,
+    floor: Bitrate,
+    /// When what was sent so far has gone, at the pacing rate.
+    free_at: Timestamp,
+    train: Train,
+    stretched: u32,
+}
+
+/// A train whose packets are being reported.
+#[derive(Clone, Copy, Debug, Default)]
+struct Train {
+    frame: FrameId,
+    packets: u32,
+    /// Without the first packet's.
+    bytes: ByteCount,
+    sent: (Timestamp, Timestamp),
+    came: (RemoteTime, RemoteTime),
+}
+
+impl Pacer {
+    pub(crate) fn new(target: Bitrate) -> Self {
+        Self {
+            shown: target.scale(START_FACTOR, 1),
+            floor: target.scale(FLOOR_FACTOR, 1),
+            free_at: Timestamp::default(),
+            train: Train::default(),
+            stretched: 0,
+        }
+    }
+
+    pub(crate) fn set_target(&mut self, target: Bitrate) {
+        self.floor = target.scale(FLOOR_FACTOR, 1);
+    }
+
+    pub(crate) fn rate(&self) -> Bitrate {
+        self.shown.max(self.floor)
+    }
+
+    /// When the next packet may go: now, if it is in the past.
+    pub(crate) const fn free_at(&self) -> Timestamp {
+        self.free_at
+    }
+
+    pub(crate) fn on_sent(&mut self, now: Timestamp, bytes: usize) {
+        let time = self.rate().time_for(ByteCount::from(bytes));
+        self.free_at = self.free_at.max(now.before(BURST)) + time;
+    }
+
+    /// Packets that came, in order of sending.
+    pub(crate) fn on_arrivals(&mut self, arrivals: &[Arrival]) {
+        for arrival in arrivals.iter().filter(|arrival| arrival.train.get() != 0) {
+            if arrival.train > self.train.frame {
+                self.judge();
+                self.train = Train {
+                    frame: arrival.train,
+                    packets: 1,
+                    bytes: ByteCount::ZERO,
+                    sent: (arrival.sent_at, arrival.sent_at),
+                    came: (arrival.arrived_at, arrival.arrived_at),
+                };
+            } else if arrival.train == self.train.frame {
+                let train = &mut self.train;
+                train.packets += 1;
+                train.bytes += arrival.bytes;
+                train.sent.1 = train.sent.1.max(arrival.sent_at);
+                train.came.1 = train.came.1.max(arrival.arrived_at);
+            }
+        }
+    }
+
+    /// Packets were lost: a burst may have been too much for a small buffer.
+    pub(crate) fn on_lost(&mut self, packets: u32) {
+        if packets >= LOST_MANY {
+            self.shown = self.shown.scale(1, 2).max(self.floor);
+        }
+    }
+
+    fn judge(&mut self) {
+        if self.train.packets < TRAIN_PACKETS_MIN {
+            return;
+        }
+        let sent = self.train.sent.1 - self.train.sent.0;
+        let came = self.train.came.1 - self.train.came.0;
+        let excess = came.saturating_sub(sent);
+        if excess <= COMPACT {
+            self.stretched = 0;
+            self.shown = self.rate().scale(2, 1).min(RATE_MAX);
+        } else if excess > STRETCHED {
+            self.stretched += 1;
+            if self.stretched >= STRETCHED_MANY {
+                self.shown = self.train.bytes.per(came).max(self.floor);
+            }
+        }
+    }
+}
+
+/// Half a frame interval for a frame of average size.
+const FLOOR_FACTOR: u64 = 2;
+/// The first IDR is many times an average frame and somebody waits for it.
+const START_FACTOR: u64 = 4;
+/// A frame of 17 KB goes in 0.14 ms: faster than the socket takes it.
+const RATE_MAX: Bitrate = Bitrate::mbps(1_000);
+/// What may go at once: two ticks of a driver's timer, which counts milliseconds.
+const BURST: Micros = Micros::from_millis(2);
+/// Fewer packets say nothing (SQP and BurstRTC ignore them too).
+const TRAIN_PACKETS_MIN: u32 = 5;
+/// A train within this of how it was sent met no queue worth speaking of.
+const COMPACT: Micros = Micros::from_millis(2);
+/// A train that takes this much longer than it was sent in filled a queue.
+const STRETCHED: Micros = Micros::from_millis(4);
+const STRETCHED_MANY: u32 = 2;
+/// One packet is lost to chance; several in one report more likely to a buffer.
+const LOST_MANY: u32 = 3;
