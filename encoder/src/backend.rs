@@ -79,7 +79,7 @@ pub struct AccessUnit {
     pub idr: bool,
     /// All units together.
     pub bytes: ByteCount,
-    /// Mean QP.
+    /// QP that the rate control chose for the picture; rows may differ where the cap demands it.
     pub qp: u8,
     /// The newest access unit it needs; itself for an IDR.
     pub reference: FrameId,

@@ -118,7 +118,15 @@ impl Builder {
     /// # Errors
     /// When a value is out of its range.
     pub fn build(self) -> Result<Config, Error> {
-        let Config { width, height, fps, bitrate, threads, slices, .. } = self.0;
+        let Config {
+            width,
+            height,
+            fps,
+            bitrate,
+            threads,
+            slices,
+            ..
+        } = self.0;
         if !SIDE.contains(&width) || !SIDE.contains(&height) {
             return Err(Error::Size { width, height });
         }
@@ -150,10 +158,25 @@ mod tests {
     #[test]
     fn impossible_values_are_refused_by_name() {
         let b = Config::builder;
-        assert_eq!(b().size(8, 720).build(), Err(Error::Size { width: 8, height: 720 }));
-        assert_eq!(b().size(1280, 5000).build(), Err(Error::Size { width: 1280, height: 5000 }));
+        assert_eq!(
+            b().size(8, 720).build(),
+            Err(Error::Size {
+                width: 8,
+                height: 720
+            })
+        );
+        assert_eq!(
+            b().size(1280, 5000).build(),
+            Err(Error::Size {
+                width: 1280,
+                height: 5000
+            })
+        );
         assert_eq!(b().fps(0).build(), Err(Error::Fps(0)));
-        assert_eq!(b().bitrate(Bitrate::ZERO).build(), Err(Error::Bitrate(Bitrate::ZERO)));
+        assert_eq!(
+            b().bitrate(Bitrate::ZERO).build(),
+            Err(Error::Bitrate(Bitrate::ZERO))
+        );
         assert_eq!(b().threads(0).build(), Err(Error::Threads(0)));
         assert_eq!(b().size(64, 16).slices(2).build(), Err(Error::Slices(2)));
         assert!(b().build().is_ok());

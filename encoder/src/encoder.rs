@@ -1,5 +1,6 @@
 //! The kept surface and the backend that encodes it.
 
+use crate::config::{BITRATE_MAX, BITRATE_MIN};
 use crate::{AccessUnit, Backend, Config, Error, How, Sink, Surface, rate};
 use firstlight_units::{Bitrate, FrameId};
 
@@ -27,7 +28,10 @@ impl Encoder {
     /// When the backend refuses, or the build has none.
     pub fn open(config: Config) -> Result<Self, Error> {
         #[cfg(feature = "x264")]
-        return Ok(Self::with_backend(config, Box::new(crate::software::Software::open(&config)?)));
+        return Ok(Self::with_backend(
+            config,
+            Box::new(crate::software::Software::open(&config)?),
+        ));
         #[cfg(not(feature = "x264"))]
         Err(Error::NoBackend)
     }
@@ -35,7 +39,11 @@ impl Encoder {
     /// An encoder on a backend opened elsewhere.
     #[must_use]
     pub fn with_backend(config: Config, backend: Box<dyn Backend>) -> Self {
-        Self { surface: Surface::new(config.width, config.height), backend, config }
+        Self {
+            surface: Surface::new(config.width, config.height),
+            backend,
+            config,
+        }
     }
 
     /// Which backend encodes, for people.
@@ -83,7 +91,10 @@ impl Encoder {
     /// # Errors
     /// When the target is out of range.
     pub fn set_rate(&mut self, target: Bitrate, divisor: u8) -> Result<(), Error> {
-        self.backend.set_rate(rate::plan(target, self.config.fps, divisor))
+        if !(BITRATE_MIN..=BITRATE_MAX).contains(&target) {
+            return Err(Error::Bitrate(target));
+        }
+        self.backend.set_rate(rate::plan(target, &self.config, divisor))
     }
 
     /// Predicts from nothing that depends on `first_lost` or came after it. False: nothing older is left to predict

@@ -15,6 +15,15 @@
 //!
 //! Nothing here reads a clock, waits for a tick or owns a queue.
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::cast_possible_truncation,
+        reason = "a test may panic, and knows its numbers"
+    )
+)]
+
 mod backend;
 mod config;
 mod encoder;
