@@ -1,0 +1,152 @@
+//! What the player did, as far as the display has told.
+
+use std::collections::BTreeSet;
+use x11rb::protocol::Event;
+
+/// Counts and remembers input.
+#[derive(Debug, Default)]
+pub(crate) struct Inputs {
+    /// Presses, wheel steps and moves received; wraps.
+    pub(crate) count: u16,
+    /// Key codes that are held.
+    pub(crate) keys: BTreeSet<u8>,
+    /// Buttons that are held.
+    pub(crate) buttons: BTreeSet<u8>,
+    /// Where the pointer is.
+    pub(crate) pointer: Option<(i16, i16)>,
+    /// A key or button went down since [`Inputs::take_press`].
+    pub(crate) pressed: bool,
+}
+
+impl Inputs {
+    /// Notes an event; says whether the picture changes by it.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "of the display's hundred events these are input"
+    )]
+    pub(crate) fn note(&mut self, event: &Event) -> bool {
+        match event {
+            // A key that is down and goes down again repeats by itself: nobody pressed anything.
+            Event::KeyPress(key) => self.keys.insert(key.detail) && self.press(),
+            Event::KeyRelease(key) => self.keys.remove(&key.detail),
+            Event::ButtonPress(button) => {
+                self.pointer = Some((button.event_x, button.event_y));
+                // A wheel step is a button that goes down and up at once.
+                if !WHEEL.contains(&button.detail) {
+                    self.buttons.insert(button.detail);
+                }
+                self.press()
+            }
+            Event::ButtonRelease(button) => self.buttons.remove(&button.detail),
+            Event::MotionNotify(motion) => {
+                self.pointer = Some((motion.event_x, motion.event_y));
+                self.count = self.count.wrapping_add(1);
+                true
+            }
+            Event::FocusOut(_) => {
+                self.keys.clear();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a key or button went down since this was last asked.
+    pub(crate) fn take_press(&mut self) -> bool {
+        std::mem::take(&mut self.pressed)
+    }
+
+    fn press(&mut self) -> bool {
+        self.count = self.count.wrapping_add(1);
+        self.pressed = true;
+        true
+    }
+}
+
+/// X11's buttons for the wheel: up, down, left, right.
+const WHEEL: std::ops::RangeInclusive<u8> = 4..=7;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use x11rb::protocol::xproto::{ButtonPressEvent, KeyPressEvent, MotionNotifyEvent};
+
+    #[test]
+    fn presses_wheel_steps_and_moves_count_and_releases_do_not() {
+        let mut inputs = Inputs::default();
+        for event in [
+            key(true, 38),
+            key(false, 38),
+            button(true, 1),
+            button(false, 1),
+            button(true, 5),
+            button(false, 5),
+            moved(),
+        ] {
+            inputs.note(&event);
+        }
+        assert_eq!(inputs.count, 4);
+        assert!(inputs.keys.is_empty() && inputs.buttons.is_empty());
+        assert_eq!(inputs.pointer, Some((3, 4)));
+    }
+
+    #[test]
+    fn a_key_that_repeats_itself_counts_once() {
+        let mut inputs = Inputs::default();
+        assert!(inputs.note(&key(true, 38)));
+        assert!(!inputs.note(&key(true, 38)));
+        assert_eq!(inputs.count, 1);
+    }
+
+    #[test]
+    fn presses_beep_and_moves_do_not() {
+        let mut inputs = Inputs::default();
+        inputs.note(&moved());
+        assert!(!inputs.take_press());
+        inputs.note(&button(true, 3));
+        assert!(inputs.take_press());
+        assert!(!inputs.take_press());
+    }
+
+    #[test]
+    fn the_count_wraps() {
+        let mut inputs = Inputs {
+            count: u16::MAX,
+            ..Inputs::default()
+        };
+        inputs.note(&moved());
+        assert_eq!(inputs.count, 0);
+    }
+
+    fn key(down: bool, detail: u8) -> Event {
+        let event = KeyPressEvent {
+            detail,
+            ..KeyPressEvent::default()
+        };
+        if down {
+            Event::KeyPress(event)
+        } else {
+            Event::KeyRelease(event)
+        }
+    }
+
+    fn button(down: bool, detail: u8) -> Event {
+        let event = ButtonPressEvent {
+            detail,
+            ..ButtonPressEvent::default()
+        };
+        if down {
+            Event::ButtonPress(event)
+        } else {
+            Event::ButtonRelease(event)
+        }
+    }
+
+    fn moved() -> Event {
+        Event::MotionNotify(MotionNotifyEvent {
+            event_x: 3,
+            event_y: 4,
+            ..MotionNotifyEvent::default()
+        })
+    }
+}
