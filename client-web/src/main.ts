@@ -1,1 +1,11 @@
-export {};
+import './ui/styles';
+import { openApi } from './api';
+import { App } from './pages/app';
+import { engineCatalogue } from './pages/catalogue';
+import { createPlayer } from './player';
+
+const root = document.getElementById('app');
+if (root === null) throw new Error('index.html has no #app');
+
+const app = new App({ root, catalogue: engineCatalogue(openApi()), createPlayer });
+Object.defineProperty(window, 'firstlight', { value: app.firstlight, enumerable: true });

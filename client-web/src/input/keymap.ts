@@ -45,11 +45,13 @@ const LOCAL: ReadonlySet<string> = new Set([
 
 /** The Linux code of a key, or null for a key that has none or is the player's own. */
 export function evdev(code: string): number | null {
-  return LOCAL.has(code) ? null : (KEYS[code] ?? null);
+  return LOCAL.has(code) ? null : (BY_CODE.get(code) ?? null);
 }
 
 /** Every known key, the player's own included. */
 export const KEY_CODES: readonly (readonly [string, number])[] = Object.entries(KEYS);
+
+const BY_CODE: ReadonlyMap<string, number> = new Map(KEY_CODES);
 
 /**
  * Keys to ask for in full screen (`navigator.keyboard.lock`), so that Ctrl+W turns a corner and closes no tab. Without

@@ -1,28 +1,10 @@
 /** What the pages ask of the engine, and the words for what it answers. */
 
-export type TitleCard = {
-  readonly id: string;
-  readonly name: string;
-  readonly version: string;
-  /** Address of its picture. */
-  readonly picture: string | null;
-  readonly display: { readonly width: number; readonly height: number; readonly fps: number };
-  readonly audio: boolean;
-  readonly input: {
-    readonly keyboard: boolean;
-    readonly mouse: string;
-    readonly gamepads: number;
-    readonly touch: boolean;
-  };
-};
+import type { Answer, Api, Session, TitleCard } from '../api';
 
-export type OwnSession = {
-  readonly session: string;
-  readonly title: string;
-  readonly state: 'starting' | 'ready' | 'attached' | 'waiting' | 'ended';
-  /** Seconds it will go on waiting for its player; only while it waits. */
-  readonly waitLeft: number | null;
-};
+export type { TitleCard } from '../api';
+
+export type OwnSession = Pick<Session, 'session' | 'title' | 'state' | 'waitLeft'>;
 
 export type Catalogue = {
   titles(signal: AbortSignal): Promise<readonly TitleCard[]>;
@@ -30,6 +12,29 @@ export type Catalogue = {
   sessions(signal: AbortSignal): Promise<readonly OwnSession[]>;
   end(session: string): Promise<void>;
 };
+
+/** Thrown where the engine refuses or does not answer; the pages say so in words of their own. */
+export class NoAnswer extends Error {
+  readonly problem: string;
+
+  constructor(problem: string) {
+    super(`the engine's answer: ${problem}`);
+    this.problem = problem;
+  }
+}
+
+export function engineCatalogue(api: Pick<Api, 'titles' | 'sessions' | 'end'>): Catalogue {
+  return {
+    titles: async (signal) => expectAnswer(await api.titles(signal)),
+    sessions: async (signal) => expectAnswer(await api.sessions(signal)),
+    end: async (session) => void expectAnswer(await api.end(session)),
+  };
+}
+
+function expectAnswer<T>(answer: Answer<T>): T {
+  if (!answer.ok) throw new NoAnswer(answer.problem);
+  return answer.value;
+}
 
 /** `1280×720 · 60 fps · sound · mouse and keyboard`, in parts. */
 export function traits(title: TitleCard): string[] {

@@ -28,7 +28,8 @@ export class LibraryPage {
   readonly #grid = el('div', { class: 'grid' });
   readonly #status = el('p', { class: 'visually-hidden', attrs: { role: 'status', 'aria-live': 'polite' } });
   #titles: readonly TitleCard[] | null = null;
-  #countdowns: { readonly until: number; readonly cell: HTMLElement }[] = [];
+  /** By session: where its countdown is written, and when it is over. */
+  readonly #countdowns = new Map<string, { readonly cell: HTMLElement; until: number }>();
   #shownSessions = '';
 
   constructor(wiring: LibraryWiring) {
@@ -43,7 +44,7 @@ export class LibraryPage {
         el(
           'main',
           {},
-          el('h1', {}, 'Pick a game. ', el('em', {}, 'It runs here in a moment.')),
+          el('h1', {}, 'Pick a game. ', el('em', {}, 'Play it right here.')),
           this.#status,
           this.#running,
           this.#grid,
@@ -130,22 +131,23 @@ export class LibraryPage {
     if (shape !== this.#shownSessions) {
       this.#shownSessions = shape;
       const hadFocus = this.#running.contains(document.activeElement);
-      this.#countdowns = [];
+      this.#countdowns.clear();
       this.#running.hidden = sessions.length === 0;
       this.#running.replaceChildren(...sessions.map((session) => this.#row(session)));
       if (hadFocus) this.#running.querySelector('button')?.focus();
     }
-    this.#countdowns = sessions.flatMap((session) => {
-      const cell = this.#running.querySelector<HTMLElement>(`[data-session="${CSS.escape(session.session)}"] .countdown`);
-      return cell !== null && session.waitLeft !== null ? [{ until: now + session.waitLeft * 1000, cell }] : [];
-    });
+    for (const { session, waitLeft } of sessions) {
+      const entry = this.#countdowns.get(session);
+      if (entry !== undefined && waitLeft !== null) entry.until = now + waitLeft * 1000;
+    }
     this.#tick();
   }
 
   #row(session: OwnSession): HTMLElement {
     const title = this.#titles?.find(({ id }) => id === session.title);
     const name = title?.name ?? session.title;
-    const waiting = session.state === 'waiting';
+    const left = session.state === 'waiting' ? el('span', { class: 'countdown' }) : null;
+    if (left !== null) this.#countdowns.set(session.session, { cell: left, until: performance.now() });
     const end = button({
       label: 'End',
       icon: 'stop',
@@ -156,10 +158,11 @@ export class LibraryPage {
       },
     });
     end.setAttribute('aria-label', `End ${name}`);
+    const mine = session.state !== 'attached';
     const go = button({
-      label: waiting || session.state === 'ready' ? 'Continue' : 'Open',
+      label: mine ? 'Continue' : 'Open',
       icon: 'play',
-      kind: 'primary',
+      kind: mine ? 'primary' : 'quiet',
       part: 'continue',
       press: () => this.#wiring.play(session.title),
     });
@@ -171,7 +174,7 @@ export class LibraryPage {
         'div',
         { class: 'session-text' },
         el('h2', {}, name),
-        el('p', {}, SESSION_WORDS[session.state], waiting ? el('span', { class: 'countdown' }) : null),
+        el('p', {}, SESSION_WORDS[session.state], left),
       ),
       el('div', { class: 'session-buttons' }, go, end),
     );
@@ -200,7 +203,7 @@ export class LibraryPage {
   }
 
   #tick(): void {
-    for (const { until, cell } of this.#countdowns) {
+    for (const { until, cell } of this.#countdowns.values()) {
       setText(cell, countdown((until - performance.now()) / 1000));
     }
   }

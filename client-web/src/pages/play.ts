@@ -304,7 +304,7 @@ export class PlayPage {
 
   #hintWords(): string | null {
     if (!this.#capture.captured) return 'Click the picture to go on playing';
-    if (this.#hold !== 'offered' || !matchMedia('(any-pointer: fine)').matches) return null;
+    if (this.#hold !== 'offered' || hasTouchOnly()) return null;
     return this.#pointerMode === 'both' ? 'Click to look around with the mouse' : 'Click to play with the mouse';
   }
 
@@ -358,6 +358,10 @@ export class PlayPage {
   #unlockSound(): void {
     if (this.player.audio.blocked) void this.player.audio.unlock();
   }
+}
+
+function hasTouchOnly(): boolean {
+  return matchMedia('(any-pointer: coarse)').matches && !matchMedia('(any-pointer: fine)').matches;
 }
 
 /** After this long without a picture, say that it is still going on. */

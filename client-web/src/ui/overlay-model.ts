@@ -29,7 +29,8 @@ function stack(stats: Stats, stages: readonly StageName[], total: number): Stack
   const named = stages.filter((stage) => stage !== 'unattributed');
   const parts = named.map((stage) => Math.max(0, stats.stages_ms[stage].p50));
   const sum = parts.reduce((a, b) => a + b, 0);
-  if (total <= 0) return { total: 0, segments: [] };
+  // Under a microsecond, which is what stages are measured in, there is no whole to share out.
+  if (total < 0.001) return { total: 0, segments: [] };
   const scale = sum > total ? total / sum : 1;
   const rest = Math.max(0, total - sum);
   const segments = named.map((stage, index) => segment(stage, (parts[index] ?? 0) * scale, total));

@@ -9,15 +9,15 @@ type ChordEvent = Pick<KeyboardEvent, 'code' | 'ctrlKey' | 'altKey' | 'shiftKey'
 
 export function shortcutOf(event: ChordEvent): Shortcut | null {
   if (!event.ctrlKey || !event.altKey || !event.shiftKey || event.metaKey) return null;
-  return LETTERS[event.code] ?? null;
+  return LETTERS.get(event.code) ?? null;
 }
 
-const LETTERS: Readonly<Record<string, Shortcut>> = {
-  KeyS: 'stats',
-  KeyF: 'fullscreen',
-  KeyM: 'mute',
-  KeyZ: 'release',
-};
+const LETTERS: ReadonlyMap<string, Shortcut> = new Map([
+  ['KeyS', 'stats'],
+  ['KeyF', 'fullscreen'],
+  ['KeyM', 'mute'],
+  ['KeyZ', 'release'],
+]);
 
 export const SHORTCUT_WORDS: Readonly<Record<Shortcut, string>> = {
   stats: 'Ctrl+Alt+Shift+S',
