@@ -44,6 +44,8 @@ export class PictureDecoder {
   decode(unit: AccessUnit): void {
     const codec = unit.idr ? codecOf(unit.nals) : null;
     if (codec !== null && (this.#decoder === null || codec !== this.#codec)) this.#open(codec);
+    // What was on its way when the decoder broke: nothing can be made of it.
+    if (this.#decoder === null && !unit.idr) return;
     const now = this.#now();
     // Two pictures of one still surface were captured at the same time; timestamps name them apart.
     const timestamp = Math.max(unit.capturedAt, this.#lastTimestamp + 1);

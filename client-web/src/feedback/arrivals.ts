@@ -1,6 +1,6 @@
 /** When the packets of an attachment arrived, and which never did. */
 import type { Micros } from '../time';
-import { FEEDBACK_PACKETS_MAX, low32, unwrap32 } from '../wire';
+import { low32, unwrap32 } from '../wire';
 
 export type ArrivalList = {
   readonly baseSeq: number;
@@ -36,8 +36,8 @@ export class Arrivals {
   }
 
   /** The list for the next report: what is new since the one before the last one. */
-  report(): ArrivalList {
-    let from = Math.max(this.#starts[0] ?? 1, this.#newest - FEEDBACK_PACKETS_MAX + 1, 1);
+  report(packetsMax: number): ArrivalList {
+    let from = Math.max(this.#starts[0] ?? 1, this.#newest - packetsMax + 1, 1);
     const latest = this.#times[this.#newest % KEPT] ?? NEVER;
     for (let seq = from; seq <= this.#newest; seq += 1) {
       const at = this.#times[seq % KEPT] ?? NEVER;

@@ -426,9 +426,9 @@ describe('over a simulated network', () => {
     });
     fc.assert(
       fc.property(conditions, (where) => {
-        expect(run(where, 150).delivered.length).toBeGreaterThan(10);
+        expect(run(where, 120).delivered.length).toBeGreaterThan(10);
       }),
-      { numRuns: 30 },
+      { numRuns: 20 },
     );
   });
 
@@ -445,7 +445,7 @@ describe('over a simulated network', () => {
           receiver.pollTimeout(ms(n));
         });
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
   });
 });

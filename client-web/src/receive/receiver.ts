@@ -13,7 +13,7 @@
 import { Arrivals } from '../feedback/arrivals';
 import { Schedule } from '../feedback/schedule';
 import type { Micros } from '../time';
-import { Kind, low32, mediaHeader, parseMedia, writeFeedback } from '../wire';
+import { Kind, feedbackPackets, low32, mediaHeader, parseMedia, writeFeedback } from '../wire';
 import { type AudioPacket, AudioReceiver } from './audio';
 import type { AccessUnit } from './unit';
 import { type Standing, type Want, want, wantChangesAt } from './wants';
@@ -27,6 +27,8 @@ export type ReceiverCounts = {
 
 export class Receiver {
   readonly audio = new AudioReceiver();
+  /** Bytes of the largest datagram that can be sent. */
+  datagramMax = 1_100;
   #header = mediaHeader();
   #window = new Window();
   #arrivals = new Arrivals();
@@ -83,7 +85,7 @@ export class Receiver {
       wantIdr: this.#want === 'idr',
       wantRecovery: this.#want === 'recovery',
       report: this.#report,
-      ...this.#arrivals.report(),
+      ...this.#arrivals.report(feedbackPackets(this.datagramMax, nacks.length)),
       decoded: low32(this.#decoded),
       decodedSet: this.#decodedSet,
       decodeQueue: Math.min(this.#queue, 255),

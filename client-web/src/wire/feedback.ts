@@ -38,6 +38,11 @@ export type Feedback = {
   readonly nacks: readonly Nack[];
 };
 
+/** How many packets a report may list that fits a datagram of `bytes`. */
+export function feedbackPackets(bytes: number, nacks: number): number {
+  return Math.max(Math.min(Math.floor((bytes - HEADER_BYTES - 8 * nacks) / 2), FEEDBACK_PACKETS_MAX), 0);
+}
+
 export function writeFeedback(feedback: Feedback): Uint8Array {
   const packets = Math.min(feedback.arrivals.length, FEEDBACK_PACKETS_MAX);
   const nacks = Math.min(feedback.nacks.length, FEEDBACK_NACKS_MAX);

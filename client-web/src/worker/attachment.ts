@@ -1,0 +1,194 @@
+/**
+ * One attachment to a session: the loop that joins the link, the receiver, input and the clock. It decides nothing that a
+ * core could.
+ *
+ * ```text
+ * Link -> Receiver -> decoder, sound
+ *   ^        |-> feedback
+ *   +-- InputSender, Clock, control messages
+ * ```
+ */
+import type { Clock } from '../clock';
+import type { PictureDecoder } from '../decode/decoder';
+import type { InputSender } from '../input/sender';
+import type { AudioPacket } from '../receive/audio';
+import { Receiver } from '../receive/receiver';
+import type { Micros } from '../time';
+import { Kind, kindOf, parseClockReply, parseInputAck, writeClockRequest } from '../wire';
+import type { FromServer, ToServer } from '../wire/control';
+import { Liveness } from './liveness';
+import { Close, Link, type TransportLike } from './link';
+import type { Meter } from './meter';
+
+export type Parts = {
+  readonly now: () => Micros;
+  readonly clock: Clock;
+  readonly input: InputSender;
+  readonly decoder: PictureDecoder;
+  readonly meter: Meter;
+  readonly onSound: (packet: AudioPacket) => void;
+};
+
+export type AttachmentEvents = {
+  readonly onOpened: () => void;
+  readonly onControl: (message: FromServer) => void;
+  readonly onClosed: (opened: boolean, code: number | null, reason: string) => void;
+};
+
+export class Attachment {
+  readonly receiver = new Receiver();
+  readonly #parts: Parts;
+  readonly #events: AttachmentEvents;
+  readonly #link: Link;
+  readonly #live = new Liveness();
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  #timerAt: Micros = Infinity;
+  #over = false;
+
+  constructor(transport: TransportLike, parts: Parts, events: AttachmentEvents) {
+    this.#parts = parts;
+    this.#events = events;
+    parts.decoder.reset();
+    this.#link = new Link(transport, {
+      onOpened: () => this.#onOpened(),
+      onDatagram: (datagram) => this.#onDatagram(datagram),
+      onControl: (message) => events.onControl(message),
+      onClosed: (opened, code, reason) => this.#finish(opened, code, reason),
+    });
+  }
+
+  send(message: ToServer): void {
+    this.#link.sendControl(message);
+  }
+
+  /** Something was pushed into the input sender, or decoded. */
+  pump(): void {
+    if (this.#over) return;
+    const now = this.#parts.now();
+    this.#drain(now);
+    this.#arm(now);
+  }
+
+  onDecoded(frame: number, queue: number): void {
+    this.receiver.onDecoded(frame, queue);
+    this.pump();
+  }
+
+  onDecoderBroken(discarded: number): void {
+    this.receiver.decoderBroke(this.#parts.now(), discarded);
+    // Called from within `#drain`, at times; the timer comes right after.
+    this.#armAt(this.#parts.now());
+  }
+
+  onDoesNotFollow(): void {
+    this.receiver.decoderDoesNotFollow(this.#parts.now());
+    this.send({ case: 'videoLimits', value: { referenceRecovery: false } });
+    this.#armAt(this.#parts.now());
+  }
+
+  /** Ends it; `onClosed` is not called any more. */
+  close(code: number, reason: string): void {
+    if (this.#over) return;
+    this.#stop();
+    this.#link.close(code, reason);
+  }
+
+  #onOpened(): void {
+    if (this.#over) return;
+    const now = this.#parts.now();
+    this.receiver.datagramMax = this.#link.datagramMax;
+    this.#parts.input.attach();
+    this.#live.start(now);
+    this.#events.onOpened();
+    this.pump();
+  }
+
+  #onDatagram(datagram: Uint8Array): void {
+    const { clock, input, meter, now: read } = this.#parts;
+    const now = read();
+    this.#live.onHeard(now);
+    const kind = kindOf(datagram);
+    if (kind === Kind.clockReply) {
+      const reply = parseClockReply(datagram);
+      if (typeof reply !== 'string' && clock.handleReply(now, reply)) {
+        this.#live.onReply();
+        this.receiver.rtt = clock.offset(now)?.rtt ?? 0;
+      }
+    } else if (kind === Kind.inputAck) {
+      const ack = parseInputAck(datagram);
+      if (typeof ack !== 'string') for (const age of input.handleAck(now, ack)) meter.ackAges.add(now, age);
+    } else {
+      this.receiver.handleDatagram(now, datagram);
+    }
+    this.#drain(now);
+    this.#arm(now);
+  }
+
+  #drain(now: Micros): void {
+    const { decoder, input, meter, clock, onSound } = this.#parts;
+    const bytes = this.receiver.counts.bytes;
+    for (let unit = this.receiver.pollAccessUnit(); unit !== null; unit = this.receiver.pollAccessUnit()) {
+      meter.onReceived(now, 0);
+      decoder.decode(unit);
+    }
+    for (let packet = this.receiver.pollAudio(); packet !== null; packet = this.receiver.pollAudio()) onSound(packet);
+    if (this.receiver.want !== 'nothing' && bytes > 0) meter.onBehind(now);
+    for (let sent = input.pollTransmit(now); sent !== null; sent = input.pollTransmit(now)) {
+      this.#link.sendDatagram(sent, true);
+    }
+    for (let sent = this.receiver.pollFeedback(now); sent !== null; sent = this.receiver.pollFeedback(now)) {
+      this.#link.sendDatagram(sent, false);
+    }
+    if (this.#live.requestDue(now)) {
+      this.#live.onRequested(now);
+      this.#link.sendDatagram(writeClockRequest(clock.request(now)), false);
+    }
+  }
+
+  #onTimer(): void {
+    const now = this.#parts.now();
+    this.#timer = null;
+    this.#timerAt = Infinity;
+    if (this.#live.isSilent(now)) {
+      this.#parts.meter.onBehind(this.#live.heardAt);
+      this.#link.close(Close.bye, 'nothing came');
+      this.#finish(true, null, 'silence');
+      return;
+    }
+    this.receiver.handleTimeout(now);
+    this.#drain(now);
+    this.#arm(now);
+  }
+
+  #arm(now: Micros): void {
+    const next = [
+      this.receiver.pollTimeout(now),
+      this.#parts.input.pollTimeout()?.at ?? null,
+      this.#live.nextAt(),
+    ].reduce<Micros>((least, at) => (at === null ? least : Math.min(least, at)), Infinity);
+    this.#armAt(next);
+  }
+
+  /** An alarm that is earlier already stays: it asks again when it goes off. */
+  #armAt(at: Micros): void {
+    if (this.#over || at >= this.#timerAt) return;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    const wait = Math.max(Math.ceil((at - this.#parts.now()) / 1000), 0);
+    this.#timerAt = at;
+    this.#timer = setTimeout(() => this.#onTimer(), wait);
+  }
+
+  #finish(opened: boolean, code: number | null, reason: string): void {
+    if (this.#over) return;
+    this.#stop();
+    this.#events.onClosed(opened, code, reason);
+  }
+
+  #stop(): void {
+    this.#over = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#parts.input.detach();
+    this.#parts.meter.onAttachmentOver(this.receiver.counts);
+  }
+}

@@ -1,0 +1,92 @@
+/** What the page and its worker say to each other: one typed union each way. */
+import type { Micros } from '../time';
+import type { Dist, StageName } from '../stats';
+import type { InputEvent } from '../wire';
+import type { CursorImage, PointerMode, Rect, Sample } from '../player/types';
+
+export type ToWorker =
+  /** Transferred. Once, before the first attach. */
+  | { readonly type: 'sink'; readonly sink: { readonly track: WritableStream<VideoFrame> } | { readonly canvas: OffscreenCanvas } }
+  /** Where decoded sound goes. Transferred. */
+  | { readonly type: 'sound'; readonly port: MessagePort }
+  /** Replaces the attachment before it. `attempt` comes back in everything that is about it. */
+  | { readonly type: 'attach'; readonly attempt: number; readonly url: string; readonly certSha256: readonly string[] }
+  | { readonly type: 'detach'; readonly leave: 'wait' | 'end' | 'abandon' }
+  | { readonly type: 'secretStored'; readonly generation: number }
+  | { readonly type: 'input'; readonly event: InputEvent; readonly at: Micros }
+  | { readonly type: 'focus'; readonly focused: boolean }
+  | { readonly type: 'releaseAll' }
+  | { readonly type: 'presented'; readonly timestamp: number; readonly at: Micros }
+  | { readonly type: 'visibility'; readonly hidden: boolean }
+  | { readonly type: 'observe'; readonly id: number; readonly rect: Rect }
+  | { readonly type: 'unobserve'; readonly id: number };
+
+export type Welcomed = {
+  readonly session: string;
+  readonly codec: string;
+  readonly width: number;
+  readonly height: number;
+  readonly fps: number;
+  readonly audio: boolean;
+  readonly pointer: PointerMode;
+  readonly waitS: number;
+};
+
+export type FromWorker =
+  | { readonly type: 'opened'; readonly attempt: number }
+  | { readonly type: 'welcome'; readonly attempt: number; readonly welcome: Welcomed }
+  | { readonly type: 'secret'; readonly attempt: number; readonly generation: number; readonly secret: string }
+  /** The first picture of the attachment is decoded. */
+  | { readonly type: 'picture'; readonly attempt: number; readonly at: Micros }
+  | { readonly type: 'ended'; readonly attempt: number; readonly reason: string; readonly message: string }
+  /** `opened` false: it never was. `code` null: it broke, or nothing came for too long. */
+  | {
+      readonly type: 'closed';
+      readonly attempt: number;
+      readonly opened: boolean;
+      readonly code: number | null;
+      readonly reason: string;
+    }
+  | { readonly type: 'unsupported'; readonly what: 'codec' | 'transport' }
+  | { readonly type: 'size'; readonly width: number; readonly height: number }
+  | { readonly type: 'cursor'; readonly cursor: CursorImage | null }
+  | { readonly type: 'cursorMoved'; readonly x: number; readonly y: number }
+  | { readonly type: 'sample'; readonly id: number; readonly sample: Sample }
+  | { readonly type: 'measured'; readonly measured: Measured };
+
+/** What the worker knows of `Stats`; the page adds the state and the sound. */
+export type Measured = {
+  readonly codec: string;
+  readonly decoder: string;
+  readonly encoder: string;
+  readonly path: 'track' | 'canvas';
+  readonly width: number;
+  readonly height: number;
+  readonly fps: { readonly received: number; readonly decoded: number; readonly presented: number };
+  readonly bitrate_bps: number;
+  readonly target_bps: number;
+  readonly rtt_ms: number;
+  readonly clock: { readonly offset_ms: number; readonly error_ms: number };
+  readonly frames: {
+    readonly received: number;
+    readonly decoded: number;
+    readonly presented: number;
+    readonly lost: number;
+    readonly late: number;
+    readonly dropped: number;
+    readonly idr: number;
+    readonly recovery: number;
+    readonly repeated_packets: number;
+  };
+  readonly packets: {
+    readonly received: number;
+    readonly lost: number;
+    readonly duplicate: number;
+    readonly malformed: number;
+  };
+  readonly stages_ms: Readonly<Record<StageName, Dist>>;
+  readonly glass_to_glass_ms: Dist;
+  readonly click_to_photon_ms: Dist;
+  readonly frozen_ms_total: number;
+  readonly input: { readonly events: number; readonly unacknowledged: number; readonly ack_ms: Dist };
+};

@@ -1,0 +1,167 @@
+/** Adds up what happens to pictures, over all attachments of a player. Pure: time comes in. */
+import type { Offset } from '../clock';
+import { Rolling } from '../dist';
+import type { Picture } from '../decode/decoder';
+import type { ReceiverCounts } from '../receive/receiver';
+import { type Dist, STAGES, type StageName } from '../stats';
+import type { Micros } from '../time';
+import { timelineOf } from '../timeline';
+
+type Shown = Pick<Picture, 'unit' | 'submittedAt' | 'decodedAt'>;
+
+export type Second = {
+  readonly decoded: number;
+  readonly presented: number;
+  readonly decodeUs: number;
+  readonly glassToGlassUs: number;
+  readonly clickToPhotonUs: number;
+  readonly frozenMs: number;
+};
+
+export class Meter {
+  readonly ackAges = new Rolling();
+  decoded = 0;
+  presented = 0;
+  idr = 0;
+  recovery = 0;
+  width = 0;
+  height = 0;
+  #stages = new Map<StageName, Rolling>(STAGES.map((stage) => [stage, new Rolling()]));
+  #glass = new Rolling();
+  #click = new Rolling();
+  #received = new Rolling(RATE_WINDOW);
+  #decodedRate = new Rolling(RATE_WINDOW);
+  #presentedRate = new Rolling(RATE_WINDOW);
+  #bits = new Rolling(RATE_WINDOW);
+  /** Decoded and not presented yet, by timestamp. */
+  #waiting = new Map<number, Shown>();
+  #lastInput = 0;
+  #lastDecodedAt: Micros | null = null;
+  /** Since when a newer picture should have been seen. */
+  #behindSince: Micros | null = null;
+  #frozen: Micros = 0;
+  #base = { received: 0, lost: 0, late: 0, dropped: 0 };
+  #basePackets = { received: 0, lost: 0, duplicate: 0, malformed: 0, repeated: 0 };
+  #lastSecond = { decoded: 0, presented: 0, frozen: 0 };
+
+  onReceived(now: Micros, bytes: number): void {
+    this.#received.add(now, 1);
+    this.#bits.add(now, 8 * bytes);
+  }
+
+  onDecoded(timestamp: number, picture: Shown): void {
+    const now = picture.decodedAt;
+    this.decoded += 1;
+    if (picture.unit.idr) this.idr += 1;
+    if (picture.unit.recovery) this.recovery += 1;
+    this.#decodedRate.add(now, 1);
+    if (this.#behindSince !== null && this.#lastDecodedAt !== null && now - this.#lastDecodedAt > FROZEN) {
+      this.#frozen += now - this.#behindSince;
+    }
+    this.#behindSince = null;
+    this.#lastDecodedAt = now;
+    this.#waiting.set(timestamp, picture);
+    if (this.#waiting.size > WAITING_MAX) {
+      const oldest = this.#waiting.keys().next();
+      if (oldest.done !== true) this.#waiting.delete(oldest.value);
+    }
+  }
+
+  /** A newer picture exists than the newest shown, or nothing comes from the host at all. */
+  onBehind(now: Micros): void {
+    this.#behindSince ??= now;
+  }
+
+  onPresented(timestamp: number, at: Micros, offset: Offset | null, inputAt: (id: number) => Micros | null): void {
+    const shown = this.#waiting.get(timestamp);
+    if (shown === undefined) return;
+    for (const waiting of this.#waiting.keys()) {
+      if (waiting <= timestamp) this.#waiting.delete(waiting);
+    }
+    this.presented += 1;
+    this.#presentedRate.add(at, 1);
+    if (offset === null) return;
+    const id = shown.unit.trace?.input ?? 0;
+    const fresh = id !== 0 && id !== this.#lastInput;
+    if (fresh) this.#lastInput = id;
+    const timeline = timelineOf({ ...shown, presentedAt: at, inputAt: fresh ? inputAt(id) : null }, offset);
+    if (timeline === null) return;
+    this.#glass.add(at, timeline.glassToGlass);
+    if (timeline.clickToPhoton !== null) this.#click.add(at, timeline.clickToPhoton);
+    for (const stage of STAGES) {
+      const span = timeline.stages[stage];
+      if (span !== undefined) this.#stages.get(stage)?.add(at, span);
+    }
+  }
+
+  /** An attachment is over: its counts stay in the sums. */
+  onAttachmentOver(counts: ReceiverCounts): void {
+    this.#base = sum(this.#base, counts.frames);
+    this.#basePackets = sum(this.#basePackets, counts.packets);
+    this.#waiting.clear();
+    this.#lastInput = 0;
+  }
+
+  measure(now: Micros, counts: ReceiverCounts | null) {
+    const frames = counts === null ? this.#base : sum(this.#base, counts.frames);
+    const packets = counts === null ? this.#basePackets : sum(this.#basePackets, counts.packets);
+    const perSecond = (rate: Rolling): number => (rate.dist(now).n * 1_000_000) / RATE_WINDOW;
+    const { repeated, ...packetCounts } = packets;
+    return {
+      width: this.width,
+      height: this.height,
+      fps: {
+        received: perSecond(this.#received),
+        decoded: perSecond(this.#decodedRate),
+        presented: perSecond(this.#presentedRate),
+      },
+      bitrate_bps: Math.round((this.#bits.total(now) * 1_000_000) / RATE_WINDOW),
+      frames: {
+        ...frames,
+        decoded: this.decoded,
+        presented: this.presented,
+        idr: this.idr,
+        recovery: this.recovery,
+        repeated_packets: repeated,
+      },
+      packets: packetCounts,
+      stages_ms: Object.fromEntries(
+        [...this.#stages].map(([stage, rolling]) => [stage, rolling.dist(now, 0.001)]),
+      ) as Record<StageName, Dist>,
+      glass_to_glass_ms: this.#glass.dist(now, 0.001),
+      click_to_photon_ms: this.#click.dist(now, 0.001),
+      frozen_ms_total: this.#frozenMs(now),
+    };
+  }
+
+  /** What happened since the last call, for the operator's statistics. */
+  takeSecond(now: Micros): Second {
+    const frozen = this.#frozenMs(now);
+    const second = {
+      decoded: this.decoded - this.#lastSecond.decoded,
+      presented: this.presented - this.#lastSecond.presented,
+      decodeUs: Math.round(this.#stages.get('decode')?.dist(now).p50 ?? 0),
+      glassToGlassUs: Math.max(Math.round(this.#glass.dist(now).p50), 0),
+      clickToPhotonUs: Math.max(Math.round(this.#click.dist(now).p50), 0),
+      frozenMs: Math.max(Math.round(frozen - this.#lastSecond.frozen), 0),
+    };
+    this.#lastSecond = { decoded: this.decoded, presented: this.presented, frozen };
+    return second;
+  }
+
+  #frozenMs(now: Micros): number {
+    const last = this.#lastDecodedAt;
+    const still = this.#behindSince !== null && last !== null && now - last > FROZEN ? now - this.#behindSince : 0;
+    return (this.#frozen + still) / 1000;
+  }
+}
+
+function sum<T extends Record<string, number>>(a: T, b: T): T {
+  return Object.fromEntries(Object.entries(a).map(([key, value]) => [key, value + (b[key] ?? 0)])) as T;
+}
+
+const RATE_WINDOW: Micros = 2_000_000;
+/** A pause that a player notices as a hang. */
+const FROZEN: Micros = 100_000;
+/** Two seconds at 60 a second: pictures that the browser skipped are forgotten. */
+const WAITING_MAX = 120;
