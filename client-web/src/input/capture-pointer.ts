@@ -12,7 +12,7 @@
  * event of any kind. A press that takes the pointer lock is for the browser and never reaches the title.
  */
 import type { PlayerInput, PointerMode, Rect } from '../player';
-import { buttonChanges, pictureRect, toPicture, wheelSteps, WholeSteps, type Size } from './capture-rules';
+import { buttonChanges, pictureRect, toPicture, wheelSteps, WholeSteps, type Point, type Size } from './capture-rules';
 import { Scope } from '../ui/scope';
 
 /** `offered`: a click would lock; `locked`: the title has the mouse; `free`: an ordinary pointer. */
@@ -44,6 +44,8 @@ export class PointerCapture {
   #buttons = 0;
   /** Buttons whose press was the browser's: ignored until they are up. */
   #swallowed = 0;
+  /** The last place sent; null: unknown to the title. */
+  #lastPlace: Point | null = null;
   #touch: number | null = null;
   #touchAt: { x: number; y: number } | null = null;
   #locking = false;
@@ -129,6 +131,7 @@ export class PointerCapture {
     this.#swallowed = 0;
     this.#touch = null;
     this.#touchAt = null;
+    this.#lastPlace = null;
     this.#moves.reset();
     this.#wheel.reset();
   }
@@ -160,6 +163,8 @@ export class PointerCapture {
       return;
     }
     if (!this.isLocked) capturePointer(this.#wiring.stage, event.pointerId);
+    // The app may have moved its pointer meanwhile: a press says where it is meant in any case.
+    this.#lastPlace = null;
     this.#place(event);
     this.#syncButtons(event);
   }
@@ -210,8 +215,10 @@ export class PointerCapture {
 
   #place(event: PointerEvent): void {
     if (this.isLocked || this.#mode === 'relative') return;
-    const { x, y } = toPicture({ x: event.clientX, y: event.clientY }, this.#picture);
-    this.#wiring.input.moveTo(x, y);
+    const place = toPicture({ x: event.clientX, y: event.clientY }, this.#picture);
+    if (place.x === this.#lastPlace?.x && place.y === this.#lastPlace.y) return;
+    this.#lastPlace = place;
+    this.#wiring.input.moveTo(place.x, place.y);
   }
 
   #moveBy(event: PointerEvent): void {
@@ -228,7 +235,9 @@ export class PointerCapture {
   #sendMovement(dx: number, dy: number): void {
     const perPixel = 1 / Math.max(this.scale, 0.01);
     const whole = this.#moves.add(dx * perPixel, dy * perPixel);
-    if (whole.x !== 0 || whole.y !== 0) this.#wiring.input.moveBy(whole.x, whole.y);
+    if (whole.x === 0 && whole.y === 0) return;
+    this.#lastPlace = null;
+    this.#wiring.input.moveBy(whole.x, whole.y);
   }
 
   #roll(event: WheelEvent): void {

@@ -179,7 +179,7 @@ describe('the mouse', () => {
     point('pointerdown', { clientX: 640, clientY: 360, buttons: 1 });
     point('pointermove', { clientX: 640, clientY: 360, buttons: 3 });
     point('pointerup', { clientX: 640, clientY: 360, buttons: 0 });
-    expect(sent('moveTo', 'button').filter(([name], index) => index === 0 || name === 'button')).toEqual([
+    expect(sent('moveTo', 'button')).toEqual([
       ['moveTo', 1, 1],
       ['button', 1, true],
       ['button', 3, true],

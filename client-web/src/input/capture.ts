@@ -113,7 +113,10 @@ export class Capture {
     scope.on(window, 'pageshow', () => this.#update());
     scope.on(document, 'visibilitychange', () => this.#update());
     scope.on(document, 'focusin', () => this.#update());
-    scope.on(document, 'focusout', () => queueMicrotask(() => this.#update()));
+    scope.on(document, 'focusout', (event: FocusEvent) => {
+      // To another element: its focusin follows, and in between the focus is nowhere for a moment.
+      if (event.relatedTarget === null) queueMicrotask(() => this.#update());
+    });
     // A change of full screen swallows keys on some systems.
     scope.on(document, 'fullscreenchange', () => this.#letGo());
   }
