@@ -154,6 +154,8 @@ pub struct Stats {
     pub input_total: u64,
     /// Input events or datagrams refused by the rate limit so far.
     pub input_refused_total: u64,
+    /// Clients turned away so far.
+    pub refused_total: u64,
     /// Smoothed round trip.
     pub rtt_us: u64,
     /// Packets the client reported lost so far.
@@ -170,8 +172,20 @@ pub struct Stats {
     pub encode_us: u32,
     /// Median microseconds in the pacer.
     pub pace_us: u32,
-    /// CPU time of the worker's media thread (encoder included), microseconds in this second.
+    /// CPU time inside the encoder and in its own threads, microseconds in this second.
     pub cpu_encoder_us: u64,
     /// CPU time of the rest of the worker, microseconds in this second.
     pub cpu_engine_us: u64,
+    /// Pictures decoded by the client, as it says.
+    pub decoded: u32,
+    /// Pictures shown by the client, as it says.
+    pub presented: u32,
+    /// Median microseconds of decoding, as the client says.
+    pub decode_us: u32,
+    /// Median microseconds from commit to presentation, as the client says.
+    pub glass_to_glass_us: u32,
+    /// Median microseconds from input to the picture that answers it, as the client says.
+    pub click_to_photon_us: u32,
+    /// Milliseconds without a new picture past the deadline, as the client says.
+    pub frozen_ms: u32,
 }

@@ -82,6 +82,13 @@ impl Link {
         self.session.rtt().into()
     }
 
+    /// UDP datagrams that came from the client so far, whatever was in them: QUIC's own signs of life count.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        // By way of quinn's connection: the session's own statistics are made for other purposes.
+        quinn::Connection::stats(&self.session).udp_rx.datagrams
+    }
+
     /// The client's address; it may change.
     #[must_use]
     pub fn remote(&self) -> SocketAddr {
@@ -131,6 +138,17 @@ impl ControlWriter {
             .write_all(message)
             .await
             .map_err(|e| Error::Control(std::io::Error::other(e)))
+    }
+
+    /// Ends the stream and waits until the client has everything.
+    ///
+    /// # Errors
+    /// [`Error::Control`] when the stream is gone, [`Error::Closed`] when the session is.
+    pub async fn finish(&mut self) -> Result<(), Error> {
+        self.stream
+            .finish()
+            .map_err(|e| Error::Control(std::io::Error::other(e)))?;
+        self.stream.stopped().await.map(drop).map_err(Error::Closed)
     }
 }
 

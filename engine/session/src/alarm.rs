@@ -1,0 +1,99 @@
+//! A timer that keeps to the microsecond.
+//!
+//! tokio's own timers round up to a millisecond: at 720p60 that is half of what a picture spends in the pacer.
+
+use crate::{Error, ffi};
+use firstlight_units::Timestamp;
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use tokio::io::unix::AsyncFd;
+
+/// Rings once at the moment it was last set to.
+pub(crate) struct Alarm {
+    timer: AsyncFd<Timer>,
+    set_to: Option<Timestamp>,
+}
+
+pub(crate) struct Timer(TimerFd);
+
+impl AsRawFd for Timer {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_fd().as_raw_fd()
+    }
+}
+
+impl Alarm {
+    /// Within a tokio runtime.
+    pub(crate) fn new() -> Result<Self, Error> {
+        let start = |source: std::io::Error| Error::Start {
+            what: "a timer",
+            source,
+        };
+        let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
+        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags).map_err(|e| start(e.into()))?;
+        let timer = ffi::watch(Timer(timer)).map_err(start)?;
+        Ok(Self { timer, set_to: None })
+    }
+
+    /// Rings at `at`, or never.
+    pub(crate) fn set(&mut self, at: Option<Timestamp>) {
+        if at == self.set_to {
+            return;
+        }
+        self.set_to = at;
+        let timer = &self.timer.get_ref().0;
+        let result = match at {
+            // A moment that has passed rings at once; zero would disarm.
+            Some(at) => timer.set(
+                Expiration::OneShot(time_spec(at)),
+                TimerSetTimeFlags::TFD_TIMER_ABSTIME,
+            ),
+            None => timer.unset(),
+        };
+        if let Err(error) = result {
+            tracing::error!(%error, "the timer refuses");
+        }
+    }
+
+    /// Waits for the moment. Dropping the future loses nothing.
+    pub(crate) async fn ring(&mut self) {
+        let Ok(mut guard) = self.timer.readable().await else {
+            return std::future::pending().await;
+        };
+        // Non-blocking: it only takes the expiration away. Woken for nothing, the caller sets it again.
+        if let Err(error) = guard.get_inner().0.wait() {
+            tracing::trace!(%error, "woken for nothing");
+        }
+        guard.clear_ready();
+        drop(guard);
+        self.set_to = None;
+    }
+}
+
+fn time_spec(at: Timestamp) -> TimeSpec {
+    let micros = at.as_micros().max(1);
+    let seconds = i64::try_from(micros / 1_000_000).unwrap_or(i64::MAX);
+    let nanos = i64::try_from(micros % 1_000_000 * 1_000).unwrap_or(0);
+    TimeSpec::new(seconds, nanos)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::now;
+    use firstlight_units::Micros;
+
+    #[tokio::test]
+    async fn it_rings_when_it_was_set_to_and_not_before() {
+        let mut alarm = Alarm::new().unwrap();
+        for _ in 0..5 {
+            let at = now() + Micros::new(1_500);
+            alarm.set(Some(at));
+            alarm.ring().await;
+            assert!(now() >= at);
+        }
+        alarm.set(Some(Timestamp::from_micros(0)));
+        alarm.ring().await;
+    }
+}

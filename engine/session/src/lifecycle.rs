@@ -1,0 +1,223 @@
+//! The life of a session: opening, attached, waiting, over. Pure.
+//!
+//! ```text
+//! Opening --attach--> Attached --bye, cut, silence--> Waiting (frozen after a grace) --attach--> Attached
+//!    |                    |                              |
+//!    +---- nobody came ---+------------ end -------------+---- time is up ----> Over
+//! ```
+//!
+//! After every call, carry out what it returned; call [`Lifecycle::handle_timeout`] until it returns `None`.
+
+use firstlight_link::End;
+use firstlight_units::{Micros, Timestamp};
+
+/// Where the session stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Started; nobody has attached yet.
+    Opening { until: Timestamp },
+    /// A player is there, last heard of then.
+    Attached { heard: Timestamp },
+    /// Until its player comes back or `until`.
+    Waiting {
+        until: Timestamp,
+        /// When to freeze; `None`: done.
+        freeze: Option<Timestamp>,
+        /// When to say again how long it waits.
+        tell: Timestamp,
+    },
+    /// Ended.
+    Over(End),
+}
+
+/// What the caller has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Let go of the player and of everything it holds.
+    Detach,
+    /// Freeze the app.
+    Freeze,
+    /// Tell the host that the session waits, and for how long.
+    Tell { left: Micros },
+    /// Stop everything.
+    End(End),
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Lifecycle {
+    phase: Phase,
+    wait: Micros,
+}
+
+impl Lifecycle {
+    /// A session that begins at `now` and waits `wait` for a player who left.
+    pub(crate) fn new(now: Timestamp, wait: Micros) -> Self {
+        let until = now + wait.max(OPENING);
+        Self {
+            phase: Phase::Opening { until },
+            wait,
+        }
+    }
+
+    pub(crate) const fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    pub(crate) const fn is_attached(&self) -> bool {
+        matches!(self.phase, Phase::Attached { .. })
+    }
+
+    /// The player attached, for the first time or again; `false` when the session is over.
+    pub(crate) fn attach(&mut self, now: Timestamp) -> bool {
+        let alive = !self.is_over();
+        if alive {
+            self.phase = Phase::Attached { heard: now };
+        }
+        alive
+    }
+
+    /// Something came from the attached player.
+    pub(crate) fn heard(&mut self, now: Timestamp) {
+        if let Phase::Attached { heard } = &mut self.phase {
+            *heard = now;
+        }
+    }
+
+    /// The attached player left or its link is gone.
+    pub(crate) fn detach(&mut self, now: Timestamp) -> Option<Action> {
+        self.is_attached().then(|| {
+            self.phase = Phase::Waiting {
+                until: now + self.wait,
+                freeze: Some(now + GRACE),
+                tell: now,
+            };
+            Action::Detach
+        })
+    }
+
+    /// The session is over, for this reason unless one was given before.
+    pub(crate) fn end(&mut self, reason: End) -> Option<Action> {
+        (!self.is_over()).then(|| {
+            self.phase = Phase::Over(reason);
+            Action::End(reason)
+        })
+    }
+
+    /// When [`Self::handle_timeout`] wants to be called.
+    pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
+        match self.phase {
+            Phase::Opening { until } => Some(until),
+            Phase::Attached { heard } => Some(heard + SILENCE_MAX),
+            Phase::Waiting { until, freeze, tell } => Some(until.min(tell).min(freeze.unwrap_or(until))),
+            Phase::Over(_) => None,
+        }
+    }
+
+    /// Lets time pass.
+    pub(crate) fn handle_timeout(&mut self, now: Timestamp) -> Option<Action> {
+        if self.poll_timeout().is_none_or(|at| now < at) {
+            return None;
+        }
+        match &mut self.phase {
+            Phase::Opening { .. } => self.end(End::NotResumed),
+            Phase::Attached { .. } => self.detach(now),
+            Phase::Waiting { until, .. } if now >= *until => self.end(End::NotResumed),
+            Phase::Waiting { freeze, .. } if freeze.is_some_and(|at| now >= at) => {
+                *freeze = None;
+                Some(Action::Freeze)
+            }
+            Phase::Waiting { until, tell, .. } => {
+                *tell = now + TELL_EVERY;
+                Some(Action::Tell { left: *until - now })
+            }
+            Phase::Over(_) => None,
+        }
+    }
+
+    const fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Over(_))
+    }
+}
+
+/// A ticket lives for a minute; nobody attaches for the first time after that.
+const OPENING: Micros = Micros::from_secs(65);
+/// QUIC asks a silent peer for a sign of life every 2 s; no answer for twice that is a cut line or a dead machine.
+const SILENCE_MAX: Micros = Micros::from_secs(4);
+/// A reloaded page is back within this, and finds its game running; nobody is killed in so short a time.
+const GRACE: Micros = Micros::from_millis(300);
+const TELL_EVERY: Micros = Micros::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const T0: Timestamp = Timestamp::from_micros(1_000_000);
+    const WAIT: Micros = Micros::from_secs(120);
+
+    fn run(life: &mut Lifecycle, now: Timestamp) -> Vec<Action> {
+        std::iter::from_fn(|| life.handle_timeout(now)).collect()
+    }
+
+    #[test]
+    fn silence_detaches_then_freezes_then_ends() {
+        let mut life = Lifecycle::new(T0, WAIT);
+        assert!(life.attach(T0));
+        life.heard(T0 + Micros::from_secs(1));
+        assert_eq!(run(&mut life, T0 + Micros::from_millis(4_999)), []);
+        let silent = T0 + Micros::from_secs(5);
+        assert_eq!(
+            run(&mut life, silent),
+            [Action::Detach, Action::Tell { left: WAIT }]
+        );
+        assert_eq!(run(&mut life, silent + GRACE), [Action::Freeze]);
+        let five = Micros::from_secs(5);
+        assert_eq!(
+            run(&mut life, silent + five),
+            [Action::Tell {
+                left: Micros::from_secs(115)
+            }]
+        );
+        assert_eq!(run(&mut life, silent + WAIT), [Action::End(End::NotResumed)]);
+        assert_eq!(life.poll_timeout(), None);
+        assert!(!life.attach(silent + WAIT));
+    }
+
+    #[test]
+    fn a_player_who_comes_back_finds_the_session() {
+        let mut life = Lifecycle::new(T0, WAIT);
+        life.attach(T0);
+        assert_eq!(life.detach(T0), Some(Action::Detach));
+        assert_eq!(life.detach(T0), None);
+        let late = T0 + Micros::from_secs(119);
+        life.attach(late);
+        life.heard(late + Micros::from_secs(2));
+        assert_eq!(run(&mut life, late + Micros::from_secs(3)), []);
+    }
+
+    #[test]
+    fn a_reload_within_the_grace_freezes_nothing() {
+        let mut life = Lifecycle::new(T0, WAIT);
+        life.attach(T0);
+        life.detach(T0);
+        life.attach(T0 + Micros::from_millis(200));
+        assert_eq!(run(&mut life, T0 + GRACE), []);
+    }
+
+    #[test]
+    fn the_first_reason_to_end_stays() {
+        let mut life = Lifecycle::new(T0, WAIT);
+        assert_eq!(life.end(End::TitleCrashed), Some(Action::End(End::TitleCrashed)));
+        assert_eq!(life.end(End::EngineStopping), None);
+        life.attach(T0);
+        assert_eq!(life.phase(), Phase::Over(End::TitleCrashed));
+    }
+
+    #[test]
+    fn nobody_came() {
+        let mut life = Lifecycle::new(T0, WAIT);
+        assert_eq!(run(&mut life, T0 + WAIT), [Action::End(End::NotResumed)]);
+        let mut short = Lifecycle::new(T0, Micros::from_secs(2));
+        assert_eq!(run(&mut short, T0 + Micros::from_secs(3)), []);
+    }
+}

@@ -1,0 +1,360 @@
+//! The media thread: display to access units, one picture in, one access unit out.
+//!
+//! ```text
+//! damage -> grab -> convert -> encode -> units (bounded) -> network side
+//!    ^ woken by: damage, a wish (IDR, recovery, rate), the still policy's deadline
+//! ```
+//!
+//! Between the app and the encoder nothing queues: the thread grabs what the display shows when the encoder is free. It
+//! stops encoding while the sender is blocked, so nothing after the encoder has to be dropped; should the network side fall
+//! behind all the same, this thread waits for it.
+
+use crate::chain::Chain;
+use crate::pictures::{Asked, Pictures, StillStep, Turn};
+use crate::shared::{Mode, Shared, Wish};
+use crate::{Error, clock, echo};
+use firstlight_container::{Capture, Wait};
+use firstlight_encoder::still::Still;
+use firstlight_encoder::{AccessUnit, Config, Encoder, How, Picture, Refine, Unit, rate};
+use firstlight_units::{Bitrate, FrameId, Micros, Timestamp};
+use firstlight_wire::VideoTrace;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use tokio::sync::mpsc;
+
+/// What the media thread hands on.
+#[derive(Debug)]
+pub(crate) enum MediaEvent {
+    /// The encoder is open; always first.
+    Opened {
+        codec: String,
+        backend: &'static str,
+        thread: i32,
+    },
+    /// The app drew its first picture.
+    FirstPicture { at: Timestamp },
+    /// Nothing is touched until the next wish to run.
+    Idle,
+    /// A unit of an access unit, in order.
+    Unit(CodedUnit),
+}
+
+/// A unit as the encoder made it, with what the header needs.
+#[derive(Debug)]
+pub(crate) struct CodedUnit {
+    pub(crate) meta: FrameMeta,
+    pub(crate) index: u8,
+    pub(crate) last: bool,
+    /// With the access unit's last unit: its trace, but for `packetize`.
+    pub(crate) trace: Option<VideoTrace>,
+    pub(crate) encoded_at: Timestamp,
+    pub(crate) nals: Vec<u8>,
+}
+
+/// What all units of an access unit share.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FrameMeta {
+    pub(crate) frame: FrameId,
+    pub(crate) reference: FrameId,
+    pub(crate) captured_at: Timestamp,
+    pub(crate) idr: bool,
+    pub(crate) recovery: bool,
+    pub(crate) still: bool,
+}
+
+/// What the media thread is made of.
+pub(crate) struct Parts {
+    pub(crate) capture: Capture,
+    pub(crate) config: Config,
+    pub(crate) target: Bitrate,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) out: mpsc::Sender<MediaEvent>,
+    pub(crate) spare: Spare,
+}
+
+/// Buffers that the network side is done with.
+pub(crate) struct Spare(pub(crate) Receiver<Vec<u8>>);
+
+impl Spare {
+    /// An empty one; a new one while there are not enough yet.
+    fn take(&mut self) -> Vec<u8> {
+        let mut buffer = self.0.try_recv().unwrap_or_default();
+        buffer.clear();
+        buffer
+    }
+}
+
+/// Runs until the mode is [`Mode::Quit`] or nobody takes what it makes.
+pub(crate) fn run(parts: Parts) -> Result<(), Error> {
+    let encoder = Encoder::open(parts.config)?;
+    let opened = MediaEvent::Opened {
+        codec: encoder.codec().to_owned(),
+        backend: encoder.backend(),
+        thread: nix::unistd::gettid().as_raw(),
+    };
+    if parts.out.blocking_send(opened).is_err() {
+        return Ok(());
+    }
+    let fps = parts.config.fps();
+    Media {
+        capture: parts.capture,
+        encoder,
+        config: parts.config,
+        rate: (parts.target, 1),
+        shared: parts.shared,
+        out: parts.out,
+        spare: parts.spare,
+        pictures: Pictures::new(fps),
+        still: Still::new(&parts.config),
+        chain: Chain::default(),
+        frame: FrameId::new(0),
+        qp: 0,
+        drawn: false,
+        idle: false,
+    }
+    .run()
+}
+
+struct Media {
+    capture: Capture,
+    encoder: Encoder,
+    config: Config,
+    /// Target and divisor that the encoder holds to.
+    rate: (Bitrate, u8),
+    shared: Arc<Shared>,
+    out: mpsc::Sender<MediaEvent>,
+    spare: Spare,
+    pictures: Pictures,
+    still: Still,
+    chain: Chain,
+    frame: FrameId,
+    /// Of the newest access unit that is finished.
+    qp: u8,
+    drawn: bool,
+    idle: bool,
+}
+
+/// When a picture passed the stages before the encoder.
+#[derive(Clone, Copy, Debug)]
+struct Passed {
+    committed: Timestamp,
+    grabbed: Timestamp,
+    converted: Timestamp,
+}
+
+impl Media {
+    fn run(&mut self) -> Result<(), Error> {
+        loop {
+            let wish = self.shared.take();
+            match wish.mode {
+                Mode::Quit => return Ok(()),
+                Mode::Idle => self.rest()?,
+                Mode::Run => self.work(wish)?,
+            }
+            if self.out.is_closed() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Nobody watches: only notes that something was drawn.
+    fn rest(&mut self) -> Result<(), Error> {
+        if !std::mem::replace(&mut self.idle, true) {
+            self.hand_on(MediaEvent::Idle);
+        }
+        self.wait(None)
+    }
+
+    fn work(&mut self, wish: Wish) -> Result<(), Error> {
+        self.idle = false;
+        self.pictures.ask(wish.asked);
+        self.hold_to(wish.target)?;
+        let now = clock::now();
+        let still = StillStep {
+            due: self.still.poll(now),
+            at: self.still.poll_timeout(),
+        };
+        self.pictures.set_blocked(now, wish.blocked);
+        match self.pictures.next(now, still) {
+            Turn::Grab => self.take_picture(wish),
+            Turn::Again => self.encode_again(wish, None),
+            Turn::Refine(refine) => self.encode_again(wish, Some(refine)),
+            Turn::Wait(until) => self.wait(until),
+        }
+    }
+
+    fn wait(&mut self, until: Option<Timestamp>) -> Result<(), Error> {
+        if let Wait::Damage { at } = self.capture.wait(until)? {
+            self.pictures.on_damage();
+            if !std::mem::replace(&mut self.drawn, true) {
+                self.hand_on(MediaEvent::FirstPicture { at });
+            }
+        }
+        Ok(())
+    }
+
+    fn hold_to(&mut self, target: Bitrate) -> Result<(), Error> {
+        let divisor = rate::divisor(target, &self.config, self.rate.1);
+        if self.rate != (target, divisor) {
+            self.rate = (target, divisor);
+            self.encoder.set_rate(target, divisor)?;
+            self.pictures.set_divisor(divisor);
+        }
+        Ok(())
+    }
+
+    fn take_picture(&mut self, wish: Wish) -> Result<(), Error> {
+        let grab = self.capture.grab()?;
+        let (committed, grabbed) = (grab.committed_at, grab.grabbed_at);
+        let changed = self.encoder.load(Picture {
+            bgrx: grab.pixels,
+            stride: grab.stride,
+        })?;
+        let converted = clock::now();
+        self.pictures.on_grab(grabbed);
+        let skipped = self.pictures.take_skipped();
+        self.shared.tally(|t| {
+            t.captured += 1;
+            t.skipped += skipped;
+            t.capture.add(grabbed - committed);
+            t.convert.add(converted - grabbed);
+        });
+        let asked = self.pictures.take_asked();
+        if !changed {
+            return if asked.is_any() {
+                self.encode_unchanged(wish, asked, None)
+            } else {
+                Ok(())
+            };
+        }
+        let passed = Passed {
+            committed,
+            grabbed,
+            converted,
+        };
+        let unit = self.encode(wish, asked, None, Some(passed))?;
+        self.still.on_changed(clock::now(), &unit, wish.target);
+        Ok(())
+    }
+
+    fn encode_again(&mut self, wish: Wish, refine: Option<Refine>) -> Result<(), Error> {
+        let asked = self.pictures.take_asked();
+        self.encode_unchanged(wish, asked, refine)
+    }
+
+    fn encode_unchanged(&mut self, wish: Wish, asked: Asked, refine: Option<Refine>) -> Result<(), Error> {
+        let unit = self.encode(wish, asked, refine, None)?;
+        if refine.is_some() {
+            self.still.on_refined(clock::now(), &unit, wish.target);
+        } else {
+            self.still.on_changed(clock::now(), &unit, wish.target);
+        }
+        Ok(())
+    }
+
+    /// `passed` is `None` for a picture that did not change: it is as it is at this moment.
+    fn encode(
+        &mut self,
+        wish: Wish,
+        asked: Asked,
+        refine: Option<Refine>,
+        passed: Option<Passed>,
+    ) -> Result<AccessUnit, Error> {
+        let begun = clock::now();
+        let passed_or_now = passed.unwrap_or(Passed {
+            committed: begun,
+            grabbed: begun,
+            converted: begun,
+        });
+        let (idr, recovery) = self.break_chain(wish, asked)?;
+        let frame = self.frame.next();
+        let meta = FrameMeta {
+            frame,
+            reference: self.chain.reference(frame, idr),
+            captured_at: passed_or_now.committed,
+            idr,
+            recovery,
+            still: passed.is_none(),
+        };
+        let trace = self.trace(passed_or_now, passed.is_some());
+        let cpu = clock::thread_cpu();
+        let (out, spare) = (&self.out, &mut self.spare);
+        let mut finished = begun;
+        let how = How { idr, refine };
+        let unit = self.encoder.encode(frame, how, &mut |unit: Unit<'_>| {
+            finished = clock::now();
+            let encode = (finished - passed_or_now.converted).as_u32();
+            let mut nals = spare.take();
+            nals.extend_from_slice(unit.nals);
+            let coded = CodedUnit {
+                meta,
+                index: unit.index,
+                last: unit.last,
+                trace: unit.last.then_some(VideoTrace { encode, ..trace }),
+                encoded_at: finished,
+                nals,
+            };
+            // An error means that the session is over, which the loop sees next.
+            drop(out.blocking_send(MediaEvent::Unit(coded)));
+        })?;
+        let cpu = clock::thread_cpu().saturating_sub(cpu);
+        if (unit.idr, unit.reference) != (meta.idr, meta.reference) {
+            tracing::warn!(?unit, ?meta, "an access unit is not what its header says");
+        }
+        self.on_encoded(&unit, meta, finished - passed_or_now.converted, cpu);
+        Ok(unit)
+    }
+
+    /// Whether the next access unit is an IDR, and whether it is a recovery instead.
+    fn break_chain(&mut self, wish: Wish, asked: Asked) -> Result<(bool, bool), Error> {
+        if asked.idr || self.chain.is_empty() {
+            return Ok((true, false));
+        }
+        let Some(first_lost) = asked.recover else {
+            return Ok((false, false));
+        };
+        if !wish.recovery_works || !self.encoder.invalidate(first_lost)? {
+            return Ok((true, false));
+        }
+        self.chain.invalidate(first_lost);
+        let works = !self.chain.is_empty();
+        Ok((!works, works))
+    }
+
+    fn trace(&self, passed: Passed, fresh: bool) -> VideoTrace {
+        // An unchanged picture answers no input.
+        let event = self.shared.injected_before(passed.committed).filter(|_| fresh);
+        let (input, since_input, inject) = echo::since(event, passed.committed);
+        VideoTrace {
+            input,
+            since_input,
+            inject,
+            capture: (passed.grabbed - passed.committed).as_u32(),
+            convert: (passed.converted - passed.grabbed).as_u32(),
+            encode: 0,
+            packetize: 0,
+            width: self.config.width(),
+            height: self.config.height(),
+            qp: self.qp,
+        }
+    }
+
+    fn on_encoded(&mut self, unit: &AccessUnit, meta: FrameMeta, took: Micros, cpu: Micros) {
+        self.frame = meta.frame;
+        self.qp = unit.qp;
+        self.chain.on_encoded(meta.frame, unit.idr);
+        self.shared.tally(|t| {
+            t.encoded += 1;
+            t.idr += u32::from(unit.idr);
+            t.recovery += u32::from(meta.recovery);
+            t.video_bytes += unit.bytes.as_u64();
+            t.encode.add(took);
+            t.encoder_cpu += cpu;
+        });
+    }
+
+    fn hand_on(&self, event: MediaEvent) {
+        // An error means that the session is over, which the loop sees next.
+        drop(self.out.blocking_send(event));
+    }
+}

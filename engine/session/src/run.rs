@@ -1,0 +1,200 @@
+//! From the start order to the last report.
+
+use crate::media::{self, MediaEvent, Parts, Spare};
+use crate::orders::{self, Reports};
+use crate::shared::Shared;
+use crate::threads::{self, NICE, NICE_AUDIO};
+use crate::worker::{Sources, Worker, WorkerParts};
+use crate::{Error, audio, clock, cursor, ffi};
+use firstlight_container::{Container, Spec};
+use firstlight_encoder::Config;
+use firstlight_link::{End, Order, Report, Start};
+use firstlight_quic::{Certificates, Listener};
+use firstlight_title::Title;
+use firstlight_units::{Bitrate, Timestamp};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+
+/// Runs one session: orders on standard input, reports on standard output, a log on standard error if the program has
+/// installed a `tracing` subscriber. Returns when the session is over.
+///
+/// The last report is [`Report::Ended`] in every case that leaves this function; a worker that dies without it has crashed.
+#[must_use]
+pub fn run() -> ExitCode {
+    let began = clock::now();
+    let (reports, writer) = match Reports::open() {
+        Ok(opened) => opened,
+        Err(error) => {
+            tracing::error!(error = error.chain(), "the worker cannot start");
+            return ExitCode::FAILURE;
+        }
+    };
+    let result = session(began, &reports);
+    if let Err(error) = &result {
+        let detail = error.chain();
+        tracing::error!(detail, "the session could not be started");
+        reports.send(Report::Ended {
+            reason: End::EngineFault,
+            detail,
+            exit_code: None,
+            tail: Vec::new(),
+        });
+    }
+    drop(reports);
+    // The writer ends when the last report is written; it does not panic.
+    drop(writer.join());
+    if result.is_ok() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn session(began: Timestamp, reports: &Reports) -> Result<(), Error> {
+    let start = orders::read_start()?;
+    let orders = orders::listen()?;
+    let title = firstlight_title::load(&start.title_dir)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Error::Start {
+            what: "the network runtime",
+            source,
+        })?;
+    let certificates = Certificates::generate(clock::wall())?;
+    let listener = {
+        let _inside = runtime.enter();
+        Listener::open(&start.listen, certificates.current())?
+    };
+    // Here, and not in the net thread: what the container starts inherits the priority of the thread that starts it.
+    let container = Container::start(Spec {
+        title: title.clone(),
+        title_dir: start.title_dir.clone(),
+        run_dir: start.run_dir.clone(),
+        home: start.home.clone(),
+        cgroup: start.cgroup.clone(),
+    })?;
+    let opening = Opening {
+        began,
+        start,
+        title,
+        certificates,
+        listener,
+        container,
+        reports: reports.clone(),
+    };
+    std::thread::Builder::new()
+        .name("net".to_owned())
+        .spawn(move || opening.serve(&runtime, orders))
+        .map_err(|source| Error::Start {
+            what: "the net thread",
+            source,
+        })?
+        .join()
+        .map_err(|_| Error::ThreadDied("net"))?
+}
+
+/// A session whose parts are there and whose threads are not.
+struct Opening {
+    began: Timestamp,
+    start: Start,
+    title: Title,
+    certificates: Certificates,
+    listener: Listener,
+    container: Container,
+    reports: Reports,
+}
+
+impl Opening {
+    /// The net thread.
+    fn serve(self, runtime: &Runtime, orders: mpsc::Receiver<Order>) -> Result<(), Error> {
+        let (faults_in, faults) = mpsc::channel(FAULTS_MAX);
+        let (media_in, media) = mpsc::channel(UNITS_MAX);
+        let (audio_in, audio) = mpsc::channel(AUDIO_MAX);
+        let (cursor_in, cursor) = mpsc::channel(CURSOR_MAX);
+        let (spare, spare_out) = sync_channel(UNITS_MAX);
+
+        let most = Bitrate::bps(self.start.bitrate_max_bps).max(Bitrate::mbps(1));
+        let target = BITRATE_START.min(most);
+        let shared = Arc::new(Shared::new(target));
+        let capture = self.container.capture()?;
+        let waker = capture.waker();
+        let display = &self.title.display;
+        let config = Config::builder()
+            .size(display.width, display.height)
+            .fps(display.fps)
+            .bitrate(target)
+            .threads(self.start.encoder_threads.clamp(1, 16))
+            .build()?;
+        let parts = Parts {
+            capture,
+            config,
+            target,
+            shared: Arc::clone(&shared),
+            out: media_in,
+            spare: Spare(spare_out),
+        };
+        threads::spawn(MEDIA, NICE, faults_in.clone(), move || media::run(parts))?;
+
+        let listening = audio::Listening::default();
+        let sound = self.container.audio()?;
+        let has_audio = sound.is_some();
+        if let Some(sound) = sound {
+            let listening = Arc::clone(&listening);
+            threads::spawn("audio", NICE_AUDIO, faults_in.clone(), move || {
+                audio::run(sound, &listening, &audio_in)
+            })?;
+        }
+        let pointer = self.container.cursor()?;
+        threads::spawn("cursor", 0, faults_in, move || cursor::run(pointer, &cursor_in))?;
+        let input = self.container.input()?;
+
+        // Children and threads have been made: none inherits this.
+        if !ffi::set_nice(NICE) {
+            tracing::debug!("no permission to raise the net thread's priority");
+        }
+        runtime.block_on(async {
+            let (sources, accepted, control) =
+                Sources::new(self.listener, orders, (media, audio, cursor, faults))?;
+            let worker = Worker::new(WorkerParts {
+                began: self.began,
+                start: self.start,
+                title: self.title,
+                bitrates: (target, most),
+                container: self.container,
+                input,
+                shared,
+                waker,
+                spare,
+                listening,
+                has_audio,
+                certificates: self.certificates,
+                reports: self.reports,
+                accepted,
+                control,
+            })?;
+            worker.run(sources).await;
+            Ok(())
+        })
+    }
+}
+
+/// What the media thread made ready for the network.
+pub(crate) type MediaReceiver = mpsc::Receiver<MediaEvent>;
+
+/// Its name; the encoder's own threads inherit it.
+pub(crate) const MEDIA: &str = "media";
+
+/// What a path that nothing is known of begins with: 720p60 of a game looks right at this.
+const BITRATE_START: Bitrate = Bitrate::mbps(8);
+/// One per thread, and room.
+const FAULTS_MAX: usize = 8;
+/// Eight access units of eight slices: the net thread is at most a picture or two behind.
+const UNITS_MAX: usize = 64;
+/// 80 ms of sound; older is of no use to anybody.
+const AUDIO_MAX: usize = 8;
+/// An app that changes its cursor faster than this waits for nobody but the cursor thread.
+const CURSOR_MAX: usize = 16;

@@ -1,0 +1,314 @@
+//! Who knocks, who is let in, who is let go.
+
+use super::Worker;
+use crate::admission::{Credential, Generation};
+use crate::lifecycle::Action;
+use crate::pictures::Asked;
+use crate::player::{ControlContent, ControlEvent, Player};
+use crate::shared::Mode;
+use crate::words::{BYE, TAKEN_OVER, farewell};
+use crate::{Error, audio, clock};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use firstlight_link::{End, Report, Start};
+use firstlight_quic::{Attempt, CloseCode, Link, Refusal};
+use firstlight_ticket::Verifier;
+use firstlight_title::Mouse;
+use firstlight_units::{Bitrate, Timestamp};
+use firstlight_wire::VERSION;
+use firstlight_wire::control::{
+    AudioFormat, Hello, PointerMode, ResumeSecret, VideoFormat, VideoLimits, Welcome, client_message,
+    server_message,
+};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// A client that was let in.
+pub(crate) struct Accepted {
+    link: Link,
+    generation: Generation,
+    by: &'static str,
+}
+
+/// Checks this session's tickets.
+pub(super) fn verifier(start: &Start) -> Result<Verifier, Error> {
+    let hex = start.ticket_key.as_bytes();
+    let mut key = [0; 32];
+    if hex.len() != 64 || !start.ticket_key.is_ascii() {
+        return Err(Error::TicketKey);
+    }
+    for (byte, pair) in key.iter_mut().zip(hex.chunks_exact(2)) {
+        let text = std::str::from_utf8(pair).map_err(|_| Error::TicketKey)?;
+        *byte = u8::from_str_radix(text, 16).map_err(|_| Error::TicketKey)?;
+    }
+    Ok(Verifier::new(
+        key,
+        start.session.clone(),
+        start.player.clone(),
+        start.epoch,
+    ))
+}
+
+impl Worker {
+    pub(super) fn on_attempt(&mut self, now: Timestamp, attempt: Attempt) {
+        match self.admit(now, &attempt) {
+            Ok((generation, by)) => {
+                let accepted = self.parts.accepted.clone();
+                tokio::spawn(async move {
+                    match attempt.accept().await {
+                        // An error means that the session is over.
+                        Ok(link) => drop(accepted.send(Accepted { link, generation, by }).await),
+                        Err(error) => tracing::debug!(%error, "an admitted client left first"),
+                    }
+                });
+            }
+            Err(refusal) => {
+                self.second.refused();
+                tokio::spawn(attempt.refuse(refusal));
+            }
+        }
+    }
+
+    fn admit(&mut self, now: Timestamp, attempt: &Attempt) -> Result<(Generation, &'static str), Refusal> {
+        if attempt.path() != MEDIA_PATH {
+            return Err(Refusal::BadRequest);
+        }
+        let foreign = |origin: &str| !self.parts.start.origins.iter().any(|known| known == origin);
+        if attempt.origin().is_some_and(foreign) {
+            return Err(Refusal::Forbidden);
+        }
+        let from = attempt.remote().ip();
+        if !self.knocks.allows(now, from) {
+            return Err(Refusal::TooMany);
+        }
+        let (ticket, resume) = (attempt.query("ticket"), attempt.query("resume"));
+        let credential = match (&ticket, &resume) {
+            (Some(ticket), _) => Credential::Ticket(ticket),
+            (None, Some(secret)) => Credential::Resume(secret),
+            (None, None) => return Err(Refusal::BadRequest),
+        };
+        let Some(fresh) = secret() else {
+            tracing::error!("the system gives no random numbers");
+            return Err(Refusal::TooMany);
+        };
+        match self.admission.admit(clock::wall(), credential, fresh) {
+            Ok(generation) => Ok((generation, credential.name())),
+            Err(reason) => {
+                tracing::debug!(%reason, "a client was turned away");
+                self.knocks.failed(now, from);
+                Err(Refusal::Forbidden)
+            }
+        }
+    }
+
+    /// Media starts at once, with an IDR, whatever the client says or does not say.
+    pub(super) fn attach(&mut self, now: Timestamp, accepted: Accepted) {
+        let Accepted { link, generation, by } = accepted;
+        if !self.life.attach(now) {
+            // The session ends in this very turn, and the port with it.
+            return;
+        }
+        if let Some(old) = self.player.take() {
+            self.sender.detach(now);
+            tokio::spawn(old.dismiss(TAKEN_OVER));
+        }
+        self.serial += 1;
+        self.wants = super::Wants::default();
+        self.blocked = false;
+        self.media_idle = false;
+        self.freeze_due = false;
+        self.sender.attach(now, link.datagram_max());
+        let target = self.wants.target(self.sender.target());
+        self.parts.shared.wish(|w| {
+            w.mode = Mode::Run;
+            w.asked = Asked {
+                idr: true,
+                recover: None,
+            };
+            (w.target, w.blocked, w.recovery_works) = (target, false, true);
+        });
+        self.parts.waker.wake();
+        let malformed = Arc::clone(&self.malformed_control);
+        let player = Player::new(
+            self.serial,
+            link,
+            generation,
+            self.parts.control.clone(),
+            malformed,
+        );
+        self.player = Some(player);
+        // The kept picture is being encoded while the app wakes up.
+        if let Err(error) = self.parts.container.thaw() {
+            tracing::error!(%error, "the session cannot go on");
+            return self.end(
+                End::EngineFault,
+                format!("the container does not thaw: {error}"),
+                None,
+            );
+        }
+        self.receiver.attach(now);
+        self.inject();
+        self.listen_at(target);
+        self.parts.reports.send(Report::Attached { by: by.to_owned() });
+    }
+
+    /// The player is gone: nothing stays pressed, nothing is sent.
+    pub(super) fn detach(&mut self, now: Timestamp) {
+        if let Some(player) = self.player.take() {
+            tokio::spawn(player.dismiss(BYE));
+        }
+        self.sender.detach(now);
+        self.receiver.detach(now);
+        self.inject();
+        self.parts.listening.store(0, Ordering::Relaxed);
+        self.set_mode(Mode::Idle);
+    }
+
+    pub(super) fn listen_at(&self, target: Bitrate) {
+        let bitrate = if self.player.is_some() {
+            audio::bitrate(target)
+        } else {
+            0
+        };
+        self.parts.listening.store(bitrate, Ordering::Relaxed);
+    }
+
+    pub(super) fn on_control(&mut self, now: Timestamp, event: ControlEvent) {
+        let Some(player) = self.player.as_ref().filter(|p| p.serial == event.serial) else {
+            // Of an attachment that was replaced.
+            return;
+        };
+        let greeted = player.greeted;
+        self.life.heard(now);
+        match event.content {
+            ControlContent::Violation(words) => self.expel(now, &words),
+            ControlContent::Message(message) => match *message {
+                client_message::Message::Hello(hello) => self.on_hello(now, &hello),
+                _ if !greeted => self.expel(now, "the first message must be Hello"),
+                other => self.on_message(now, other),
+            },
+        }
+    }
+
+    fn on_hello(&mut self, now: Timestamp, hello: &Hello) {
+        let ours = u32::from(VERSION);
+        if hello.version < ours || hello.version_oldest > ours {
+            return self.expel(now, "no common version of the protocol");
+        }
+        let welcome = self.welcome();
+        let shape = self.shape.as_ref().map(crate::cursor::message);
+        let Some(player) = self.player.as_mut().filter(|p| !p.greeted) else {
+            return;
+        };
+        player.greeted = true;
+        let resume = ResumeSecret {
+            generation: player.generation.number,
+            secret: player.generation.secret.clone(),
+        };
+        player.tell(server_message::Message::Welcome(Welcome {
+            resume: Some(resume),
+            ..welcome
+        }));
+        if let Some(shape) = shape {
+            player.tell(shape);
+        }
+        self.wants.recovery_works = hello.reference_recovery;
+        self.retarget();
+    }
+
+    fn welcome(&self) -> Welcome {
+        let title = &self.parts.title;
+        let pointer = match title.input.mouse {
+            Mouse::Absolute => PointerMode::Absolute,
+            Mouse::Relative => PointerMode::Relative,
+            Mouse::Both => PointerMode::Both,
+        };
+        Welcome {
+            version: VERSION.into(),
+            version_oldest: VERSION.into(),
+            session: self.parts.start.session.clone(),
+            title: title.id.to_string(),
+            video: Some(VideoFormat {
+                codec: self.codec.0.clone(),
+                width: title.display.width.into(),
+                height: title.display.height.into(),
+                fps: title.display.fps.into(),
+            }),
+            audio: self.parts.has_audio.then(|| AudioFormat {
+                codec: "opus".to_owned(),
+                sample_rate: audio::SAMPLE_RATE,
+                channels: audio::CHANNELS,
+                frame_us: audio::FRAME_US,
+            }),
+            pointer: pointer.into(),
+            resume: None,
+            wait_seconds: self.parts.start.wait_s,
+        }
+    }
+
+    fn on_message(&mut self, now: Timestamp, message: client_message::Message) {
+        use client_message::Message;
+        match message {
+            Message::ResumeAck(ack) => self.admission.acknowledge(ack.generation),
+            Message::VideoLimits(VideoLimits {
+                bitrate_max_bps,
+                reference_recovery,
+            }) => {
+                let limit = Some(bitrate_max_bps).filter(|bps| *bps > 0);
+                self.wants.bitrate_max = limit.map_or(Bitrate::MAX, Bitrate::bps);
+                self.wants.recovery_works = reference_recovery;
+                self.retarget();
+            }
+            Message::Visibility(visibility) => {
+                self.wants.hidden = visibility.hidden;
+                self.retarget();
+            }
+            Message::Report(report) => self.second.client(&report),
+            Message::Leave(leave) if leave.end_session => {
+                self.end(End::ByPlayer, "the player ended the session".to_owned(), None);
+            }
+            Message::Leave(_) => {
+                let action = self.life.detach(now);
+                self.act(now, action);
+            }
+            Message::Hello(_) => {}
+        }
+    }
+
+    /// The client broke the protocol: it goes, the session waits.
+    fn expel(&mut self, now: Timestamp, words: &str) {
+        tracing::info!(words, "the client broke the protocol");
+        let words = words.to_owned();
+        if let Some(player) = self.player.take() {
+            tokio::spawn(async move { player.close(CloseCode::Protocol, &words).await });
+        }
+        let action: Option<Action> = self.life.detach(now);
+        self.act(now, action);
+    }
+
+    pub(super) fn farewell(&mut self, reason: End) -> Option<impl Future<Output = ()> + use<>> {
+        self.player.take().map(|player| player.dismiss(farewell(reason)))
+    }
+}
+
+/// 256 bits that nobody can guess.
+fn secret() -> Option<String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(BASE64_URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// docs/PROTOCOL.md, section 1.
+const MEDIA_PATH: &str = "/v1/media";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_long_and_never_the_same() {
+        let (one, two) = (secret().unwrap(), secret().unwrap());
+        assert_eq!(one.len(), 43);
+        assert_ne!(one, two);
+    }
+}

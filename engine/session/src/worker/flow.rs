@@ -1,0 +1,141 @@
+//! What flows: datagrams in, input to the app, units and sound to the player.
+
+use super::Worker;
+use crate::audio::AudioUnit;
+use crate::clock;
+use crate::echo::Injected;
+use crate::media::CodedUnit;
+use bytes::Bytes;
+use firstlight_container::InputEvent;
+use firstlight_proto::input::{Cause, Injection};
+use firstlight_proto::send::{AudioFrame, VideoUnit};
+use firstlight_units::Timestamp;
+use firstlight_wire::{EventKind, Kind, VideoTrace};
+
+impl Worker {
+    pub(super) fn on_datagram(&mut self, now: Timestamp, datagram: &[u8]) {
+        self.life.heard(now);
+        match Kind::of(datagram) {
+            Ok(Kind::Input) => {
+                self.receiver.handle_datagram(now, datagram);
+                self.inject();
+            }
+            Ok(Kind::Feedback) => self.sender.handle_feedback(now, datagram),
+            Ok(Kind::ClockRequest) => {
+                if let Some(reply) = self.responder.answer(now, clock::now(), datagram) {
+                    self.send(&reply.to_bytes());
+                }
+            }
+            Ok(Kind::Video | Kind::Audio | Kind::Padding | Kind::ClockReply | Kind::InputAck) | Err(_) => {
+                self.malformed += 1;
+            }
+        }
+    }
+
+    /// Puts everything that is due into the app and tells the client.
+    pub(super) fn inject(&mut self) {
+        while let Some(injection) = self.receiver.poll_injection() {
+            let Some(event) = translate(injection.event.kind) else {
+                continue;
+            };
+            match self.parts.input.inject(event) {
+                Ok(()) => self.note(&injection),
+                // The display is gone: the look at the container says so in a moment, with its last words.
+                Err(error) => tracing::debug!(%error, "an event was not injected"),
+            }
+        }
+        if let Some(ack) = self.receiver.poll_ack(clock::now()) {
+            self.send(&ack.to_bytes());
+        }
+    }
+
+    fn note(&self, injection: &Injection) {
+        if injection.cause == Cause::Player {
+            self.parts.shared.on_injected(Injected {
+                id: injection.id,
+                arrived: injection.arrived,
+                injected: clock::now(),
+            });
+        }
+    }
+
+    pub(super) fn on_unit(&mut self, now: Timestamp, unit: CodedUnit) {
+        if self.player.is_some() {
+            let packetize = (now - unit.encoded_at).as_u32();
+            let trace = unit.trace.map(|trace| VideoTrace { packetize, ..trace });
+            self.sender.push_video(
+                now,
+                VideoUnit {
+                    frame: unit.meta.frame,
+                    reference: unit.meta.reference,
+                    captured_at: unit.meta.captured_at,
+                    idr: unit.meta.idr,
+                    recovery: unit.meta.recovery,
+                    still: unit.meta.still,
+                    unit: unit.index,
+                    last: unit.last,
+                    trace,
+                    nals: &unit.nals,
+                },
+            );
+            self.transmit();
+            if unit.last {
+                self.second.paced(self.sender.stats().pace);
+            }
+        }
+        // Full: more buffers than are ever in use; this one is freed.
+        drop(self.parts.spare.try_send(unit.nals));
+    }
+
+    pub(super) fn on_audio(&mut self, now: Timestamp, unit: &AudioUnit) {
+        if self.player.is_some() {
+            self.sender.push_audio(
+                now,
+                AudioFrame {
+                    frame: unit.frame,
+                    captured_at: unit.captured_at,
+                    primary: &unit.primary,
+                    previous: &unit.previous,
+                },
+            );
+        }
+    }
+
+    /// Hands on everything whose time has come, in one go: quinn sends it in batches when this task waits.
+    pub(super) fn transmit(&mut self) {
+        while self.sender.poll_transmit(clock::now(), &mut self.datagram) {
+            let datagram = self.cut();
+            let Some(player) = &self.player else { continue };
+            if !player.send(datagram) {
+                let most = player.link.datagram_max();
+                self.sender.set_datagram_max(most);
+            }
+        }
+    }
+
+    fn cut(&mut self) -> Bytes {
+        self.cut.extend_from_slice(&self.datagram);
+        self.cut.split().freeze()
+    }
+
+    fn send(&self, bytes: &[u8]) {
+        if let Some(player) = &self.player
+            && !player.send(Bytes::copy_from_slice(bytes))
+        {
+            tracing::debug!("the path takes no datagrams of {} bytes", bytes.len());
+        }
+    }
+}
+
+fn translate(kind: EventKind) -> Option<InputEvent> {
+    Some(match kind {
+        EventKind::KeyDown(code) => InputEvent::Key { code, down: true },
+        EventKind::KeyUp(code) => InputEvent::Key { code, down: false },
+        EventKind::ButtonDown(button) => InputEvent::Button { button, down: true },
+        EventKind::ButtonUp(button) => InputEvent::Button { button, down: false },
+        EventKind::MoveTo { x, y } => InputEvent::MoveTo { x, y },
+        EventKind::MoveBy { dx, dy } => InputEvent::MoveBy { dx, dy },
+        EventKind::Wheel { dx, dy } => InputEvent::Wheel { dx, dy },
+        EventKind::Unknown(_) => return None,
+    })
+}

@@ -1,0 +1,405 @@
+//! The net thread's loop: one session, from its first attachment to its last report.
+//!
+//! ```text
+//! orders, attempts, datagrams, control, units, sound, cursor, time -> Event -> step -> drain -> wait
+//! ```
+//!
+//! The loop only moves things. Decisions are elsewhere: who may attach in `admission`, how long the session lives in
+//! `lifecycle`, what is sent and when in `firstlight-proto`.
+
+mod attach;
+mod end;
+mod flow;
+mod second;
+mod sources;
+
+use crate::admission::Admission;
+use crate::audio::Listening;
+use crate::knocks::Knocks;
+use crate::lifecycle::{Action, Lifecycle, Phase};
+use crate::media::MediaEvent;
+use crate::orders::Reports;
+use crate::pictures::Asked;
+use crate::player::{ControlEvent, Player};
+use crate::shared::{Mode, Shared};
+use crate::{Error, clock};
+use attach::Accepted;
+use bytes::BytesMut;
+use end::Ending;
+use firstlight_container::{Container, CursorEvent, Input, Waker};
+use firstlight_link::{Order, Report, Start};
+use firstlight_proto::clock::ClockResponder;
+use firstlight_proto::input::InputReceiver;
+use firstlight_proto::send::{SendEvent, Sender, SenderConfig};
+use firstlight_quic::Certificates;
+use firstlight_title::Title;
+use firstlight_units::{Bitrate, InputId, Micros, Timestamp};
+use second::Second;
+pub(crate) use sources::{Event, Sources};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::SyncSender;
+use tokio::sync::mpsc;
+
+/// What a worker is made of.
+pub(crate) struct WorkerParts {
+    pub(crate) began: Timestamp,
+    pub(crate) start: Start,
+    pub(crate) title: Title,
+    /// To begin with, and at most.
+    pub(crate) bitrates: (Bitrate, Bitrate),
+    pub(crate) container: Container,
+    pub(crate) input: Input,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) waker: Waker,
+    /// Buffers go back to the media thread here.
+    pub(crate) spare: SyncSender<Vec<u8>>,
+    pub(crate) listening: Listening,
+    pub(crate) has_audio: bool,
+    pub(crate) certificates: Certificates,
+    pub(crate) reports: Reports,
+    pub(crate) accepted: mpsc::Sender<Accepted>,
+    pub(crate) control: mpsc::Sender<ControlEvent>,
+}
+
+/// See the module.
+pub(crate) struct Worker {
+    parts: WorkerParts,
+    sender: Sender,
+    receiver: InputReceiver,
+    responder: ClockResponder,
+    admission: Admission,
+    knocks: Knocks,
+    life: Lifecycle,
+    player: Option<Player>,
+    /// Tells attachments apart.
+    serial: u64,
+    /// What the client wants of the picture.
+    wants: Wants,
+    /// What the encoder says of itself.
+    codec: (String, &'static str),
+    media_thread: i32,
+    /// The cursor as it looks, for whoever attaches.
+    shape: Option<CursorEvent>,
+    /// The media thread touches nothing.
+    media_idle: bool,
+    freeze_due: bool,
+    blocked: bool,
+    exit_look: Timestamp,
+    second: Second,
+    /// What could not be read, of datagrams here and of control messages there.
+    malformed: u64,
+    malformed_control: Arc<AtomicU64>,
+    ending: Option<Ending>,
+    /// One datagram, as the sender writes it.
+    datagram: Vec<u8>,
+    /// Memory that datagrams are cut from, so that not each of them is allocated.
+    cut: BytesMut,
+}
+
+/// What the client wants of the picture.
+#[derive(Clone, Copy, Debug)]
+struct Wants {
+    bitrate_max: Bitrate,
+    hidden: bool,
+    recovery_works: bool,
+}
+
+impl Default for Wants {
+    fn default() -> Self {
+        Self {
+            bitrate_max: Bitrate::MAX,
+            hidden: false,
+            recovery_works: true,
+        }
+    }
+}
+
+impl Wants {
+    fn target(self, granted: Bitrate) -> Bitrate {
+        let most = if self.hidden {
+            self.bitrate_max.min(HIDDEN)
+        } else {
+            self.bitrate_max
+        };
+        granted.min(most).max(TARGET_MIN)
+    }
+}
+
+impl Worker {
+    pub(crate) fn new(parts: WorkerParts) -> Result<Self, Error> {
+        let now = clock::now();
+        let (start, most) = parts.bitrates;
+        let config = SenderConfig {
+            bitrate_start: start,
+            bitrate_max: most,
+            fps: parts.title.display.fps,
+            ..SenderConfig::default()
+        };
+        Ok(Self {
+            sender: Sender::new(config),
+            receiver: InputReceiver::new(InputId::new(0)),
+            responder: ClockResponder::default(),
+            admission: Admission::new(attach::verifier(&parts.start)?),
+            knocks: Knocks::default(),
+            life: Lifecycle::new(now, Micros::from_secs(parts.start.wait_s.into())),
+            player: None,
+            serial: 0,
+            wants: Wants::default(),
+            codec: (String::new(), ""),
+            media_thread: 0,
+            shape: None,
+            media_idle: false,
+            freeze_due: false,
+            blocked: false,
+            exit_look: now,
+            second: Second::new(now),
+            malformed: 0,
+            malformed_control: Arc::default(),
+            ending: None,
+            datagram: Vec::with_capacity(DATAGRAM_BYTES),
+            cut: BytesMut::with_capacity(CUT_BYTES),
+            parts,
+        })
+    }
+
+    /// Serves until the session is over.
+    pub(crate) async fn run(mut self, mut sources: Sources) {
+        while self.ending.is_none() {
+            sources.alarm.set(Some(self.deadline()));
+            let event = sources.next(self.player.as_ref().map(|p| &p.link)).await;
+            let certificate = self
+                .second
+                .renewal(&mut self.parts.certificates, &sources.listener);
+            if let Some(cert_sha256) = certificate {
+                self.parts.reports.send(Report::Certificate { cert_sha256 });
+            }
+            self.step(event);
+            // An access unit of several slices is taken in one go.
+            while let Some(event) = sources.unit() {
+                self.step(event);
+            }
+            self.drain();
+        }
+        self.finish(sources).await;
+    }
+
+    fn step(&mut self, event: Event) {
+        let now = clock::now();
+        match event {
+            Event::Order(order) => self.on_order(order),
+            Event::Attempt(attempt) => self.on_attempt(now, *attempt),
+            Event::Accepted(accepted) => self.attach(now, *accepted),
+            Event::Datagram(datagram) => self.on_datagram(now, &datagram),
+            Event::LinkLost => {
+                let action = self.life.detach(now);
+                self.act(now, action);
+            }
+            Event::Control(event) => self.on_control(now, event),
+            Event::Media(event) => self.on_media(now, event),
+            Event::Audio(unit) => self.on_audio(now, &unit),
+            Event::Cursor(event) => self.on_cursor(event),
+            Event::Fault(error) => self.on_fault(&error),
+            Event::Time => {}
+        }
+    }
+
+    fn on_order(&mut self, order: Option<Order>) {
+        use firstlight_link::End;
+        match order {
+            Some(Order::End { reason }) => self.end(reason, "the host ended the session".to_owned(), None),
+            Some(Order::Revoke { ticket }) => self.admission.revoke(&ticket),
+            Some(Order::Start(_)) => tracing::warn!("a second start order is ignored"),
+            None => self.end(End::EngineStopping, "the host is gone".to_owned(), None),
+        }
+    }
+
+    fn on_media(&mut self, now: Timestamp, event: MediaEvent) {
+        match event {
+            MediaEvent::Unit(unit) => self.on_unit(now, unit),
+            MediaEvent::Idle => {
+                self.media_idle = true;
+                self.freeze_if_due();
+            }
+            MediaEvent::FirstPicture { at } => {
+                let after_us = (at - self.parts.began).as_micros();
+                self.parts.reports.send(Report::FirstPicture { after_us });
+            }
+            MediaEvent::Opened {
+                codec,
+                backend,
+                thread,
+            } => {
+                self.media_thread = thread;
+                self.codec = (codec, backend);
+                let cert_sha256 = second::fingerprints(&self.parts.certificates);
+                self.parts.reports.send(Report::Ready { cert_sha256 });
+            }
+        }
+    }
+
+    fn on_cursor(&mut self, event: CursorEvent) {
+        if let Some(player) = self.player.as_ref().filter(|p| p.greeted) {
+            player.tell(crate::cursor::message(&event));
+        }
+        if !matches!(event, CursorEvent::Moved { .. }) {
+            self.shape = Some(event);
+        }
+    }
+
+    /// Carries out what every core wants until all of them wait.
+    fn drain(&mut self) {
+        let now = clock::now();
+        while let Some(action) = self.life.handle_timeout(now) {
+            self.act(now, Some(action));
+        }
+        self.receiver.handle_timeout(now);
+        self.inject();
+        if self.sender.poll_timeout().is_some_and(|(at, _)| at <= now) {
+            self.sender.handle_timeout(now);
+        }
+        self.take_wishes();
+        self.transmit();
+        self.tell_blocked(now);
+        self.look_for_exit(now);
+        self.each_second(now);
+    }
+
+    fn take_wishes(&mut self) {
+        let mut asked = Asked::default();
+        let mut retarget = false;
+        while let Some(event) = self.sender.poll_event() {
+            match event {
+                SendEvent::Target(_) => retarget = true,
+                SendEvent::NeedIdr(cause) => {
+                    tracing::debug!(cause = cause.name(), "an IDR is needed");
+                    asked.idr = true;
+                }
+                SendEvent::NeedRecovery {
+                    first_lost,
+                    acknowledged,
+                } => {
+                    tracing::debug!(%first_lost, %acknowledged, "a recovery is needed");
+                    // The older of two losses includes the newer.
+                    asked.recover = Some(asked.recover.map_or(first_lost, |lost| lost.min(first_lost)));
+                }
+                other => tracing::debug!(?other, "an event that this worker does not know"),
+            }
+        }
+        if retarget {
+            self.retarget();
+        }
+        if asked.is_any() {
+            self.ask(asked);
+        }
+    }
+
+    /// What the next access unit must be; the media thread is woken.
+    fn ask(&self, asked: Asked) {
+        self.parts.shared.wish(|w| w.asked = w.asked.and(asked));
+        self.parts.waker.wake();
+    }
+
+    fn retarget(&mut self) {
+        let target = self.wants.target(self.sender.target());
+        let recovery_works = self.wants.recovery_works;
+        self.parts
+            .shared
+            .wish(|w| (w.target, w.recovery_works) = (target, recovery_works));
+        self.listen_at(target);
+    }
+
+    fn tell_blocked(&mut self, now: Timestamp) {
+        let blocked = !self.sender.may_encode(now);
+        if blocked != self.blocked {
+            self.blocked = blocked;
+            self.parts.shared.wish(|w| w.blocked = blocked);
+            if !blocked {
+                self.parts.waker.wake();
+            }
+        }
+    }
+
+    fn act(&mut self, now: Timestamp, action: Option<Action>) {
+        match action {
+            Some(Action::Detach) => self.detach(now),
+            Some(Action::Freeze) => {
+                self.freeze_due = true;
+                self.freeze_if_due();
+            }
+            Some(Action::Tell { left }) => {
+                let left_s = u32::try_from(left.as_micros().div_ceil(1_000_000)).unwrap_or(u32::MAX);
+                self.parts.reports.send(Report::Waiting { left_s });
+            }
+            Some(Action::End(reason)) => self.end_with(reason, "nobody came".to_owned(), None),
+            None => {}
+        }
+    }
+
+    fn freeze_if_due(&mut self) {
+        if !self.freeze_due || !self.media_idle || !matches!(self.life.phase(), Phase::Waiting { .. }) {
+            return;
+        }
+        self.freeze_due = false;
+        if let Err(error) = self.parts.container.freeze() {
+            tracing::warn!(%error, "the session waits without being frozen");
+        }
+    }
+
+    /// The next moment at which something wants to be done.
+    fn deadline(&self) -> Timestamp {
+        let wanted = [
+            self.life.poll_timeout(),
+            self.receiver.poll_timeout().map(|(at, _)| at),
+            self.sender.poll_timeout().map(|(at, _)| at),
+        ];
+        let tick = self.second.at().min(self.exit_look);
+        wanted.into_iter().flatten().fold(tick, Timestamp::min)
+    }
+
+    fn set_mode(&self, mode: Mode) {
+        self.parts.shared.wish(|w| w.mode = mode);
+        self.parts.waker.wake();
+    }
+}
+
+/// What a page that nobody sees gets.
+const HIDDEN: Bitrate = Bitrate::kbps(500);
+/// Whatever a client asks for, the picture moves.
+const TARGET_MIN: Bitrate = Bitrate::kbps(150);
+/// Longer than any datagram of a path.
+const DATAGRAM_BYTES: usize = 2_048;
+/// Two pictures' datagrams.
+const CUT_BYTES: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_gets_no_more_than_it_wants_and_never_nothing() {
+        let granted = Bitrate::mbps(8);
+        assert_eq!(Wants::default().target(granted), granted);
+        let limited = Wants {
+            bitrate_max: Bitrate::mbps(3),
+            ..Wants::default()
+        };
+        assert_eq!(limited.target(granted), Bitrate::mbps(3));
+        assert_eq!(
+            Wants {
+                hidden: true,
+                ..limited
+            }
+            .target(granted),
+            HIDDEN
+        );
+        assert_eq!(
+            Wants {
+                bitrate_max: Bitrate::bps(1),
+                ..limited
+            }
+            .target(granted),
+            TARGET_MIN
+        );
+    }
+}

@@ -1,0 +1,109 @@
+//! Everything the net thread listens to.
+
+use super::attach::Accepted;
+use crate::Error;
+use crate::alarm::Alarm;
+use crate::audio::AudioUnit;
+use crate::media::MediaEvent;
+use crate::player::ControlEvent;
+use crate::run::MediaReceiver;
+use bytes::Bytes;
+use firstlight_container::CursorEvent;
+use firstlight_link::Order;
+use firstlight_quic::{Attempt, Link, Listener};
+use tokio::sync::mpsc;
+
+/// Everything that can happen to a session.
+pub(crate) enum Event {
+    Order(Option<Order>),
+    Attempt(Box<Attempt>),
+    Accepted(Box<Accepted>),
+    Datagram(Bytes),
+    LinkLost,
+    Control(ControlEvent),
+    Media(MediaEvent),
+    Audio(AudioUnit),
+    Cursor(CursorEvent),
+    Fault(Error),
+    Time,
+}
+
+/// See the module.
+pub(crate) struct Sources {
+    pub(super) listener: Listener,
+    pub(super) alarm: Alarm,
+    orders: mpsc::Receiver<Order>,
+    accepted: mpsc::Receiver<Accepted>,
+    control: mpsc::Receiver<ControlEvent>,
+    media: MediaReceiver,
+    audio: mpsc::Receiver<AudioUnit>,
+    cursor: mpsc::Receiver<CursorEvent>,
+    faults: mpsc::Receiver<Error>,
+}
+
+/// From the threads: media, audio, cursor, and their faults.
+type Threads = (
+    MediaReceiver,
+    mpsc::Receiver<AudioUnit>,
+    mpsc::Receiver<CursorEvent>,
+    mpsc::Receiver<Error>,
+);
+
+impl Sources {
+    /// Within the runtime. The senders are for links that were accepted and for what their control streams bring.
+    pub(crate) fn new(
+        listener: Listener,
+        orders: mpsc::Receiver<Order>,
+        (media, audio, cursor, faults): Threads,
+    ) -> Result<(Self, mpsc::Sender<Accepted>, mpsc::Sender<ControlEvent>), Error> {
+        let (accepted_in, accepted) = mpsc::channel(ACCEPTED_MAX);
+        let (control_in, control) = mpsc::channel(CONTROL_MAX);
+        let alarm = Alarm::new()?;
+        let sources = Self {
+            listener,
+            alarm,
+            orders,
+            accepted,
+            control,
+            media,
+            audio,
+            cursor,
+            faults,
+        };
+        Ok((sources, accepted_in, control_in))
+    }
+
+    /// The next event; which of several is up to chance, so that no flood starves the others.
+    pub(crate) async fn next(&mut self, link: Option<&Link>) -> Event {
+        tokio::select! {
+            datagram = receive(link) => datagram.map_or(Event::LinkLost, Event::Datagram),
+            Some(event) = self.media.recv() => Event::Media(event),
+            () = self.alarm.ring() => Event::Time,
+            Some(unit) = self.audio.recv() => Event::Audio(unit),
+            Some(event) = self.control.recv() => Event::Control(event),
+            Some(event) = self.cursor.recv() => Event::Cursor(event),
+            Some(attempt) = self.listener.attempt() => Event::Attempt(Box::new(attempt)),
+            Some(accepted) = self.accepted.recv() => Event::Accepted(Box::new(accepted)),
+            Some(error) = self.faults.recv() => Event::Fault(error),
+            order = self.orders.recv() => Event::Order(order),
+        }
+    }
+
+    /// A unit that is there already.
+    pub(crate) fn unit(&mut self) -> Option<Event> {
+        self.media.try_recv().ok().map(Event::Media)
+    }
+}
+
+/// `None`: the link is gone.
+async fn receive(link: Option<&Link>) -> Option<Bytes> {
+    match link {
+        Some(link) => link.receive().await.ok(),
+        None => std::future::pending().await,
+    }
+}
+
+/// Clients that were let in within one turn of the loop.
+const ACCEPTED_MAX: usize = 16;
+/// A reader waits for the loop when it is ahead by this much.
+const CONTROL_MAX: usize = 64;
