@@ -26,8 +26,9 @@ pub(crate) struct Cgroups {
 }
 
 impl Cgroups {
-    /// Makes the groups in `parent`, which exists and is ours.
+    /// Makes the groups in `parent`, which is made if it is missing and is ours.
     pub(crate) fn make(parent: &Path) -> Result<Self, Error> {
+        make_folder(parent)?;
         Ok(Self {
             app: Cgroup::make(parent.join(APP))?,
             display: Cgroup::make(parent.join(DISPLAY))?,
@@ -75,11 +76,7 @@ enum Version {
 
 impl Cgroup {
     fn make(folder: PathBuf) -> Result<Self, Error> {
-        match fs::create_dir(&folder) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(source) => return Err(Error::Cgroup { path: folder, source }),
-        }
+        make_folder(&folder)?;
         Self::open(folder)
     }
 
@@ -216,6 +213,17 @@ impl Cgroup {
             }
             std::thread::sleep(LOOK_AGAIN);
         }
+    }
+}
+
+fn make_folder(folder: &Path) -> Result<(), Error> {
+    match fs::create_dir(folder) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(source) => Err(Error::Cgroup {
+            path: folder.to_owned(),
+            source,
+        }),
     }
 }
 

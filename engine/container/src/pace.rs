@@ -12,7 +12,7 @@ pub(crate) struct Pace {
     period: Micros,
     /// When the schedule expects the next picture.
     next: Timestamp,
-    /// The first event of the last picture; `None` after a straggler.
+    /// The first event of the last picture; `None` after a straggler, or if it was held back.
     begun: Option<Timestamp>,
 }
 
@@ -37,7 +37,8 @@ impl Pace {
         }
         let due = at.max(self.next.before(self.period.scale(1, 2)));
         self.next = self.next.max(due) + self.period;
-        self.begun = Some(due);
+        // What follows one that was held back is most likely the next frame of an app that draws too fast.
+        self.begun = Some(at).filter(|at| *at == due);
         due
     }
 }
@@ -97,7 +98,7 @@ mod tests {
     #[test]
     fn a_torn_picture_is_taken_again_at_once_but_only_once() {
         let mut pace = Pace::new(60);
-        let at = |us| Timestamp::from_micros(1_000_000 + us);
+        let at = |us: u64| Timestamp::from_micros(1_000_000 + us);
         assert_eq!(pace.begin(at(0)), at(0));
         assert_eq!(pace.begin(at(300)), at(300));
         assert!(pace.begin(at(600)) > at(7_000));
