@@ -182,11 +182,15 @@ impl Worker {
         self.life.heard(now);
         match event.content {
             ControlContent::Violation(words) => self.expel(now, &words),
-            ControlContent::Message(message) => match *message {
-                client_message::Message::Hello(hello) => self.on_hello(now, &hello),
-                _ if !greeted => self.expel(now, "the first message must be Hello"),
-                other => self.on_message(now, other),
-            },
+            ControlContent::Message(message) => {
+                if let client_message::Message::Hello(hello) = *message {
+                    self.on_hello(now, &hello);
+                } else if greeted {
+                    self.on_message(now, *message);
+                } else {
+                    self.expel(now, "the first message must be Hello");
+                }
+            }
         }
     }
 
