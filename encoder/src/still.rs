@@ -18,7 +18,7 @@ use firstlight_units::{Bitrate, ByteCount, Micros, Timestamp};
 /// A picture that may have stopped changing.
 #[derive(Clone, Debug)]
 pub struct Still {
-    /// Between steps: two frame times.
+    /// Between steps, at least: a frame time.
     step: Micros,
     config: Config,
     next: Option<Next>,
@@ -38,7 +38,7 @@ impl Still {
     #[must_use]
     pub fn new(config: &Config) -> Self {
         Self {
-            step: Micros::new(2_000_000 / u64::from(config.fps.max(1))),
+            step: Micros::new(1_000_000 / u64::from(config.fps.max(1))),
             config: *config,
             next: None,
         }
@@ -59,7 +59,8 @@ impl Still {
     pub fn on_refined(&mut self, now: Timestamp, unit: &AccessUnit, target: Bitrate) {
         let Some(done) = self.next else { return };
         // The cap cut it short: the same again, for the rows that had to do with less.
-        let short = unit.bytes.as_u64() * 10 > rate::plan(target, &self.config, 1).cap.as_u64() * CUT_SHORT;
+        let cap = rate::plan(target, &self.config, 1).cap.as_u64();
+        let short = unit.bytes.as_u64() * 10 > cap * CUT_SHORT;
         if done.qp <= QP_SHARP && !short {
             self.next = None;
             return;
@@ -102,7 +103,7 @@ impl Still {
     }
 }
 
-/// A QP at which nobody sees a difference: 50 dB and more.
+/// A QP at which nobody sees a difference.
 pub(crate) const QP_SHARP: u8 = 12;
 /// Longer than between two pictures of anything that moves: a game at 15 fps is not taken for a still.
 const QUIET: Micros = Micros::from_millis(80);

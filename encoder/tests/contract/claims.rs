@@ -1,0 +1,378 @@
+//! The contract, claim by claim.
+
+use crate::Open;
+use crate::decode::decode;
+use crate::source::Source;
+use firstlight_encoder::still::Still;
+use firstlight_encoder::{AccessUnit, Config, Encoder, Error, How, Unit, rate};
+use firstlight_units::{Bitrate, FrameId, Timestamp};
+
+const WIDTH: u16 = 416;
+const HEIGHT: u16 = 240;
+/// A picture that is right, if not perfect. One that was predicted from a wrong picture is under 25 dB here.
+const CLEAN_DB: f64 = 33.0;
+
+type Found = Result<(), String>;
+
+/// The same size, one thread, as many slices as the size allows up to `slices`.
+pub(crate) fn slices(config: Config, slices: u8) -> Config {
+    let rows = u8::try_from(config.height().div_ceil(16)).unwrap_or(u8::MAX);
+    let builder = Config::builder().size(config.width(), config.height()).threads(1);
+    builder.slices(slices.min(rows)).build().unwrap()
+}
+
+fn config() -> Config {
+    Config::builder().size(WIDTH, HEIGHT).build().unwrap()
+}
+
+/// An access unit and its bytes.
+struct Coded {
+    unit: AccessUnit,
+    bytes: Vec<u8>,
+}
+
+/// Loads and encodes one picture, and checks what comes out against what is said of it.
+fn code(encoder: &mut Encoder, source: &Source, frame: u64, how: How) -> Result<Coded, String> {
+    encoder.load(source.picture()).map_err(|e| e.to_string())?;
+    again(encoder, frame, how)
+}
+
+/// Encodes the kept surface.
+fn again(encoder: &mut Encoder, frame: u64, how: How) -> Result<Coded, String> {
+    let (mut bytes, mut units, mut whole) = (Vec::new(), 0u8, false);
+    let mut found = Ok(());
+    let unit = encoder
+        .encode(FrameId::new(frame), how, &mut |u: Unit<'_>| {
+            if u.index != units || whole || !u.nals.starts_with(&[0, 0, 0, 1]) {
+                found = Err(format!("frame {frame}: unit {} is out of place", u.index));
+            }
+            (units, whole) = (units + 1, u.last);
+            bytes.extend_from_slice(u.nals);
+        })
+        .map_err(|e| e.to_string())?;
+    found?;
+    if !whole || unit.bytes.as_u64() != bytes.len() as u64 {
+        return Err(format!("frame {frame}: not whole, or another size than said"));
+    }
+    Ok(Coded { unit, bytes })
+}
+
+/// The types of the NAL units in a stream.
+fn nal_types(stream: &[u8]) -> Vec<u8> {
+    (0..stream.len().saturating_sub(3))
+        .filter(|&i| stream[i..].starts_with(&[0, 0, 1]))
+        .map(|i| stream[i + 3] & 31)
+        .collect()
+}
+
+fn all(coded: &[Coded]) -> Vec<u8> {
+    coded.iter().flat_map(|c| c.bytes.iter().copied()).collect()
+}
+
+pub(crate) fn one_in_one_out(open: Open) -> Found {
+    let mut encoder = open(config());
+    let sources: Vec<Source> = (0..20).map(|n| Source::moving(WIDTH, HEIGHT, n)).collect();
+    let mut coded = Vec::new();
+    for (n, source) in sources.iter().enumerate() {
+        let one = code(&mut encoder, source, n as u64 + 1, How::default())?;
+        let expected = FrameId::new((n as u64).max(1));
+        if one.unit.reference != expected {
+            return Err(format!(
+                "frame {} needs {}, not {expected}",
+                n + 1,
+                one.unit.reference
+            ));
+        }
+        coded.push(one);
+    }
+    let decoded = decode(&all(&coded), WIDTH.into(), HEIGHT.into())?;
+    if decoded.count() != sources.len() {
+        return Err(format!(
+            "{} pictures went in, {} came out",
+            sources.len(),
+            decoded.count()
+        ));
+    }
+    for (n, source) in sources.iter().enumerate() {
+        let db = source.psnr(decoded.luma(n), decoded.stride());
+        if db < CLEAN_DB {
+            return Err(format!(
+                "access unit {} shows another picture than its own ({db:.1} dB)",
+                n + 1
+            ));
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn idr_only_on_request(open: Open) -> Found {
+    let mut encoder = open(config());
+    for n in 1..=40 {
+        let asked = n == 17 || n == 18;
+        // A cut to another scene in between is no reason for one.
+        let source = Source::moving(WIDTH, HEIGHT, if n > 25 { n + 500 } else { n });
+        let one = code(
+            &mut encoder,
+            &source,
+            n as u64,
+            How {
+                idr: asked,
+                refine: None,
+            },
+        )?;
+        let types = nal_types(&one.bytes);
+        let idr = asked || n == 1;
+        let expected = if idr {
+            types.starts_with(&[7, 8, 5])
+        } else {
+            types.iter().all(|&t| t == 1)
+        };
+        if !expected || one.unit.idr != idr {
+            return Err(format!("frame {n} holds NAL units {types:?}"));
+        }
+        if idr && one.unit.reference != FrameId::new(n as u64) {
+            return Err(format!("IDR {n} needs {}", one.unit.reference));
+        }
+        if n > 1 && one.unit.bytes > rate::plan(Bitrate::mbps(8), &config(), 1).cap {
+            return Err(format!("frame {n} has {} bytes", one.unit.bytes.as_u64()));
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn rate_step(open: Open) -> Found {
+    let mut encoder = open(config());
+    let mut n = 0;
+    for mbps in [8, 2, 6, 1] {
+        let target = Bitrate::mbps(mbps);
+        encoder.set_bitrate(target).map_err(|e| e.to_string())?;
+        let mut bytes = 0;
+        for after in 0..30 {
+            n += 1;
+            let one = code(
+                &mut encoder,
+                &Source::noise(WIDTH, HEIGHT, n as usize),
+                n,
+                How::default(),
+            )?;
+            let cap = rate::plan(target, &config(), 1).cap.as_u64();
+            if after >= 5 && one.unit.bytes.as_u64() > cap * 21 / 20 {
+                return Err(format!(
+                    "{after} after {target}: {} bytes over {cap}",
+                    one.unit.bytes.as_u64()
+                ));
+            }
+            bytes += if after >= 5 { one.unit.bytes.as_u64() } else { 0 };
+        }
+        let share = bytes as f64 * 8.0 * 60.0 / 25.0 / target.as_bps() as f64;
+        if !(0.75..=1.1).contains(&share) {
+            return Err(format!("{:.0} % of {target} was produced", share * 100.0));
+        }
+    }
+    match encoder.set_bitrate(Bitrate::ZERO) {
+        Err(Error::Bitrate(_)) => Ok(()),
+        other => Err(format!("a bitrate of nothing: {other:?}")),
+    }
+}
+
+pub(crate) fn sizes(open: Open) -> Found {
+    for (width, height) in [(854, 480), (402, 226), (322, 182), (17, 35), (16, 16)] {
+        let config = Config::builder()
+            .size(width, height)
+            .slices(1)
+            .build()
+            .map_err(|e| e.to_string())?;
+        let mut encoder = open(config);
+        let even = |n: u16| usize::from(n.next_multiple_of(2));
+        let source = Source::moving(width, height, 64);
+        let mut coded = Vec::new();
+        for n in 1..=3 {
+            coded.push(code(&mut encoder, &source, n, How::default())?);
+        }
+        let decoded = decode(&all(&coded), even(width), even(height))?;
+        let db = source.psnr(decoded.luma(2), decoded.stride());
+        if decoded.count() != 3 || db < CLEAN_DB {
+            return Err(format!(
+                "{width}x{height}: {} pictures, {db:.1} dB",
+                decoded.count()
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Encodes, loses `lost` access units from 20 on, tells the encoder, goes on; the stream without the lost ones.
+fn lose(open: Open, lost: u64) -> Result<(bool, Vec<Coded>, Vec<Source>), String> {
+    let mut encoder = open(config());
+    let (mut coded, mut sources, mut possible) = (Vec::new(), Vec::new(), false);
+    for n in 1..20 + lost + 10 {
+        if n == 20 + lost {
+            possible = encoder.invalidate(FrameId::new(20)).map_err(|e| e.to_string())?;
+        }
+        let source = Source::moving(WIDTH, HEIGHT, n as usize);
+        let one = code(&mut encoder, &source, n, How::default())?;
+        if !(20..20 + lost).contains(&n) {
+            coded.push(one);
+            sources.push(source);
+        }
+    }
+    Ok((possible, coded, sources))
+}
+
+/// All pictures come out, and those in `right` are right; the first after an IDR have few bits and are no measure.
+fn clean(coded: &[Coded], sources: &[Source], right: impl Fn(usize) -> bool) -> Found {
+    let decoded = decode(&all(coded), WIDTH.into(), HEIGHT.into())?;
+    if decoded.count() != sources.len() {
+        return Err(format!("{} of {} pictures came out", decoded.count(), sources.len()));
+    }
+    for (n, source) in sources.iter().enumerate().filter(|(n, _)| right(*n)) {
+        let db = source.psnr(decoded.luma(n), decoded.stride());
+        if db < CLEAN_DB {
+            return Err(format!("picture {n} is damaged ({db:.1} dB)"));
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn recovery(open: Open) -> Found {
+    for lost in [1, 4, 15] {
+        let (possible, coded, sources) = lose(open, lost)?;
+        let recovery = &coded[19].unit;
+        if !possible || recovery.idr || coded[20..].iter().any(|c| c.unit.idr) {
+            return Err(format!("{lost} lost: an IDR"));
+        }
+        if recovery.reference != FrameId::new(19) || coded[20].unit.reference != FrameId::new(20 + lost) {
+            return Err(format!("{lost} lost: recovery needs {}", recovery.reference));
+        }
+        clean(&coded, &sources, |n| n >= 10).map_err(|e| format!("{lost} lost: {e}"))?;
+    }
+    Ok(())
+}
+
+pub(crate) fn recovery_by_idr(open: Open) -> Found {
+    for lost in [16, 25] {
+        let (possible, coded, sources) = lose(open, lost)?;
+        if possible || !coded[19].unit.idr || coded[20].unit.idr {
+            return Err(format!(
+                "{lost} lost: possible {possible}, IDR {}",
+                coded[19].unit.idr
+            ));
+        }
+        clean(&coded, &sources, |n| n >= 19 + 6).map_err(|e| format!("{lost} lost: {e}"))?;
+    }
+    Ok(())
+}
+
+pub(crate) fn still(open: Open) -> Found {
+    let (width, height) = (1280, 720);
+    let config = Config::builder()
+        .size(width, height)
+        .build()
+        .map_err(|e| e.to_string())?;
+    let target = Bitrate::mbps(8);
+    let cap = rate::plan(target, &config, 1).cap.as_u64();
+    let mut encoder = open(config);
+    let mut policy = Still::new(&config);
+    let (mut now, mut frame, mut coded) = (Timestamp::from_micros(0), 0, Vec::new());
+    let source = Source::scene(width, height, 9);
+    for n in 6..10 {
+        frame += 1;
+        let one = code(
+            &mut encoder,
+            &Source::scene(width, height, n),
+            frame,
+            How::default(),
+        )?;
+        policy.on_changed(now, &one.unit, target);
+        coded.push(one);
+    }
+    if encoder.load(source.picture()) != Ok(false) {
+        return Err("the same picture again was not told".to_owned());
+    }
+    let mut steps = 0;
+    while let Some(at) = policy.poll_timeout() {
+        (now, frame, steps) = (at, frame + 1, steps + 1);
+        let one = again(
+            &mut encoder,
+            frame,
+            How {
+                idr: false,
+                refine: policy.poll(now),
+            },
+        )?;
+        if one.unit.bytes.as_u64() > cap * 11 / 10 {
+            return Err(format!(
+                "step {steps} has {} bytes over {cap}",
+                one.unit.bytes.as_u64()
+            ));
+        }
+        policy.on_refined(now, &one.unit, target);
+        coded.push(one);
+    }
+    let decoded = decode(&all(&coded), width.into(), height.into())?;
+    let before = source.psnr(decoded.luma(3), decoded.stride());
+    let db = source.psnr(decoded.luma(decoded.count() - 1), decoded.stride());
+    println!(
+        "{before:.1} dB before, {db:.1} dB after {steps} steps, {} ms",
+        now.as_micros() / 1000
+    );
+    if db < 45.0 || now > Timestamp::from_micros(1_000_000) {
+        return Err(format!(
+            "{db:.1} dB after {steps} steps at {} ms",
+            now.as_micros() / 1000
+        ));
+    }
+    Ok(())
+}
+
+pub(crate) fn order(open: Open) -> Found {
+    let mut encoder = open(config());
+    let nothing = encoder.encode(FrameId::new(1), How::default(), &mut |_| {});
+    if nothing != Err(Error::NoPicture) {
+        return Err(format!("before the first picture: {nothing:?}"));
+    }
+    let source = Source::moving(WIDTH, HEIGHT, 1);
+    code(&mut encoder, &source, 5, How::default())?;
+    match encoder.encode(FrameId::new(5), How::default(), &mut |_| {}) {
+        Err(Error::Order { .. }) => {}
+        other => return Err(format!("the same frame twice: {other:?}")),
+    }
+    code(&mut encoder, &source, 900, How::default()).map(drop)
+}
+
+pub(crate) fn open_and_close(open: Open) -> Found {
+    let config = Config::builder()
+        .size(160, 96)
+        .build()
+        .map_err(|e| e.to_string())?;
+    let source = Source::moving(160, 96, 1);
+    let mut before = 0;
+    for n in 0..1_000 {
+        if n == 200 {
+            before = resident_kib()?;
+        }
+        let mut encoder = open(config);
+        code(&mut encoder, &source, 1, How::default())?;
+    }
+    let grown = resident_kib()?.saturating_sub(before);
+    // An encoder of this size has 1 MiB: a hundredth of each left behind would be as much as this.
+    if grown > 8 * 1024 {
+        Err(format!("{grown} KiB more after 800 encoders"))
+    } else {
+        Ok(())
+    }
+}
+
+/// Resident memory of this process.
+fn resident_kib() -> Result<u64, String> {
+    let status = std::fs::read_to_string("/proc/self/status").map_err(|e| e.to_string())?;
+    let line = status
+        .lines()
+        .find_map(|l| l.strip_prefix("VmRSS:"))
+        .ok_or("no VmRSS")?;
+    line.trim()
+        .trim_end_matches(" kB")
+        .trim()
+        .parse()
+        .map_err(|_| "VmRSS is no number".to_owned())
+}
