@@ -11,30 +11,74 @@ export type CardPress = { readonly start: () => void; readonly library: () => vo
 
 type Titled = Pick<TitleCard, 'id' | 'name' | 'picture'>;
 
-/** The big button. `wait` shows how long an own session still waits; it is filled in by the caller. */
-export function startCard(title: Titled, waiting: HTMLElement | null, press: CardPress): HTMLElement {
-  const start = el(
-    'button',
-    { class: 'start', attrs: { type: 'button', 'data-part': 'start', 'aria-label': `${waiting === null ? 'Play' : 'Continue'} ${title.name}` } },
-    el('span', { class: 'start-disc' }, icon('play', 44)),
-    el('span', { class: 'start-word' }, waiting === null ? 'Play' : 'Continue'),
-  );
-  start.addEventListener('click', press.start);
-  return el(
-    'section',
-    { class: 'cover' },
-    artwork(title, 'cover-art'),
-    el('div', { class: 'cover-text' }, el('h1', {}, title.name), start, waiting, el('div', { class: 'cover-foot' }, backLink(press))),
-  );
-}
+/**
+ * Before the first picture: the big button, then words while it loads. One element for as long as the page lives, because a
+ * press on a button that is replaced under the finger is lost.
+ */
+export class CoverCard {
+  readonly element: HTMLElement;
+  readonly #name = el('h1');
+  readonly #start: HTMLButtonElement;
+  readonly #word = el('span', { class: 'start-word' });
+  readonly #left = el('span', { class: 'countdown' });
+  readonly #wait = el('p', { class: 'cover-wait' }, 'Your game is paused and waits ', this.#left);
+  readonly #words = el('p', { class: 'loading-words' });
+  readonly #loader = el('div', { class: 'cover-loader' }, el('div', { class: 'loader', attrs: { 'aria-hidden': 'true' } }), this.#words);
+  #art: HTMLElement;
+  #title: Titled;
 
-export function loadingCard(title: Titled, words: HTMLElement): HTMLElement {
-  return el(
-    'section',
-    { class: 'cover is-loading' },
-    artwork(title, 'cover-art'),
-    el('div', { class: 'cover-text' }, el('h1', {}, title.name), el('div', { class: 'loader', attrs: { 'aria-hidden': 'true' } }), words),
-  );
+  constructor(title: Titled, press: CardPress) {
+    this.#title = title;
+    this.#art = artwork(title, 'cover-art');
+    this.#start = el(
+      'button',
+      { class: 'start', attrs: { type: 'button', 'data-part': 'start' } },
+      el('span', { class: 'start-disc' }, icon('play', 44)),
+      this.#word,
+    );
+    this.#start.addEventListener('click', press.start);
+    const back = button({ label: 'Library', icon: 'back', part: 'library', press: press.library });
+    this.element = el(
+      'section',
+      { class: 'cover' },
+      this.#art,
+      el('div', { class: 'cover-text' }, this.#name, this.#start, this.#wait, this.#loader, el('div', { class: 'cover-foot' }, back)),
+    );
+    this.adopt(title);
+    this.showStart(null);
+  }
+
+  adopt(title: Titled): void {
+    const known = this.#title.picture === title.picture && this.#title.name === title.name;
+    this.#title = title;
+    setText(this.#name, title.name);
+    this.#label();
+    if (known) return;
+    const art = artwork(title, 'cover-art');
+    this.#art.replaceWith(art);
+    this.#art = art;
+  }
+
+  /** `waitLeft`: seconds that an own session still waits, if there is one. */
+  showStart(waitLeft: number | null): void {
+    this.#start.hidden = false;
+    this.#loader.hidden = true;
+    this.#wait.hidden = waitLeft === null;
+    setText(this.#left, waitLeft === null ? '' : countdown(waitLeft));
+    setText(this.#word, waitLeft === null ? 'Play' : 'Continue');
+    this.#label();
+  }
+
+  showLoading(words: string): void {
+    this.#start.hidden = true;
+    this.#wait.hidden = true;
+    this.#loader.hidden = false;
+    setText(this.#words, words);
+  }
+
+  #label(): void {
+    this.#start.setAttribute('aria-label', `${this.#word.textContent} ${this.#title.name}`);
+  }
 }
 
 /** Over the last picture, which stays in sight. */
@@ -95,10 +139,6 @@ export function missingCard(press: CardPress): HTMLElement {
     el('p', {}, 'The link may be mistyped, or the game has been taken down.'),
     el('div', { class: 'panel-buttons' }, button({ label: 'To the library', icon: 'back', kind: 'primary', part: 'library', press: press.library })),
   );
-}
-
-function backLink(press: CardPress): HTMLElement {
-  return button({ label: 'Library', icon: 'back', part: 'library', press: press.library });
 }
 
 function isTrouble(reason: string, failed: boolean): boolean {

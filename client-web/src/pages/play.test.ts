@@ -77,7 +77,9 @@ describe('the play page', () => {
     await open();
     expect(part('start').textContent).toBe('Continue');
     expect(root.querySelector('.countdown')!.textContent).toBe('1:01');
+    const button = part('start');
     await vi.advanceTimersByTimeAsync(62_000);
+    expect(part('start')).toBe(button);
     expect(part('start').textContent).toBe('Play');
   });
 

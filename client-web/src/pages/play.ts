@@ -14,7 +14,6 @@ import type { PointerHold } from '../input/capture-pointer';
 import type { EndWords, Player, PlayerOptions, PlayerState, PointerMode } from '../player';
 import { button } from '../ui/button';
 import { el, setText } from '../ui/dom';
-import { countdown } from '../ui/format';
 import { isFullscreen, toggleFullscreen, unlockKeyboard } from '../ui/fullscreen';
 import { icon } from '../ui/icons';
 import { StatsOverlay } from '../ui/overlay';
@@ -23,7 +22,7 @@ import { shortcutOf, SHORTCUT_WORDS, type Shortcut } from '../ui/shortcuts';
 import { Toolbar } from '../ui/toolbar';
 import { keepAwake } from '../ui/wake';
 import type { Catalogue, TitleCard } from './catalogue';
-import { loadingCard, missingCard, overCard, ReconnectCard, startCard, type CardPress } from './play-cards';
+import { CoverCard, missingCard, overCard, ReconnectCard, type CardPress } from './play-cards';
 import { loadSound, saveSound, type Sound } from './sound';
 
 export type PlayWiring = {
@@ -53,7 +52,7 @@ export class PlayPage {
   readonly #overlay: StatsOverlay;
   readonly #capture: Capture;
   readonly #press: CardPress;
-  readonly #loadingWords = el('p', { class: 'loading-words' });
+  readonly #cover: CoverCard;
   readonly #reconnect: ReconnectCard;
   #title: Pick<TitleCard, 'id' | 'name' | 'picture'>;
   #state: PlayerState = 'idle';
@@ -69,6 +68,7 @@ export class PlayPage {
     this.#hintAlarm = new Alarm(this.#scope);
     this.#slowAlarm = new Alarm(this.#scope);
     this.#press = { start: () => this.start(), library: wiring.library };
+    this.#cover = new CoverCard(this.#title, this.#press);
     this.#reconnect = new ReconnectCard(this.#press);
     this.#stage = el('div', { class: 'stage', attrs: { tabindex: 0, role: 'application', 'data-part': 'stage' } }, this.#video, this.#canvas);
     this.#video.muted = true;
@@ -170,7 +170,7 @@ export class PlayPage {
       if (this.#scope.isClosed()) return;
       if (found === undefined) this.#missing = this.#state === 'idle';
       else this.#adopt(found);
-      this.#show();
+      if (this.#state === 'idle') this.#show();
       const sessions = await catalogue.sessions(signal);
       const waiting = sessions.find((session) => session.title === title && session.state === 'waiting');
       if (this.#scope.isClosed() || waiting?.waitLeft == null) return;
@@ -183,6 +183,7 @@ export class PlayPage {
 
   #adopt(title: TitleCard): void {
     this.#title = title;
+    this.#cover.adopt(title);
     this.#capture.setSize(title.display);
     this.#toolbar.setAudible(title.audio);
     this.#rename();
@@ -215,37 +216,39 @@ export class PlayPage {
     this.#toolbar.setShown(playing || state === 'reconnecting');
     if (state === 'ended' || state === 'failed' || state === 'idle') this.#setStats(false);
     if (state !== 'starting' && state !== 'connecting') this.#slowAlarm.clear();
-    this.#veil.replaceChildren(...this.#card());
-    this.#veil.hidden = this.#veil.childElementCount === 0;
+    this.#lay(this.#card());
     if (playing) this.#capture.engage();
     else this.#focusCard();
     this.#showHint();
     setText(this.#status, this.#statusWords());
   }
 
-  #card(): HTMLElement[] {
-    if (this.#missing) return [missingCard(this.#press)];
-    switch (this.#state) {
-      case 'idle':
-        return [startCard(this.#title, this.#waitElement(), this.#press)];
-      case 'starting':
-      case 'connecting':
-        setText(this.#loadingWords, LOADING_WORDS[this.#state]);
-        this.#slowAlarm.set(SLOW_MS, () => setText(this.#loadingWords, 'Still at it. Some games take a while to start…'));
-        return [loadingCard(this.#title, this.#loadingWords)];
-      case 'reconnecting':
-        return [this.#reconnect.element];
-      case 'ended':
-      case 'failed':
-        return this.#words === null ? [] : [overCard(this.#words, this.#state === 'failed', this.#press)];
-      case 'playing':
-        return [];
-    }
+  /** Puts a card over the picture; one that lies there already is not touched, so that no press on it is lost. */
+  #lay(card: HTMLElement | null): void {
+    this.#veil.hidden = card === null;
+    if (card === null) this.#veil.replaceChildren();
+    else if (this.#veil.firstElementChild !== card) this.#veil.replaceChildren(card);
   }
 
-  #waitElement(): HTMLElement | null {
-    const left = this.#waitLeft();
-    return left === null ? null : el('p', { class: 'cover-wait' }, 'Your game is paused and waits ', el('span', { class: 'countdown' }, countdown(left)));
+  #card(): HTMLElement | null {
+    if (this.#missing) return missingCard(this.#press);
+    switch (this.#state) {
+      case 'idle':
+        this.#cover.showStart(this.#waitLeft());
+        return this.#cover.element;
+      case 'starting':
+      case 'connecting':
+        this.#cover.showLoading(LOADING_WORDS[this.#state]);
+        this.#slowAlarm.set(SLOW_MS, () => this.#cover.showLoading('Still at it. Some games take a while to start…'));
+        return this.#cover.element;
+      case 'reconnecting':
+        return this.#reconnect.element;
+      case 'ended':
+      case 'failed':
+        return this.#words === null ? null : overCard(this.#words, this.#state === 'failed', this.#press);
+      case 'playing':
+        return null;
+    }
   }
 
   #waitLeft(): number | null {
@@ -256,18 +259,12 @@ export class PlayPage {
 
   #tick(): void {
     if (this.#state !== 'idle' || this.#waitUntil === null) return;
-    const left = this.#waitLeft();
-    if (left === null) {
-      this.#waitUntil = null;
-      this.#show();
-    } else {
-      const cell = this.#veil.querySelector('.countdown');
-      if (cell !== null) setText(cell, countdown(left));
-    }
+    this.#cover.showStart(this.#waitLeft());
   }
 
   #focusCard(): void {
-    this.#veil.querySelector<HTMLElement>('.start, .button-primary')?.focus({ preventScroll: true });
+    if (this.#veil.contains(document.activeElement)) return;
+    this.#veil.querySelector<HTMLElement>('.start:not([hidden]), .button-primary')?.focus({ preventScroll: true });
   }
 
   #statusWords(): string {
