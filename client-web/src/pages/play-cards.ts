@@ -109,7 +109,7 @@ export class ReconnectCard {
 
 export function overCard(words: EndWords, failed: boolean, press: CardPress): HTMLElement {
   const again = words.canTakeBack
-    ? button({ label: 'Take it back', icon: 'again', kind: 'primary', part: 'take-back', press: press.start })
+    ? button({ label: 'Continue here', icon: 'play', kind: 'primary', part: 'take-back', press: press.start })
     : words.canRestart
       ? button({ label: failed ? 'Try again' : 'Play again', icon: 'again', kind: 'primary', part: 'again', press: press.start })
       : null;
@@ -141,25 +141,27 @@ export function missingCard(press: CardPress): HTMLElement {
   );
 }
 
+/** Something broke, as against something that came to an end or has to wait. */
 function isTrouble(reason: string, failed: boolean): boolean {
-  return failed || reason === 'title_crashed' || reason === 'engine_fault';
+  return iconOf(reason, failed) === 'alert' || iconOf(reason, failed) === 'offline';
 }
 
 function iconOf(reason: string, failed: boolean): IconName {
-  switch (reason) {
-    case 'taken_over':
-      return 'elsewhere';
-    case 'full':
-    case 'not_resumed':
-    case 'gave_way':
-      return 'moon';
-    case 'engine_stopping':
-    case 'unreachable':
-      return 'offline';
-    case 'title_exited':
-    case 'by_player':
-      return 'done';
-    default:
-      return failed || reason !== 'by_operator' ? 'alert' : 'stop';
-  }
+  return ICONS.get(reason) ?? (failed ? 'alert' : 'done');
 }
+
+const ICONS: ReadonlyMap<string, IconName> = new Map([
+  ['title_exited', 'done'],
+  ['by_player', 'done'],
+  ['by_operator', 'stop'],
+  ['taken_over', 'elsewhere'],
+  ['full', 'moon'],
+  ['not_resumed', 'moon'],
+  ['gave_way', 'moon'],
+  ['title_crashed', 'alert'],
+  ['engine_fault', 'alert'],
+  ['engine_stopping', 'offline'],
+  ['engine_restarted', 'offline'],
+  ['unreachable', 'offline'],
+  ['media_unreachable', 'offline'],
+]);
