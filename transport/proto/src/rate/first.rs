@@ -2,17 +2,18 @@
 //!
 //! - A *queue* is seen in one-way delay over its minimum of the last seconds, by the smallest value of a window of 50 ms: a scheduler's
 //!   hiccup delays some packets, a queue delays them all. Two windows in a row over 25 ms, not draining, are congestion; so is
-//!   loss over 5 % while half of that delay stands, and loss over 15 % by itself. Loss without delay is taken for chance
+//!   loss over 8 % while half of that delay stands, and loss over 20 % by itself. Loss without delay is taken for chance
 //!   (a cut for random loss starves a path that could carry more).
 //! - On congestion the target falls at once to 0.9 of what arrives (received-rate drop as in GCC's AIMD, draft-ietf-rmcat-gcc-02,
 //!   5.5; decreases are not smoothed).
-//! - Growth is slow near where congestion was met and doubles in half a second far from it, in the manner of CUBIC
+//! - Growth is slow near where congestion was met and doubles in a third of a second far from it, in the manner of CUBIC
 //!   (RFC 9438, 4.1), and never over twice of what is sent: what an encoder does not use proves nothing.
-//! - Silence cuts the target step by step; the first report after it restores half of what was before.
+//! - Silence cuts the target step by step. The first report after it tells whether a queue was the reason, which is congestion, or
+//!   an outage; then half of what was before is restored.
 //!
 //! It is small on purpose: it keeps a game playable until the real estimator takes its place.
 
-use super::{RateLimits, RateRule, Report};
+use super::{Arrival, RateLimits, RateRule, Report};
 use crate::window::{Meter, WindowedMin};
 use firstlight_units::{Bitrate, ByteCount, Micros, Timestamp};
 
@@ -93,13 +94,13 @@ impl FirstRule {
         self.window.begun = Some(at);
         let standing = |limit: Micros| queueing > limit && before.is_some_and(|before| before > limit);
         let draining = before.is_some_and(|before| queueing + DRAINING < before);
-        let lossy = self.loss.over(LOSS_WITH_QUEUE) && queueing > QUEUE_SOME;
-        let torn = self.loss.over(LOSS_ALONE);
-        if self.loss.settled >= LOSS_PACKETS_MIN {
+        let lossy = self.loss.over(LOSS_WITH_QUEUE, LOSS_PACKETS_FEW) && queueing > QUEUE_SOME;
+        let torn = self.loss.over(LOSS_ALONE, LOSS_PACKETS_MANY);
+        if lossy || self.loss.settled >= LOSS_PACKETS_MANY {
             self.loss = Loss::default();
         }
         if (standing(QUEUE_MUCH) && !draining) || lossy || torn {
-            self.fall(now, at);
+            self.fall(now, at, queueing);
         } else if queueing > QUEUE_SOME {
             // Near the edge: neither up nor down.
             self.grown_at = now;
@@ -108,12 +109,12 @@ impl FirstRule {
         }
     }
 
-    fn fall(&mut self, now: Timestamp, at: u64) {
+    fn fall(&mut self, now: Timestamp, at: u64, queueing: Micros) {
         let received = self.received.rate(at, RATE_SPAN);
         let sent = self.sent.rate(now.as_micros(), SENT_SPAN);
         let mut to = received.scale(9, 10);
-        if sent < self.target.scale(1, 2) {
-            // Little was sent, so little could arrive: that says nothing of what the path carries.
+        if sent < self.target.scale(1, 2) && queueing < RATE_SPAN {
+            // Little was sent and the queue was not there all the time: what arrived says little of what the path carries.
             to = to.max(self.target.scale(7, 10));
         }
         if to < self.target {
@@ -121,6 +122,19 @@ impl FirstRule {
         }
         self.congested_at = Some(now);
         self.grown_at = now;
+    }
+
+    /// The client speaks again: was it a queue that kept it waiting, or nothing at all?
+    fn break_silence(&mut self, now: Timestamp, silence: Silence, last: &Arrival) {
+        let at = last.arrived_at.as_micros();
+        let delay = delay(last);
+        let base = self.delay_min.least().unwrap_or(delay);
+        let queueing = Micros::new(u64::try_from(delay.saturating_sub(base)).unwrap_or(0));
+        if queueing > QUEUE_MUCH {
+            self.fall(now, at, queueing);
+        } else {
+            self.set(self.target.max(silence.before.scale(1, 2)));
+        }
     }
 
     fn grow(&mut self, now: Timestamp) {
@@ -159,14 +173,10 @@ impl RateRule for FirstRule {
     fn on_report(&mut self, now: Timestamp, report: &Report<'_>) {
         self.loss.settled += report.settled;
         self.loss.lost += report.lost;
-        if let Some(silence) = self.silence.take_if(|_| !report.arrivals.is_empty()) {
-            self.set(self.target.max(silence.before.scale(1, 2)));
-            self.previous = None;
-            self.window = Window::new();
-        }
+        let silence = self.silence.take_if(|_| !report.arrivals.is_empty());
         for arrival in report.arrivals {
             let at = arrival.arrived_at.as_micros();
-            let delay = at.wrapping_sub(arrival.sent_at.as_micros()).cast_signed();
+            let delay = delay(arrival);
             self.received.add(at, arrival.bytes.as_u64());
             self.delay_min.update(at, delay);
             let begun = *self.window.begun.get_or_insert(at);
@@ -175,6 +185,9 @@ impl RateRule for FirstRule {
             if at.saturating_sub(begun) >= WINDOW.as_micros() {
                 self.close_window(now, at);
             }
+        }
+        if let Some((silence, last)) = silence.zip(report.arrivals.last()) {
+            self.break_silence(now, silence, last);
         }
     }
 
@@ -196,6 +209,15 @@ impl RateRule for FirstRule {
     }
 }
 
+/// One-way delay, off by the difference of the clocks.
+const fn delay(arrival: &Arrival) -> i64 {
+    arrival
+        .arrived_at
+        .as_micros()
+        .wrapping_sub(arrival.sent_at.as_micros())
+        .cast_signed()
+}
+
 impl Window {
     const fn new() -> Self {
         Self {
@@ -207,9 +229,8 @@ impl Window {
 }
 
 impl Loss {
-    const fn over(self, percent: u32) -> bool {
-        self.settled >= LOSS_PACKETS_MIN
-            && self.lost.saturating_mul(100) > self.settled.saturating_mul(percent)
+    const fn over(self, percent: u32, packets: u32) -> bool {
+        self.settled >= packets && self.lost.saturating_mul(100) > self.settled.saturating_mul(percent)
     }
 }
 
@@ -225,20 +246,21 @@ const QUEUE_SOME: Micros = Micros::from_millis(10);
 /// A queue that shrinks by this in a window has been answered already.
 const DRAINING: Micros = Micros::from_millis(4);
 /// Per cent. Below it loss is repaired, and says nothing (GCC holds from 2 to 10 %).
-const LOSS_WITH_QUEUE: u32 = 5;
-/// Per cent. More than the worst air; repairs no longer pay.
-const LOSS_ALONE: u32 = 15;
-const LOSS_PACKETS_MIN: u32 = 20;
+const LOSS_WITH_QUEUE: u32 = 8;
+/// Per cent. More than the worst air, and what random loss of 10 % does once in thousands of samples.
+const LOSS_ALONE: u32 = 20;
+const LOSS_PACKETS_FEW: u32 = 20;
+const LOSS_PACKETS_MANY: u32 = 100;
 /// What arrives is measured over this.
 const RATE_SPAN: Micros = Micros::from_millis(100);
 /// What is sent is measured over this: long enough for an encoder's ups and downs.
 const SENT_SPAN: Micros = Micros::from_millis(500);
-const CALM_SHORT: Micros = Micros::from_millis(1_000);
-const CALM_LONG: Micros = Micros::from_millis(2_000);
-/// Per mille a second: 5 % next to the edge, 30 % in between, and e^1.5, doubling in half a second, far from it.
+const CALM_SHORT: Micros = Micros::from_millis(800);
+const CALM_LONG: Micros = Micros::from_millis(1_600);
+/// Per mille a second: 5 % next to the edge, 30 % in between, and e², doubling in a third of a second, far from it.
 const GROWTH_SLOW: u64 = 50;
 const GROWTH_MIDDLE: u64 = 300;
-const GROWTH_FAST: u64 = 1_500;
+const GROWTH_FAST: u64 = 2_000;
 /// A pause in the reports is not made up for by a leap.
 const GROWTH_STEP_MAX: Micros = Micros::from_millis(100);
 const SILENCE_STEP: Micros = Micros::from_millis(100);

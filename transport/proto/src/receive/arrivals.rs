@@ -70,6 +70,10 @@ impl Arrivals {
             // Too old to know; its fragment tells.
             return true;
         }
+        if seq > self.newest {
+            // What leaves the ring is known for good.
+            self.settle_until((seq + 1).saturating_sub(RING as u64));
+        }
         let Some(entry) = self.ring.get_mut(index(seq)).filter(|entry| entry.seq != seq) else {
             return false;
         };
@@ -108,14 +112,15 @@ impl Arrivals {
         if self.marks.len() <= MARKS {
             return;
         }
-        let Some(until) = self.marks.pop_front() else {
-            return;
-        };
-        // What left the ring unseen is lost as well.
-        let known = self.newest.saturating_sub(RING as u64);
-        self.lost += known.min(until).saturating_sub(self.settled);
-        self.settled = self.settled.max(known.min(until));
-        while self.settled < until {
+        if let Some(until) = self.marks.pop_front() {
+            self.settle_until(until);
+        }
+    }
+
+    fn settle_until(&mut self, until: u64) {
+        // Of a leap past the ring, only what the ring holds can have come.
+        let known = until.min(self.newest);
+        while self.settled < known {
             self.settled += 1;
             let came = self
                 .ring
@@ -123,6 +128,8 @@ impl Arrivals {
                 .is_some_and(|entry| entry.seq == self.settled);
             self.lost += u64::from(!came);
         }
+        self.lost += until.saturating_sub(self.settled.max(known));
+        self.settled = self.settled.max(until);
     }
 }
 

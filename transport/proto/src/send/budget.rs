@@ -36,7 +36,7 @@ mod tests {
     #[test]
     fn what_is_spent_comes_back_at_the_rate() {
         let mut budget = Budget::default();
-        let at = |ms| Timestamp::from_micros(10_000_000 + ms * 1_000);
+        let at = |ms: u64| Timestamp::from_micros(10_000_000 + ms * 1_000);
         let rate = Bitrate::mbps(8);
         assert!(budget.take(at(0), rate, 500_000));
         assert!(!budget.take(at(0), rate, 1));

@@ -67,7 +67,8 @@ impl Sender {
     /// A sender without a client, with the rule of this version.
     #[must_use]
     pub fn new(config: SenderConfig) -> Self {
-        let on_wire = |video: Bitrate| video.scale(100, MEDIA_PERCENT) + AUDIO_RATE;
+        // Two bits more, so that rounding down on the way back loses none.
+        let on_wire = |video: Bitrate| video.scale(100, MEDIA_PERCENT) + AUDIO_RATE + Bitrate::bps(2);
         let rule = FirstRule::new(RateLimits {
             min: on_wire(config.bitrate_min),
             start: on_wire(config.bitrate_start),

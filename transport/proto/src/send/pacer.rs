@@ -42,7 +42,12 @@ impl Pacer {
     }
 
     pub(crate) fn set_target(&mut self, target: Bitrate) {
-        self.floor = target.scale(FLOOR_FACTOR, 1);
+        let floor = target.scale(FLOOR_FACTOR, 1);
+        if floor < self.floor.scale(9, 10) {
+            // Congestion: what trains showed before is not so any more.
+            self.shown = floor;
+        }
+        self.floor = floor;
     }
 
     pub(crate) fn rate(&self) -> Bitrate {
