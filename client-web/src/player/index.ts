@@ -1,8 +1,35 @@
-/** The player: joins the API, the worker, the sound and the page. */
+/** The player, with everything that it needs from the browser. */
+import { openApi } from '../api';
+import { StreamPlayer } from './player';
+import { openStore } from './store';
 import type { Player, PlayerOptions } from './types';
 
 export type * from './types';
 
 export function createPlayer(options: PlayerOptions): Player {
-  throw new Error(`not playable yet: ${options.title}`);
+  return new StreamPlayer(options, {
+    api: openApi(),
+    store: openStore(
+      options.title,
+      () => sessionStorage,
+      () => localStorage,
+    ),
+    worker: () => new Worker(new URL('../worker/worker.ts', import.meta.url), { type: 'module' }),
+    claim,
+  });
+}
+
+const held = new Set<string>();
+
+/** A copied tab has the same storage as its original; a lock, which goes with its tab, tells them apart. */
+async function claim(session: string): Promise<boolean> {
+  if (held.has(session) || !('locks' in navigator)) return true;
+  return new Promise((resolve) => {
+    void navigator.locks.request(`firstlight.session.${session}`, { ifAvailable: true }, (lock) => {
+      resolve(lock !== null);
+      if (lock === null) return undefined;
+      held.add(session);
+      return new Promise(() => undefined);
+    });
+  });
 }

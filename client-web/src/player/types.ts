@@ -33,8 +33,8 @@ export type PlayerEvents = {
   stats: Stats;
   ended: EndWords;
   failed: EndWords;
-  /** Countdown until the session gives up waiting; null: unknown. */
-  reconnecting: { readonly secondsLeft: number | null };
+  /** Countdown until the session gives up waiting; null: unknown. `unreachable`: the engine itself does not answer. */
+  reconnecting: { readonly secondsLeft: number | null; readonly unreachable?: boolean };
   /** null: hidden by the app. */
   cursor: CursorImage | null;
   /** 0 to 1 over the picture. */

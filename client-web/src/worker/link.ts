@@ -124,10 +124,16 @@ export class Link {
       const { value, done } = await reader.read();
       if (done || this.#over) return;
       const messages = frames.push(value);
-      if (messages === 'oversized') return this.#breakOff('a control message over 65536 bytes');
+      if (messages === 'oversized') {
+        this.#breakOff('a control message over 65536 bytes');
+        return;
+      }
       for (const bytes of messages) {
         const message = parseControl(bytes);
-        if (message === 'malformed') return this.#breakOff('a control message that is none');
+        if (message === 'malformed') {
+          this.#breakOff('a control message that is none');
+          return;
+        }
         this.#events.onControl(message);
       }
     }

@@ -1,0 +1,278 @@
+import { describe, expect, it } from 'vitest';
+import type { Answer, Created, Problem, Session } from '../api';
+import { type Action, type Event, Machine } from './machine';
+import type { Stored } from './store';
+
+const ENDPOINTS = [{ kind: 'webtransport', url: 'https://h:1/v1/media', certSha256: ['ab'] }];
+const OWN: Stored = { session: 's1', secret: 'first', endpoints: ENDPOINTS };
+const problem = (problem: string, over: Partial<Problem> = {}) => ({
+  ok: false as const,
+  problem,
+  status: 503,
+  detail: '',
+  retryAfterS: null,
+  ...over,
+});
+const created = (session: string): Answer<Created> => ({ ok: true, value: { session, ticket: 't', endpoints: ENDPOINTS } });
+const session = (over: Partial<Session> = {}): Session => ({
+  session: 's1',
+  title: 'doom',
+  state: 'waiting',
+  waitLeft: null,
+  reason: null,
+  message: null,
+  endpoints: ENDPOINTS,
+  ...over,
+});
+const status = (over: Partial<Session> = {}): Event => ({
+  on: 'status',
+  session: over.session ?? 's1',
+  answer: { ok: true, value: session(over) },
+});
+
+/** A machine, a clock, and everything that it asked for. */
+class Rig {
+  readonly machine = new Machine('doom');
+  now = 1000;
+  actions: Action[] = [];
+
+  on(event: Event): this {
+    this.actions = this.machine.handle(this.now, event);
+    return this;
+  }
+
+  /** Until the next timeout. */
+  wait(): this {
+    this.now = this.machine.timeoutAt() ?? this.now;
+    this.actions = this.machine.handleTimeout(this.now);
+    return this;
+  }
+
+  get did(): string[] {
+    return this.actions.map((action) => action.do);
+  }
+
+  get attempt(): number {
+    const attach = this.actions.find((action) => action.do === 'attach');
+    if (attach === undefined) throw new Error(`no attach in ${this.did.join()}`);
+    return attach.attempt;
+  }
+
+  get url(): string | undefined {
+    return this.actions.find((action) => action.do === 'attach')?.url;
+  }
+
+  get words() {
+    return this.actions.find((action) => action.do === 'over')?.words;
+  }
+
+  /** Plays a fresh session. */
+  play(): this {
+    const attempt = this.on({ on: 'start', own: null, last: null }).on({ on: 'created', answer: created('s1') }).attempt;
+    this.on({ on: 'opened', attempt });
+    this.on({ on: 'welcome', attempt, waitS: 120 });
+    this.on({ on: 'secret', attempt, generation: 1, secret: 'one' });
+    this.on({ on: 'picture', attempt });
+    this.last = attempt;
+    return this;
+  }
+
+  last = 0;
+
+  close(code: number | null, reason = '', opened = true): this {
+    return this.on({ on: 'closed', attempt: this.last, opened, code, reason });
+  }
+}
+
+describe('starting', () => {
+  it('makes a session, attaches with its ticket, stores the secret and then says so', () => {
+    const rig = new Rig();
+    expect(rig.on({ on: 'start', own: null, last: null }).did).toEqual(['create']);
+    expect(rig.machine.state).toBe('starting');
+    const { attempt } = rig.on({ on: 'created', answer: created('s1') });
+    expect(rig.url).toBe('https://h:1/v1/media?ticket=t');
+    expect(rig.machine.state).toBe('connecting');
+    rig.on({ on: 'opened', attempt });
+    expect(rig.on({ on: 'secret', attempt, generation: 4, secret: 'x' }).actions).toEqual([
+      { do: 'save', stored: { session: 's1', secret: 'x', endpoints: ENDPOINTS } },
+      { do: 'secretStored', generation: 4 },
+    ]);
+    rig.on({ on: 'picture', attempt });
+    expect(rig.machine.state).toBe('playing');
+    expect(rig.machine.timeoutAt()).toBeNull();
+  });
+
+  it('takes up its own session at once, without a question before', () => {
+    const rig = new Rig().on({ on: 'start', own: OWN, last: OWN });
+    expect(rig.did).toEqual(['attach', 'status']);
+    expect(rig.url).toContain('resume=first');
+  });
+
+  it('makes another one where its own is over', () => {
+    const rig = new Rig().on({ on: 'start', own: OWN, last: OWN });
+    expect(rig.on(status({ state: 'ended', reason: 'not_resumed' })).did).toEqual(['forget', 'detach', 'create']);
+    expect(rig.machine.state).toBe('starting');
+  });
+
+  it('goes on with a session that waits, and leaves alone one that is played', () => {
+    const rig = new Rig().on({ on: 'start', own: null, last: OWN });
+    expect(rig.did).toEqual(['list']);
+    const waiting = { ok: true as const, value: [session()] };
+    expect(rig.on({ on: 'listed', answer: waiting }).url).toContain('resume=first');
+    const other = new Rig().on({ on: 'start', own: null, last: OWN });
+    const attached = { ok: true as const, value: [session({ state: 'attached' })] };
+    expect(other.on({ on: 'listed', answer: attached }).did).toEqual(['create']);
+    const lost = new Rig().on({ on: 'start', own: null, last: { ...OWN, session: 's0' } });
+    expect(lost.on({ on: 'listed', answer: waiting }).actions).toEqual([{ do: 'ticket', session: 's1' }]);
+  });
+
+  it('says when there is room again, and offers to take back what is played elsewhere', () => {
+    const rig = new Rig().on({ on: 'start', own: null, last: null });
+    expect(rig.on({ on: 'created', answer: problem('full', { retryAfterS: 30 }) }).did).toEqual(['list']);
+    rig.on({ on: 'listed', answer: { ok: true, value: [session({ state: 'attached' })] } });
+    expect(rig.machine.state).toBe('failed');
+    expect(rig.words).toMatchObject({ reason: 'full', canTakeBack: true });
+    expect(rig.words?.message).toContain('30 seconds');
+    expect(rig.on({ on: 'start', own: null, last: null }).actions).toEqual([{ do: 'ticket', session: 's1' }]);
+    expect(rig.on({ on: 'ticket', answer: created('s1') }).url).toContain('ticket=t');
+  });
+
+  it('tells a game that crashes at its start, and does not start it over and over', () => {
+    const rig = new Rig().on({ on: 'start', own: null, last: null });
+    rig.last = rig.on({ on: 'created', answer: created('s1') }).attempt;
+    rig.close(null, '', false).wait();
+    rig.on(status({ state: 'ended', reason: 'title_crashed' }));
+    expect(rig.machine.state).toBe('ended');
+    expect(rig.words?.reason).toBe('title_crashed');
+  });
+
+  it('gives up in words when the media port does not answer', () => {
+    const rig = new Rig().on({ on: 'start', own: null, last: null }).on({ on: 'created', answer: created('s1') });
+    for (let n = 0; n < 20 && rig.machine.state === 'connecting'; n += 1) {
+      rig.wait();
+      if (rig.did.includes('ticket')) rig.on({ on: 'ticket', answer: created('s1') });
+    }
+    expect(rig.words?.reason).toBe('media_unreachable');
+  });
+
+  it('says what is wrong with the browser', () => {
+    const words = { reason: 'no_codec', title: '', message: '', canRestart: true, canTakeBack: false };
+    expect(new Rig().on({ on: 'start', own: null, last: null }).on({ on: 'cannot', words }).machine.state).toBe('failed');
+  });
+});
+
+describe('reconnecting', () => {
+  it('tries at once, then with pauses, and counts down', () => {
+    const rig = new Rig().play().close(null);
+    expect(rig.machine.state).toBe('reconnecting');
+    expect(rig.did).toEqual(['status', 'attach']);
+    expect(rig.url).toContain('resume=one');
+    expect(rig.machine.secondsLeft(rig.now)).toBe(120);
+    const at: number[] = [];
+    for (let n = 0; n < 8; n += 1) {
+      const start = rig.now;
+      if (rig.wait().did.includes('attach')) at.push(rig.now - start);
+    }
+    expect(at).toEqual([500, 1000, 1000, 1500]);
+    expect(rig.machine.secondsLeft(rig.now + 60_000)).toBeLessThan(50);
+  });
+
+  it('plays on when a picture comes', () => {
+    const rig = new Rig().play().close(null);
+    const { attempt } = rig;
+    rig.on({ on: 'opened', attempt }).on({ on: 'picture', attempt });
+    expect(rig.machine.state).toBe('playing');
+    expect(rig.machine.secondsLeft(rig.now)).toBeNull();
+  });
+
+  it('uses what the engine says: fresh endpoints, the time that is left', () => {
+    const rig = new Rig().play().close(null);
+    const url = 'https://h:2/v1/media';
+    rig.on(status({ waitLeft: 77, endpoints: [{ kind: 'webtransport', url, certSha256: [] }] }));
+    expect(rig.machine.secondsLeft(rig.now)).toBe(77);
+    rig.wait();
+    expect(rig.wait().url).toContain(url);
+  });
+
+  it('ends in the engine’s words', () => {
+    const rig = new Rig().play().close(null);
+    rig.on(status({ state: 'ended', reason: 'engine_fault', message: 'A codec broke.' }));
+    expect(rig.machine.state).toBe('ended');
+    expect(rig.words).toMatchObject({ reason: 'engine_fault', message: 'A codec broke.', canRestart: true });
+    expect(rig.did).toContain('detach');
+  });
+
+  it('keeps trying while the engine does not answer, and says so', () => {
+    const rig = new Rig().play().close(null);
+    const silent: Event = { on: 'status', session: 's1', answer: problem('unreachable') };
+    for (let n = 0; n < 200; n += 1) rig.on(silent).wait();
+    expect(rig.machine.state).toBe('reconnecting');
+    expect(rig.machine.unreachable).toBe(true);
+    expect(rig.machine.secondsLeft(rig.now)).toBeNull();
+    rig.on({ on: 'status', session: 's1', answer: problem('unknown-session') });
+    expect(rig.words?.reason).toBe('engine_restarted');
+  });
+
+  it('asks for a ticket when its secret is stale', () => {
+    const rig = new Rig().play().close(null);
+    rig.last = rig.attempt;
+    rig.close(null, '', false).wait();
+    rig.last = rig.attempt;
+    rig.close(null, '', false);
+    rig.on(status());
+    expect(rig.actions).toEqual([{ do: 'ticket', session: 's1' }]);
+    expect(rig.on({ on: 'ticket', answer: created('s1') }).url).toContain('ticket=t');
+  });
+
+  it('tries at once when the network is back', () => {
+    const rig = new Rig().play().close(null);
+    rig.last = rig.attempt;
+    rig.close(null, '', false);
+    expect(rig.on({ on: 'online' }).did).toEqual(['status', 'attach']);
+  });
+});
+
+describe('ending', () => {
+  it.each([
+    [2, 'taken_over', 'ended'],
+    [4, 'gave_way', 'ended'],
+    [3, 'protocol', 'failed'],
+  ])('close code %i is %s', (code, reason, state) => {
+    const rig = new Rig().play().close(code);
+    expect(rig.words?.reason).toBe(reason);
+    expect(rig.machine.state).toBe(state);
+  });
+
+  it('asks why a session ended when the goodbye was lost', () => {
+    const rig = new Rig().play().close(1);
+    expect(rig.actions).toEqual([{ do: 'status', session: 's1' }]);
+    rig.on(status({ state: 'ended', reason: 'title_exited' }));
+    expect(rig.words?.reason).toBe('title_exited');
+  });
+
+  it('a version that does not fit is said as such', () => {
+    expect(new Rig().play().close(3, 'version 2 is the oldest').words?.reason).toBe('version');
+  });
+
+  it('takes back what is played elsewhere', () => {
+    const rig = new Rig().play().close(2);
+    expect(rig.words).toMatchObject({ canTakeBack: true, canRestart: false });
+    expect(rig.actions).toContainEqual({ do: 'forget', session: 's1', everywhere: false });
+    expect(rig.on({ on: 'start', own: null, last: OWN }).actions).toEqual([{ do: 'ticket', session: 's1' }]);
+  });
+
+  it('leaves so that it can come back, and ends so that it cannot', () => {
+    expect(new Rig().play().on({ on: 'leave' }).actions).toEqual([{ do: 'detach', leave: 'wait' }]);
+    const rig = new Rig().play().on({ on: 'end' });
+    expect(rig.did).toEqual(['delete', 'detach', 'over', 'forget']);
+    expect(rig.words?.reason).toBe('by_player');
+  });
+
+  it('hears nothing of an attempt that is replaced', () => {
+    const rig = new Rig().play();
+    const old = rig.last;
+    rig.close(null);
+    expect(rig.on({ on: 'closed', attempt: old, opened: true, code: 2, reason: '' }).actions).toEqual([]);
+    expect(rig.machine.state).toBe('reconnecting');
+  });
+});

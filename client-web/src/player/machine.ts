@@ -1,0 +1,489 @@
+/**
+ * What a player does next: a pure core. Events go in, actions come out; the driver carries them out and knows nothing.
+ *
+ * ```text
+ * idle -> starting -> connecting -> playing <-> reconnecting -> ended
+ *             |            |                                      ^
+ *             +-> failed <-+            any end in words ---------+
+ * ```
+ *
+ * Times are milliseconds of one clock. After every call ask `timeoutAt`, and call `handleTimeout` when it has passed.
+ */
+import type { Answer, Created, Endpoint, Session } from '../api';
+import type { Millis } from '../time';
+import type { Stored } from './store';
+import type { EndWords, PlayerState } from './types';
+import { MEDIA_UNREACHABLE, NO_TRANSPORT, PROTOCOL_BROKEN, VERSION_MISMATCH, endWords, problemWords } from './words';
+
+export type Action =
+  | { readonly do: 'create' }
+  | { readonly do: 'list' }
+  | { readonly do: 'ticket'; readonly session: string }
+  | { readonly do: 'status'; readonly session: string }
+  | { readonly do: 'attach'; readonly attempt: number; readonly url: string; readonly certSha256: readonly string[] }
+  | { readonly do: 'detach'; readonly leave: 'wait' | 'end' | 'abandon' }
+  | { readonly do: 'delete'; readonly session: string }
+  | { readonly do: 'save'; readonly stored: Stored }
+  | { readonly do: 'secretStored'; readonly generation: number }
+  /** `everywhere` false: by this tab alone; another one goes on with it. */
+  | { readonly do: 'forget'; readonly session: string; readonly everywhere: boolean }
+  | { readonly do: 'over'; readonly state: 'ended' | 'failed'; readonly words: EndWords };
+
+export type Event =
+  /** `own`: this tab's session, to be taken up at once. `last`: this browser's. */
+  | { readonly on: 'start'; readonly own: Stored | null; readonly last: Stored | null }
+  | { readonly on: 'created'; readonly answer: Answer<Created> }
+  | { readonly on: 'listed'; readonly answer: Answer<readonly Session[]> }
+  | { readonly on: 'ticket'; readonly answer: Answer<Created> }
+  | { readonly on: 'status'; readonly session: string; readonly answer: Answer<Session> }
+  | { readonly on: 'opened'; readonly attempt: number }
+  | { readonly on: 'welcome'; readonly attempt: number; readonly waitS: number }
+  | { readonly on: 'secret'; readonly attempt: number; readonly generation: number; readonly secret: string }
+  | { readonly on: 'picture'; readonly attempt: number }
+  | { readonly on: 'ended'; readonly attempt: number; readonly reason: string; readonly message: string }
+  | {
+      readonly on: 'closed';
+      readonly attempt: number;
+      readonly opened: boolean;
+      readonly code: number | null;
+      readonly reason: string;
+    }
+  | { readonly on: 'online' }
+  | { readonly on: 'cannot'; readonly words: EndWords }
+  | { readonly on: 'leave' }
+  | { readonly on: 'end' };
+
+type Current = {
+  readonly id: string;
+  endpoints: readonly Endpoint[];
+  ticket: string | null;
+  secret: string | null;
+};
+
+/** An attach on its way: until it opens, then until a picture comes. */
+type Attempt = { readonly id: number; opened: boolean; until: Millis };
+
+export class Machine {
+  readonly #title: string;
+  #state: PlayerState = 'idle';
+  #session: Current | null = null;
+  #attempts = 0;
+  #attempt: Attempt | null = null;
+  /** Attaches that failed in a row. */
+  #tries = 0;
+  #retryAt: Millis | null = null;
+  /** A picture was seen since the start. */
+  #played = false;
+  #waitS: number | null = null;
+  /** When the session stops waiting. */
+  #deadline: Millis | null = null;
+  #unreachable = false;
+  /** Closed as ended; the reason is asked for. */
+  #asksWhy = false;
+  /** Everything was full, and it is asked whether this player plays elsewhere. */
+  #full: Answer<Created> | null = null;
+  #last: Stored | null = null;
+  /** The session was made by this start: if it is over, that is told, and no other one made. */
+  #fresh = false;
+  /** Played elsewhere: `start` takes it back. */
+  #takeBack: string | null = null;
+  #actions: Action[] = [];
+
+  constructor(title: string) {
+    this.#title = title;
+  }
+
+  get state(): PlayerState {
+    return this.#state;
+  }
+
+  /** The engine itself does not answer. */
+  get unreachable(): boolean {
+    return this.#unreachable;
+  }
+
+  get session(): string | null {
+    return this.#session?.id ?? null;
+  }
+
+  secondsLeft(now: Millis): number | null {
+    if (this.#deadline === null || this.#deadline <= now) return null;
+    return Math.ceil((this.#deadline - now) / 1000);
+  }
+
+  timeoutAt(): Millis | null {
+    const at = Math.min(this.#attempt?.until ?? Infinity, this.#retryAt ?? Infinity);
+    return at === Infinity ? null : at;
+  }
+
+  handleTimeout(now: Millis): Action[] {
+    if (this.#attempt !== null && now >= this.#attempt.until) {
+      this.#act({ do: 'detach', leave: 'abandon' });
+      this.#attempt = null;
+      this.#tryFailed(now);
+    }
+    if (this.#retryAt !== null && now >= this.#retryAt) this.#retry(now);
+    return this.#take();
+  }
+
+  handle(now: Millis, event: Event): Action[] {
+    // What an older attempt still has to say is of no interest.
+    if (!('attempt' in event) || event.attempt === this.#attempt?.id) this.#on(now, event);
+    return this.#take();
+  }
+
+  #on(now: Millis, event: Event): void {
+    switch (event.on) {
+      case 'start':
+        this.#start(now, event.own, event.last);
+        break;
+      case 'created':
+        this.#onCreated(now, event.answer);
+        break;
+      case 'listed':
+        this.#onListed(now, event.answer);
+        break;
+      case 'ticket':
+        this.#onTicket(now, event.answer);
+        break;
+      case 'status':
+        if (event.session === this.#session?.id) this.#onStatus(now, event.answer);
+        break;
+      case 'opened':
+        this.#onOpened(now);
+        break;
+      case 'welcome':
+        if (event.waitS > 0) this.#waitS = event.waitS;
+        break;
+      case 'secret':
+        this.#onSecret(event.generation, event.secret);
+        break;
+      case 'picture':
+        this.#onPicture();
+        break;
+      case 'ended':
+        this.#end(event.reason, event.message);
+        break;
+      case 'closed':
+        this.#onClosed(now, event.opened, event.code, event.reason);
+        break;
+      case 'online':
+        if (this.#retryAt !== null) this.#retry(now);
+        break;
+      case 'cannot':
+        this.#over('failed', event.words);
+        break;
+      case 'leave':
+        this.#drop('wait');
+        this.#state = 'idle';
+        break;
+      case 'end':
+        if (this.#session !== null) this.#act({ do: 'delete', session: this.#session.id });
+        this.#drop('end');
+        this.#end('by_player', null);
+        break;
+    }
+  }
+
+  #start(now: Millis, own: Stored | null, last: Stored | null): void {
+    if (this.#state !== 'idle' && this.#state !== 'ended' && this.#state !== 'failed') return;
+    const takeBack = this.#takeBack;
+    this.#reset();
+    this.#last = last;
+    this.#state = 'starting';
+    if (takeBack !== null) {
+      this.#session = { id: takeBack, endpoints: [], ticket: null, secret: null };
+      this.#act({ do: 'ticket', session: takeBack });
+    } else if (own !== null) {
+      this.#resume(now, own);
+    } else if (last !== null) {
+      this.#act({ do: 'list' });
+    } else {
+      this.#act({ do: 'create' });
+    }
+  }
+
+  #resume(now: Millis, stored: Stored): void {
+    this.#session = { id: stored.session, endpoints: stored.endpoints, ticket: null, secret: stored.secret };
+    this.#state = 'connecting';
+    // Both at once: the attach usually succeeds, and the answer is there when it does not.
+    this.#attach(now);
+    this.#act({ do: 'status', session: stored.session });
+  }
+
+  #onCreated(now: Millis, answer: Answer<Created>): void {
+    if (this.#state !== 'starting') return;
+    if (answer.ok) {
+      this.#fresh = true;
+      this.#use(now, answer.value);
+    } else if (answer.problem === 'full' && this.#full === null) {
+      this.#full = answer;
+      this.#act({ do: 'list' });
+    } else {
+      this.#over('failed', problemWords(answer, false));
+    }
+  }
+
+  #onListed(now: Millis, answer: Answer<readonly Session[]>): void {
+    if (this.#state !== 'starting') return;
+    const mine = answer.ok ? answer.value.filter(({ title }) => title === this.#title) : [];
+    if (this.#full !== null && !this.#full.ok) {
+      const elsewhere = mine.find(({ state }) => state === 'attached');
+      this.#takeBack = elsewhere?.session ?? null;
+      this.#over('failed', problemWords(this.#full, elsewhere !== undefined));
+      return;
+    }
+    const waiting = mine.find(({ state }) => state === 'waiting' || state === 'ready');
+    const last = this.#last;
+    if (waiting === undefined) {
+      this.#act({ do: 'create' });
+    } else if (last?.session === waiting.session) {
+      this.#resume(now, { ...last, endpoints: waiting.endpoints.length > 0 ? waiting.endpoints : last.endpoints });
+    } else {
+      this.#session = { id: waiting.session, endpoints: waiting.endpoints, ticket: null, secret: null };
+      this.#act({ do: 'ticket', session: waiting.session });
+    }
+  }
+
+  #onTicket(now: Millis, answer: Answer<Created>): void {
+    const open = this.#state === 'starting' || this.#state === 'connecting' || this.#state === 'reconnecting';
+    if (!open || this.#attempt !== null) return;
+    if (answer.ok) {
+      this.#use(now, answer.value);
+    } else if (answer.problem === 'unreachable' && this.#state === 'reconnecting') {
+      this.#unreachable = true;
+      this.#tryFailed(now);
+    } else if (answer.problem === 'unknown-session') {
+      this.#gone();
+    } else {
+      this.#over('failed', problemWords(answer, false));
+    }
+  }
+
+  #use(now: Millis, created: Created): void {
+    const endpoints = created.endpoints.length > 0 ? created.endpoints : (this.#session?.endpoints ?? []);
+    this.#session = { id: created.session, endpoints, ticket: created.ticket, secret: null };
+    if (this.#state === 'starting') this.#state = 'connecting';
+    this.#attach(now);
+  }
+
+  #attach(now: Millis): void {
+    const session = this.#session;
+    if (session === null) return;
+    const endpoint = session.endpoints.find(({ kind }) => kind === 'webtransport');
+    const credential =
+      session.secret !== null
+        ? `resume=${encodeURIComponent(session.secret)}`
+        : session.ticket !== null
+          ? `ticket=${encodeURIComponent(session.ticket)}`
+          : null;
+    this.#retryAt = null;
+    if (credential === null || (endpoint === undefined && session.endpoints.length === 0)) {
+      this.#act({ do: 'ticket', session: session.id });
+      return;
+    }
+    if (endpoint === undefined) {
+      this.#over('failed', NO_TRANSPORT);
+      return;
+    }
+    // A ticket is good once.
+    session.ticket = null;
+    this.#attempts += 1;
+    this.#attempt = { id: this.#attempts, opened: false, until: now + OPEN_MS };
+    const { url, certSha256 } = endpoint;
+    const separator = url.includes('?') ? '&' : '?';
+    this.#act({ do: 'attach', attempt: this.#attempts, url: `${url}${separator}${credential}`, certSha256 });
+  }
+
+  #onOpened(now: Millis): void {
+    if (this.#attempt === null) return;
+    this.#attempt.opened = true;
+    this.#attempt.until = now + PICTURE_MS;
+    this.#unreachable = false;
+  }
+
+  #onSecret(generation: number, secret: string): void {
+    if (this.#session === null) return;
+    this.#session.secret = secret;
+    const { id, endpoints } = this.#session;
+    this.#act({ do: 'save', stored: { session: id, secret, endpoints } });
+    this.#act({ do: 'secretStored', generation });
+  }
+
+  #onPicture(): void {
+    if (this.#attempt !== null) this.#attempt.until = Infinity;
+    this.#played = true;
+    this.#tries = 0;
+    this.#deadline = null;
+    this.#state = 'playing';
+  }
+
+  #onClosed(now: Millis, opened: boolean, code: number | null, reason: string): void {
+    this.#attempt = null;
+    if (!opened) {
+      this.#tryFailed(now);
+      return;
+    }
+    switch (code) {
+      case CODE.ended:
+        this.#asksWhy = true;
+        if (this.#session !== null) this.#act({ do: 'status', session: this.#session.id });
+        break;
+      case CODE.takenOver:
+        this.#end('taken_over', null);
+        break;
+      case CODE.gaveWay:
+        this.#end('gave_way', null);
+        break;
+      case CODE.protocol:
+        this.#over('failed', /version/i.test(reason) ? VERSION_MISMATCH : PROTOCOL_BROKEN);
+        break;
+      default:
+        this.#lost(now);
+    }
+  }
+
+  /** Was attached, and is no more. */
+  #lost(now: Millis): void {
+    if (!this.#played) {
+      this.#tryFailed(now);
+      return;
+    }
+    if (this.#state !== 'reconnecting' && this.#waitS !== null) this.#deadline = now + 1000 * this.#waitS;
+    this.#state = 'reconnecting';
+    // The first attempt comes at once; if that is cut off too, the next ones wait.
+    this.#tries += 1;
+    if (this.#tries === 1) this.#retry(now);
+    else this.#retryAt = now + backoff(this.#tries);
+  }
+
+  #tryFailed(now: Millis): void {
+    this.#tries += 1;
+    if (!this.#played && this.#tries >= FIRST_TRIES) {
+      this.#over('failed', this.#unreachable ? problemWords(UNREACHABLE, false) : MEDIA_UNREACHABLE);
+      return;
+    }
+    this.#retryAt = now + backoff(this.#tries);
+  }
+
+  #retry(now: Millis): void {
+    const session = this.#session;
+    this.#retryAt = null;
+    if (session === null || this.#attempt !== null) return;
+    this.#act({ do: 'status', session: session.id });
+    this.#attach(now);
+  }
+
+  #onStatus(now: Millis, answer: Answer<Session>): void {
+    if (!answer.ok) {
+      this.#unreachable = answer.problem === 'unreachable';
+      if (this.#asksWhy) this.#end('ended', null);
+      else if (answer.problem === 'unknown-session') this.#gone();
+      return;
+    }
+    const { state, reason, message, waitLeft, endpoints } = answer.value;
+    this.#unreachable = false;
+    if (this.#session !== null && endpoints.length > 0) this.#session.endpoints = endpoints;
+    if (state === 'ended' || this.#asksWhy) {
+      if (this.#state === 'connecting' && !this.#played && !this.#fresh && !this.#asksWhy) this.#gone();
+      else this.#end(reason ?? 'ended', message);
+      return;
+    }
+    if (this.#state !== 'reconnecting' && this.#state !== 'connecting') return;
+    if (waitLeft !== null && state === 'waiting') this.#deadline = now + 1000 * waitLeft;
+    this.#mendSecret(now, state);
+  }
+
+  /** The engine answers and the attach does not succeed: the secret is stale, or somebody else has the session. */
+  #mendSecret(now: Millis, state: Session['state']): void {
+    if (this.#session?.secret == null || this.#tries < STALE_TRIES || this.#attempt?.opened === true) return;
+    if (state === 'attached' && this.#tries >= ELSEWHERE_TRIES) {
+      this.#end('taken_over', null);
+    } else if (state === 'waiting' || state === 'ready') {
+      if (this.#attempt !== null) this.#act({ do: 'detach', leave: 'abandon' });
+      this.#attempt = null;
+      this.#session.secret = null;
+      this.#attach(now);
+    }
+  }
+
+  /** The engine does not know the session, or it ended while nobody looked. */
+  #gone(): void {
+    const session = this.#session;
+    if (session !== null) this.#act({ do: 'forget', session: session.id, everywhere: true });
+    if (this.#played || this.#fresh) {
+      this.#end('engine_restarted', null);
+      return;
+    }
+    // Nothing was seen of it in this page: a fresh one is what the player wants.
+    this.#drop('abandon');
+    this.#reset();
+    this.#state = 'starting';
+    this.#act({ do: 'create' });
+  }
+
+  #end(reason: string, message: string | null): void {
+    const session = this.#session;
+    const elsewhere = reason === 'taken_over';
+    this.#over('ended', endWords(reason, message));
+    if (session === null) return;
+    this.#takeBack = elsewhere ? session.id : null;
+    this.#act({ do: 'forget', session: session.id, everywhere: !elsewhere });
+  }
+
+  #over(state: 'ended' | 'failed', words: EndWords): void {
+    const takeBack = this.#takeBack;
+    this.#drop('abandon');
+    this.#reset();
+    this.#takeBack = words.canTakeBack ? takeBack : null;
+    this.#state = state;
+    this.#act({ do: 'over', state, words });
+  }
+
+  #drop(leave: 'wait' | 'end' | 'abandon'): void {
+    if (this.#attempt !== null) this.#act({ do: 'detach', leave });
+    this.#attempt = null;
+    this.#retryAt = null;
+  }
+
+  #reset(): void {
+    this.#session = null;
+    this.#attempt = null;
+    this.#tries = 0;
+    this.#retryAt = null;
+    this.#played = false;
+    this.#waitS = null;
+    this.#deadline = null;
+    this.#unreachable = false;
+    this.#asksWhy = false;
+    this.#fresh = false;
+    this.#full = null;
+    this.#last = null;
+    this.#takeBack = null;
+  }
+
+  #act(action: Action): void {
+    this.#actions.push(action);
+  }
+
+  #take(): Action[] {
+    return this.#actions.splice(0);
+  }
+}
+
+function backoff(tries: number): Millis {
+  return BACKOFF[Math.min(tries, BACKOFF.length) - 1] ?? 0;
+}
+
+const CODE = { ended: 1, takenOver: 2, protocol: 3, gaveWay: 4 } as const;
+const UNREACHABLE = { problem: 'unreachable', status: 0, detail: '', retryAfterS: null };
+/** After the first, second… attempt that failed. */
+const BACKOFF: readonly Millis[] = [200, 500, 1000, 1000, 1500, 2000];
+/** QUIC repeats its first packet after 1 s; a fresh attempt is quicker than its second repeat. */
+const OPEN_MS: Millis = 2_000;
+const PICTURE_MS: Millis = 5_000;
+/** Before a first picture there is nothing to hold on to. */
+const FIRST_TRIES = 4;
+const STALE_TRIES = 2;
+const ELSEWHERE_TRIES = 4;
+

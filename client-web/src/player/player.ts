@@ -1,0 +1,386 @@
+/**
+ * Carries out what the machine says: joins the API, the worker, the sound, the screen and the page's events.
+ *
+ * ```text
+ * page -> Machine -> actions -> api, worker, store
+ *            ^                    |
+ *            +---- events --------+
+ * ```
+ */
+import type { Api } from '../api';
+import { SoundOutput } from '../audio/output';
+import { type Stats, STAGES } from '../stats';
+import { now } from '../time';
+import type { FromWorker, Measured, ToWorker } from '../worker/messages';
+import type { InputEvent } from '../wire';
+import { Emitter } from './emitter';
+import { type Action, type Event, Machine } from './machine';
+import { Screen } from './screen';
+import type { Store, Stored } from './store';
+import type { EndWords, Player, PlayerAudio, PlayerEvents, PlayerInput, PlayerOptions, PlayerState, Rect, Sample } from './types';
+import { NO_CODEC, missingWords } from './words';
+
+export type Wiring = {
+  readonly api: Api;
+  readonly store: Store;
+  readonly worker: () => Worker;
+  /** Whether this tab may take the session up: no other one holds it. */
+  readonly claim: (session: string) => Promise<boolean>;
+};
+
+export class StreamPlayer implements Player {
+  readonly input: PlayerInput;
+  readonly audio: PlayerAudio;
+  readonly #options: PlayerOptions;
+  readonly #wiring: Wiring;
+  readonly #emitter = new Emitter<PlayerEvents>();
+  readonly #machine: Machine;
+  readonly #sound: SoundOutput;
+  readonly #abort = new AbortController();
+  #worker: Worker | null = null;
+  #screen: Screen | null = null;
+  #state: PlayerState = 'idle';
+  #measured: Measured | null = null;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  #countdown: ReturnType<typeof setInterval> | null = null;
+  #startedAt: number | null = null;
+  #firstPictureMs: number | null = null;
+  #observers = new Map<number, (sample: Sample) => void>();
+  #nextObserver = 1;
+  #rects = new Map<number, Rect>();
+  #focused = true;
+  #ending: Promise<unknown> = Promise.resolve();
+  #undecodable = false;
+  #closed = false;
+
+  constructor(options: PlayerOptions, wiring: Wiring) {
+    this.#options = options;
+    this.#wiring = wiring;
+    this.#machine = new Machine(options.title);
+    this.#sound = new SoundOutput({
+      onBlocked: (blocked) => this.#emitter.emit('audioBlocked', blocked),
+      onPort: (port) => this.#post({ type: 'sound', port }, [port]),
+    });
+    this.input = this.#makeInput();
+    this.audio = makeAudio(this.#sound);
+    const { signal } = this.#abort;
+    addEventListener('pagehide', () => this.#post({ type: 'detach', leave: 'wait' }), { signal });
+    addEventListener('pageshow', ({ persisted }) => persisted && this.#run({ on: 'online' }), { signal });
+    addEventListener('online', () => this.#run({ on: 'online' }), { signal });
+    document.addEventListener('visibilitychange', () => this.#tellVisibility(), { signal });
+    // Before it is asked for: the worker is up when the player clicks.
+    if (this.#missing() === null) this.#open();
+  }
+
+  get state(): PlayerState {
+    return this.#state;
+  }
+
+  on<K extends keyof PlayerEvents>(event: K, fn: (value: PlayerEvents[K]) => void): () => void {
+    return this.#emitter.on(event, fn);
+  }
+
+  async start(): Promise<void> {
+    if (this.#closed) return;
+    this.#startedAt = performance.now();
+    this.#firstPictureMs = null;
+    const missing = this.#missing();
+    if (missing !== null) {
+      this.#run({ on: 'cannot', words: missing });
+      return;
+    }
+    this.#sound.start();
+    const { store, claim } = this.#wiring;
+    const own = this.#options.resume ? store.own() : null;
+    const mine = own !== null && (await claim(own.session)) ? own : null;
+    this.#run({ on: 'start', own: mine, last: this.#options.resume ? store.last() : null });
+  }
+
+  leave(): void {
+    this.#run({ on: 'leave' });
+  }
+
+  async end(): Promise<void> {
+    this.#run({ on: 'end' });
+    await this.#ending;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#run({ on: 'leave' });
+    this.#closed = true;
+    this.#abort.abort();
+    this.#sound.close();
+    this.#screen?.close();
+    // The worker gets to send its goodbye before it goes.
+    const worker = this.#worker;
+    setTimeout(() => worker?.terminate(), GOODBYE_MS);
+    this.#worker = null;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#countdown !== null) clearInterval(this.#countdown);
+    this.#emitter.clear();
+  }
+
+  observe(rect: Rect, fn: (sample: Sample) => void): () => void {
+    const id = this.#nextObserver;
+    this.#nextObserver += 1;
+    this.#observers.set(id, fn);
+    this.#rects.set(id, rect);
+    this.#post({ type: 'observe', id, rect });
+    return () => {
+      this.#observers.delete(id);
+      this.#rects.delete(id);
+      this.#post({ type: 'unobserve', id });
+    };
+  }
+
+  stats(): Stats {
+    return {
+      version: 1,
+      state: this.#state,
+      transport: 'webtransport',
+      ...(this.#measured ?? NOTHING_MEASURED),
+      first_picture_ms: this.#firstPictureMs,
+      audio: this.#sound.stats(),
+    };
+  }
+
+  #missing(): EndWords | null {
+    if (this.#undecodable) return NO_CODEC;
+    return missingWords({
+      webTransport: 'WebTransport' in globalThis,
+      decoder: 'VideoDecoder' in globalThis,
+      secure: globalThis.isSecureContext,
+    });
+  }
+
+  /** The worker and the screen live as long as the player: a track's end and a canvas can be given away only once. */
+  #open(): void {
+    const worker = this.#wiring.worker();
+    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#onWorker(data);
+    this.#worker = worker;
+    const { video, canvas } = this.#options;
+    this.#screen = new Screen(video, canvas, (timestamp, at) => this.#post({ type: 'presented', timestamp, at }));
+    const { message, transfer } = this.#screen.sink;
+    this.#post(message, transfer);
+    this.#post({ type: 'focus', focused: this.#focused });
+    for (const [id, rect] of this.#rects) this.#post({ type: 'observe', id, rect });
+    if (document.hidden) this.#tellVisibility();
+  }
+
+  #post(message: ToWorker, transfer: Transferable[] = []): void {
+    this.#worker?.postMessage(message, transfer);
+  }
+
+  #run(event: Event): void {
+    if (this.#closed) return;
+    this.#carryOut(this.#machine.handle(performance.now(), event));
+  }
+
+  #carryOut(actions: readonly Action[]): void {
+    this.#setState(this.#machine.state);
+    for (const action of actions) this.#do(action);
+    const at = this.#machine.timeoutAt();
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (at === null) return;
+    const wait = Math.max(at - performance.now(), 0);
+    this.#timer = setTimeout(() => this.#carryOut(this.#machine.handleTimeout(performance.now())), wait);
+  }
+
+  #do(action: Action): void {
+    const { api, store } = this.#wiring;
+    switch (action.do) {
+      case 'create':
+        void api.create(this.#options.title).then((answer) => this.#run({ on: 'created', answer }));
+        break;
+      case 'list':
+        void api.sessions().then((answer) => this.#run({ on: 'listed', answer }));
+        break;
+      case 'ticket':
+        void api.ticket(action.session).then((answer) => this.#run({ on: 'ticket', answer }));
+        break;
+      case 'status':
+        void api.session(action.session).then((answer) => this.#run({ on: 'status', session: action.session, answer }));
+        break;
+      case 'attach':
+        this.#post({ type: 'attach', attempt: action.attempt, url: action.url, certSha256: action.certSha256 });
+        break;
+      case 'detach':
+        this.#post({ type: 'detach', leave: action.leave });
+        break;
+      case 'delete':
+        this.#ending = api.end(action.session);
+        break;
+      case 'save':
+        this.#save(action.stored);
+        break;
+      case 'secretStored':
+        this.#post({ type: 'secretStored', generation: action.generation });
+        break;
+      case 'forget':
+        store.forget(action.session, action.everywhere);
+        break;
+      case 'over':
+        this.#emitter.emit(action.state, action.words);
+        break;
+    }
+  }
+
+  #save(stored: Stored): void {
+    this.#wiring.store.save(stored);
+    void this.#wiring.claim(stored.session);
+  }
+
+  #onWorker(message: FromWorker): void {
+    switch (message.type) {
+      case 'opened':
+        this.#run({ on: 'opened', attempt: message.attempt });
+        break;
+      case 'welcome':
+        this.#sound.wanted = message.welcome.audio;
+        this.#emitter.emit('pointerMode', message.welcome.pointer);
+        this.#run({ on: 'welcome', attempt: message.attempt, waitS: message.welcome.waitS });
+        break;
+      case 'secret': {
+        const { attempt, generation, secret } = message;
+        this.#run({ on: 'secret', attempt, generation, secret });
+        break;
+      }
+      case 'picture':
+        if (this.#startedAt !== null) {
+          this.#firstPictureMs ??= message.at / 1000 - performance.timeOrigin - this.#startedAt;
+        }
+        this.#run({ on: 'picture', attempt: message.attempt });
+        break;
+      case 'ended': {
+        const { attempt, reason, message: words } = message;
+        this.#run({ on: 'ended', attempt, reason, message: words });
+        break;
+      }
+      case 'closed': {
+        const { attempt, opened, code, reason } = message;
+        this.#run({ on: 'closed', attempt, opened, code, reason });
+        break;
+      }
+      case 'unsupported':
+        this.#undecodable = true;
+        if (this.#state !== 'idle') this.#run({ on: 'cannot', words: NO_CODEC });
+        break;
+      case 'size':
+        this.#emitter.emit('size', { width: message.width, height: message.height });
+        break;
+      case 'cursor':
+        this.#emitter.emit('cursor', message.cursor);
+        break;
+      case 'cursorMoved':
+        this.#emitter.emit('cursorMoved', { x: message.x, y: message.y });
+        break;
+      case 'sample':
+        this.#observers.get(message.id)?.(message.sample);
+        break;
+      case 'measured':
+        this.#measured = message.measured;
+        this.#sound.align(message.measured.clock.offset_ms, message.measured.glass_to_glass_ms.p50);
+        this.#emitter.emit('stats', this.stats());
+        break;
+    }
+  }
+
+  #setState(state: PlayerState): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#emitter.emit('state', state);
+    if (this.#countdown !== null) clearInterval(this.#countdown);
+    this.#countdown = null;
+    if (state !== 'reconnecting') return;
+    const tell = (): void =>
+      this.#emitter.emit('reconnecting', {
+        secondsLeft: this.#machine.secondsLeft(performance.now()),
+        unreachable: this.#machine.unreachable,
+      });
+    tell();
+    this.#countdown = setInterval(tell, COUNTDOWN_MS);
+  }
+
+  #tellVisibility(): void {
+    this.#post({ type: 'visibility', hidden: document.hidden });
+  }
+
+  #makeInput(): PlayerInput {
+    const send = (event: InputEvent): void => this.#post({ type: 'input', event, at: now() });
+    const place = (part: number): number => Math.round(65_535 * Math.min(Math.max(part, 0), 1));
+    const shift = (span: number): number => Math.min(Math.max(Math.round(span), -32_768), 32_767);
+    return {
+      key: (code, down) => send({ type: down ? 'keyDown' : 'keyUp', code }),
+      button: (button, down) => send({ type: down ? 'buttonDown' : 'buttonUp', button }),
+      moveTo: (x, y) => send({ type: 'moveTo', x: place(x), y: place(y) }),
+      moveBy: (dx, dy) => {
+        if (shift(dx) !== 0 || shift(dy) !== 0) send({ type: 'moveBy', dx: shift(dx), dy: shift(dy) });
+      },
+      wheel: (dx, dy) => {
+        if (shift(dx) !== 0 || shift(dy) !== 0) send({ type: 'wheel', dx: shift(dx), dy: shift(dy) });
+      },
+      setFocused: (focused) => {
+        this.#focused = focused;
+        this.#post({ type: 'focus', focused });
+      },
+      releaseAll: () => this.#post({ type: 'releaseAll' }),
+    };
+  }
+}
+
+function makeAudio(sound: SoundOutput): PlayerAudio {
+  return {
+    get muted() {
+      return sound.muted;
+    },
+    set muted(muted) {
+      sound.muted = muted;
+    },
+    get volume() {
+      return sound.volume;
+    },
+    set volume(volume) {
+      sound.volume = volume;
+    },
+    get blocked() {
+      return sound.blocked;
+    },
+    unlock: () => sound.unlock(),
+  };
+}
+
+const NO_DIST = { p50: 0, p95: 0, p99: 0, max: 0, n: 0 };
+const NOTHING_MEASURED: Measured = {
+  codec: '',
+  decoder: '',
+  encoder: '',
+  path: 'track',
+  width: 0,
+  height: 0,
+  fps: { received: 0, decoded: 0, presented: 0 },
+  bitrate_bps: 0,
+  target_bps: 0,
+  rtt_ms: 0,
+  clock: { offset_ms: 0, error_ms: 0 },
+  frames: {
+    received: 0,
+    decoded: 0,
+    presented: 0,
+    lost: 0,
+    late: 0,
+    dropped: 0,
+    idr: 0,
+    recovery: 0,
+    repeated_packets: 0,
+  },
+  packets: { received: 0, lost: 0, duplicate: 0, malformed: 0 },
+  stages_ms: Object.fromEntries(STAGES.map((stage) => [stage, NO_DIST])) as Measured['stages_ms'],
+  glass_to_glass_ms: NO_DIST,
+  click_to_photon_ms: NO_DIST,
+  frozen_ms_total: 0,
+  input: { events: 0, unacknowledged: 0, ack_ms: NO_DIST },
+};
+const COUNTDOWN_MS = 250;
+const GOODBYE_MS = 200;

@@ -1,0 +1,115 @@
+/** Words for the player, for everything that can end or prevent a session. */
+import type { Problem } from '../api';
+import type { EndWords } from './types';
+
+/** For an end reason of the protocol or the API; `message` is the engine's own sentence, where it sent one. */
+export function endWords(reason: string, message: string | null = null): EndWords {
+  const known = ENDS[reason] ?? {
+    title: 'The session ended',
+    message: 'It is over on the engine’s side.',
+  };
+  return {
+    reason,
+    title: known.title,
+    message: message !== null && message !== '' ? message : known.message,
+    canRestart: reason !== 'taken_over',
+    canTakeBack: reason === 'taken_over',
+  };
+}
+
+/** For a problem of the API while starting. `canTakeBack`: this player's session of the title is played elsewhere. */
+export function problemWords(problem: Problem, canTakeBack: boolean): EndWords {
+  const { title, message } = PROBLEMS[problem.problem] ?? {
+    title: 'It could not be started',
+    message: problem.detail === '' ? `The engine answered with status ${problem.status}.` : problem.detail,
+  };
+  const when = problem.problem === 'full' ? ` ${whenWords(problem.retryAfterS)}` : '';
+  const elsewhere = canTakeBack ? ' You are playing in another tab or on another device: you can go on here instead.' : '';
+  return { reason: reasonOf(problem.problem), title, message: message + when + elsewhere, canRestart: true, canTakeBack };
+}
+
+/** What this browser or this address lacks; null: nothing. */
+export function missingWords(has: { webTransport: boolean; decoder: boolean; secure: boolean }): EndWords | null {
+  if (has.webTransport && has.decoder) return null;
+  if (!has.secure) {
+    return failed(
+      'insecure_origin',
+      'This address is not secure',
+      'Browsers give pages what a game needs only over https://, or on this machine over http://localhost. Open the game by one of those addresses.',
+    );
+  }
+  return has.webTransport ? NO_CODEC : NO_TRANSPORT;
+}
+
+export function failed(reason: string, title: string, message: string): EndWords {
+  return { reason, title, message, canRestart: true, canTakeBack: false };
+}
+
+export const NO_CODEC = failed(
+  'no_codec',
+  'This browser cannot decode the picture',
+  'It needs WebCodecs with H.264. A current Chrome, Edge or Chromium has it.',
+);
+
+export const NO_TRANSPORT = failed(
+  'no_webtransport',
+  'This browser cannot connect to the game',
+  'It needs WebTransport. A current Chrome, Edge or Chromium has it.',
+);
+
+export const MEDIA_UNREACHABLE = failed(
+  'media_unreachable',
+  'The picture cannot get through',
+  'The engine answers, but its media port does not. A firewall between here and there may block UDP.',
+);
+
+export const VERSION_MISMATCH = failed(
+  'version',
+  'This page is too old or too new',
+  'Page and engine do not speak the same version of the protocol. Reload the page.',
+);
+
+export const PROTOCOL_BROKEN = failed(
+  'protocol',
+  'Page and engine misunderstood each other',
+  'The connection was closed because of that. Reload the page and start again.',
+);
+
+function whenWords(retryAfterS: number | null): string {
+  if (retryAfterS === null) return 'Try again in a little while.';
+  if (retryAfterS <= 90) return `Try again in ${Math.max(Math.round(retryAfterS), 1)} seconds.`;
+  return `Try again in ${Math.round(retryAfterS / 60)} minutes.`;
+}
+
+function reasonOf(problem: string): string {
+  return problem === '' ? 'engine' : problem.replace(/-/g, '_');
+}
+
+type Words = { readonly title: string; readonly message: string };
+
+const ENDS: Readonly<Partial<Record<string, Words>>> = {
+  title_exited: { title: 'The game has ended', message: 'It was closed from within.' },
+  title_crashed: { title: 'The game has crashed', message: 'It stopped working. Your saved progress is kept.' },
+  by_player: { title: 'You ended the game', message: 'Your saved progress is kept.' },
+  by_operator: { title: 'The operator ended the game', message: 'Your saved progress is kept.' },
+  engine_stopping: { title: 'The engine was stopped', message: 'The game ended with it. Your saved progress is kept.' },
+  engine_fault: { title: 'Something broke on the engine', message: 'The game ended because of it. Your saved progress is kept.' },
+  engine_restarted: {
+    title: 'The engine was started anew',
+    message: 'The game you were in is gone. Your saved progress is kept.',
+  },
+  gave_way: {
+    title: 'The game made room for somebody else',
+    message: 'You were away while another player needed the place. Your saved progress is kept.',
+  },
+  not_resumed: { title: 'The game waited, and ended', message: 'You were away for too long. Your saved progress is kept.' },
+  taken_over: { title: 'You are playing elsewhere', message: 'The game goes on in another tab or on another device.' },
+};
+
+const PROBLEMS: Readonly<Partial<Record<string, Words>>> = {
+  full: { title: 'All places are taken', message: 'This engine has no room for another game right now.' },
+  'unknown-title': { title: 'There is no such game here', message: 'It may have been removed. Look into the library.' },
+  'unknown-session': { title: 'That game is over', message: 'The engine does not know it any more.' },
+  'too-many': { title: 'Too many tries', message: 'Wait a few seconds, then try again.' },
+  unreachable: { title: 'The engine does not answer', message: 'It may be down, or the network between here and there.' },
+};

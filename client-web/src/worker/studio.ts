@@ -1,0 +1,308 @@
+/**
+ * The worker's side of a player: owns the transport, the decoders and the picture's sink over all attachments.
+ *
+ * ```text
+ * page -> ToWorker -> Studio -> Attachment -> decoder -> sink
+ * page <- FromWorker <--+          +-> sound decoder -> worklet
+ * ```
+ */
+import { Clock } from '../clock';
+import { type Picture, PictureDecoder, supportedCodecs } from '../decode/decoder';
+import { CanvasSink, NO_SINK, type Sink, TrackSink } from '../decode/sink';
+import { EndReason, type HostReport, PointerMode, type Welcome } from '../gen/control_pb.js';
+import { InputSender } from '../input/sender';
+import type { Micros } from '../time';
+import { VERSION } from '../wire';
+import type { FromServer } from '../wire/control';
+import { Attachment } from './attachment';
+import { Close, type TransportLike } from './link';
+import type { FromWorker, Measured, ToWorker } from './messages';
+import { Meter } from './meter';
+import { Observers } from './observers';
+import { SoundDecoder } from './sound';
+
+export type StudioWiring = {
+  readonly now: () => Micros;
+  readonly post: (message: FromWorker, transfer?: Transferable[]) => void;
+  readonly open: (url: string, certSha256: readonly string[]) => TransportLike;
+  readonly codecs?: () => Promise<string[]>;
+};
+
+export class Studio {
+  readonly #wiring: StudioWiring;
+  readonly #input = new InputSender(Math.floor(Math.random() * 0x1_0000));
+  readonly #meter = new Meter();
+  readonly #sound = new SoundDecoder();
+  readonly #observers: Observers;
+  readonly #decoder: PictureDecoder;
+  readonly #codecs: Promise<string[]>;
+  #clock = new Clock();
+  #sink: Sink = NO_SINK;
+  #attachment: Attachment | null = null;
+  #attempt = 0;
+  #pictureSeen = false;
+  #follows = true;
+  #hidden = false;
+  #host: HostReport | null = null;
+  #ticks = 0;
+
+  constructor(wiring: StudioWiring) {
+    this.#wiring = wiring;
+    this.#observers = new Observers((id, sample) => wiring.post({ type: 'sample', id, sample }, [sample.luma.buffer]));
+    this.#decoder = new PictureDecoder(wiring.now, {
+      onPicture: (picture) => this.#onPicture(picture),
+      onBroken: (discarded) => this.#attachment?.onDecoderBroken(discarded),
+      onDoesNotFollow: () => {
+        this.#follows = false;
+        this.#attachment?.onDoesNotFollow();
+      },
+    });
+    this.#codecs = (wiring.codecs ?? supportedCodecs)();
+    void this.#codecs.then((codecs) => {
+      if (codecs.length === 0) wiring.post({ type: 'unsupported', what: 'codec' });
+    });
+    setInterval(() => this.#tick(), MEASURE_MS);
+  }
+
+  handle(message: ToWorker): void {
+    switch (message.type) {
+      case 'sink':
+        this.#sink = 'track' in message.sink ? new TrackSink(message.sink.track) : new CanvasSink(message.sink.canvas);
+        break;
+      case 'sound':
+        this.#sound.port = message.port;
+        break;
+      case 'attach':
+        this.#attach(message.attempt, message.url, message.certSha256);
+        break;
+      case 'detach':
+        this.#detach(message.leave);
+        break;
+      case 'secretStored':
+        this.#attachment?.send({ case: 'resumeAck', value: { generation: message.generation } });
+        break;
+      case 'input':
+        if (this.#input.push(message.at, message.event)) this.#attachment?.pump();
+        break;
+      case 'focus':
+        this.#input.setFocused(message.focused);
+        this.#attachment?.pump();
+        break;
+      case 'releaseAll':
+        this.#input.releaseAll();
+        this.#attachment?.pump();
+        break;
+      case 'presented':
+        this.#onPresented(message.timestamp, message.at);
+        break;
+      case 'visibility':
+        this.#hidden = message.hidden;
+        this.#attachment?.send({ case: 'visibility', value: { hidden: message.hidden } });
+        break;
+      case 'observe':
+        this.#observers.add(message.id, message.rect);
+        break;
+      case 'unobserve':
+        this.#observers.remove(message.id);
+        break;
+    }
+  }
+
+  #attach(attempt: number, url: string, certSha256: readonly string[]): void {
+    this.#attachment?.close(Close.bye, 'another attempt');
+    this.#attachment = null;
+    this.#attempt = attempt;
+    this.#pictureSeen = false;
+    this.#clock = new Clock();
+    this.#sound.reset();
+    let transport: TransportLike;
+    try {
+      transport = this.#wiring.open(url, certSha256);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : '';
+      this.#wiring.post({ type: 'closed', attempt, opened: false, code: null, reason });
+      return;
+    }
+    const parts = {
+      now: this.#wiring.now,
+      clock: this.#clock,
+      input: this.#input,
+      decoder: this.#decoder,
+      meter: this.#meter,
+      onSound: (packet: Parameters<SoundDecoder['decode']>[0]) => this.#sound.decode(packet),
+    };
+    const attachment: Attachment = new Attachment(transport, parts, {
+      onOpened: () => {
+        this.#wiring.post({ type: 'opened', attempt });
+        void this.#greet(attachment);
+      },
+      onControl: (control) => this.#onControl(attempt, control),
+      onClosed: (opened, code, reason) => {
+        this.#attachment = null;
+        this.#wiring.post({ type: 'closed', attempt, opened, code, reason });
+      },
+    });
+    this.#attachment = attachment;
+  }
+
+  async #greet(attachment: Attachment): Promise<void> {
+    const codecs = await this.#codecs;
+    attachment.send({
+      case: 'hello',
+      value: {
+        version: VERSION,
+        versionOldest: VERSION,
+        codecs,
+        referenceRecovery: this.#follows,
+        userAgent: typeof navigator === 'undefined' ? '' : navigator.userAgent,
+      },
+    });
+    if (this.#hidden) attachment.send({ case: 'visibility', value: { hidden: true } });
+  }
+
+  #detach(leave: 'wait' | 'end' | 'abandon'): void {
+    const attachment = this.#attachment;
+    this.#attachment = null;
+    if (attachment === null) return;
+    if (leave !== 'abandon') attachment.send({ case: 'leave', value: { endSession: leave === 'end' } });
+    attachment.close(Close.bye, 'bye');
+  }
+
+  #onControl(attempt: number, message: FromServer): void {
+    const { post } = this.#wiring;
+    switch (message.case) {
+      case 'welcome':
+        this.#onWelcome(attempt, message.value);
+        break;
+      case 'resumeSecret':
+        post({ type: 'secret', attempt, generation: message.value.generation, secret: message.value.secret });
+        break;
+      case 'cursorShape': {
+        const { width, height, hotX, hotY, rgba } = message.value;
+        const whole = width > 0 && height > 0 && rgba.length === 4 * width * height;
+        const cursor = whole ? { width, height, hotX, hotY, rgba: new Uint8ClampedArray(rgba) } : null;
+        if (whole || width === 0) post({ type: 'cursor', cursor });
+        break;
+      }
+      case 'cursorPosition':
+        post({ type: 'cursorMoved', x: message.value.x / 65_535, y: message.value.y / 65_535 });
+        break;
+      case 'ended': {
+        const reason = END_REASONS[message.value.reason] ?? 'unknown';
+        post({ type: 'ended', attempt, reason, message: message.value.message });
+        break;
+      }
+      case 'report':
+        this.#host = message.value;
+        break;
+      case undefined:
+        break;
+    }
+  }
+
+  #onWelcome(attempt: number, welcome: Welcome): void {
+    const { session, video, audio, pointer, waitSeconds, resume } = welcome;
+    if (audio !== undefined) {
+      this.#sound.frameUs = audio.frameUs > 0 ? audio.frameUs : 10_000;
+      this.#sound.sampleRate = audio.sampleRate > 0 ? audio.sampleRate : 48_000;
+      this.#sound.channels = audio.channels > 0 ? audio.channels : 2;
+      if (this.#attachment !== null) this.#attachment.receiver.audio.frameUs = this.#sound.frameUs;
+    }
+    if (video !== undefined && video.fps > 0) this.#decoder.watch.fps = video.fps;
+    this.#wiring.post({
+      type: 'welcome',
+      attempt,
+      welcome: {
+        session,
+        codec: video?.codec ?? '',
+        width: video?.width ?? 0,
+        height: video?.height ?? 0,
+        fps: video?.fps ?? 0,
+        audio: audio !== undefined,
+        pointer: pointer === PointerMode.RELATIVE ? 'relative' : pointer === PointerMode.BOTH ? 'both' : 'absolute',
+        waitS: waitSeconds,
+      },
+    });
+    if (resume !== undefined && resume.secret !== '') {
+      this.#wiring.post({ type: 'secret', attempt, generation: resume.generation, secret: resume.secret });
+    }
+  }
+
+  #onPicture(picture: Picture): void {
+    const { frame, unit, decodedAt } = picture;
+    const { displayWidth: width, displayHeight: height, timestamp } = frame;
+    if (!this.#pictureSeen) {
+      this.#pictureSeen = true;
+      this.#wiring.post({ type: 'picture', attempt: this.#attempt, at: decodedAt });
+    }
+    if (width !== this.#meter.width || height !== this.#meter.height) {
+      this.#meter.width = width;
+      this.#meter.height = height;
+      this.#wiring.post({ type: 'size', width, height });
+    }
+    this.#meter.onDecoded(timestamp, picture);
+    this.#observers.look(picture);
+    this.#sink.show(frame, () => this.#onPresented(timestamp, this.#wiring.now()));
+    this.#attachment?.onDecoded(unit.frame, this.#decoder.watch.count);
+  }
+
+  #onPresented(timestamp: number, at: Micros): void {
+    this.#meter.onPresented(timestamp, at, this.#clock.offset(at), (id) => this.#input.happenedAt(id));
+  }
+
+  #tick(): void {
+    const now = this.#wiring.now();
+    this.#ticks += 1;
+    this.#wiring.post({ type: 'measured', measured: this.#measure(now) });
+    const attachment = this.#attachment;
+    if (attachment === null || this.#ticks % TICKS_PER_SECOND !== 0) return;
+    const second = this.#meter.takeSecond(now);
+    attachment.send({
+      case: 'report',
+      value: {
+        decodedFrames: second.decoded,
+        presentedFrames: second.presented,
+        decodeUs: second.decodeUs,
+        glassToGlassUs: second.glassToGlassUs,
+        clickToPhotonUs: second.clickToPhotonUs,
+        rttUs: Math.round(this.#clock.latestRtt ?? 0),
+        frozenMs: second.frozenMs,
+      },
+    });
+  }
+
+  #measure(now: Micros): Measured {
+    const offset = this.#clock.offset(now);
+    return {
+      codec: this.#decoder.codec,
+      decoder: this.#decoder.name,
+      encoder: this.#host?.encoder ?? '',
+      path: this.#sink.path,
+      target_bps: Number(this.#host?.targetBps ?? 0n),
+      rtt_ms: (this.#clock.latestRtt ?? 0) / 1000,
+      clock: { offset_ms: (offset?.micros ?? 0) / 1000, error_ms: (offset?.error ?? 0) / 1000 },
+      input: {
+        events: this.#input.stats.events,
+        unacknowledged: this.#input.unacknowledged,
+        ack_ms: this.#meter.ackAges.dist(now, 0.001),
+      },
+      ...this.#meter.measure(now, this.#attachment?.receiver.counts ?? null),
+    };
+  }
+}
+
+const END_REASONS: Partial<Record<EndReason, string>> = {
+  [EndReason.TITLE_EXITED]: 'title_exited',
+  [EndReason.TITLE_CRASHED]: 'title_crashed',
+  [EndReason.BY_PLAYER]: 'by_player',
+  [EndReason.BY_OPERATOR]: 'by_operator',
+  [EndReason.TAKEN_OVER]: 'taken_over',
+  [EndReason.ENGINE_STOPPING]: 'engine_stopping',
+  [EndReason.ENGINE_FAULT]: 'engine_fault',
+  [EndReason.GAVE_WAY]: 'gave_way',
+  [EndReason.NOT_RESUMED]: 'not_resumed',
+};
+
+/** The overlay is read by eye. */
+const MEASURE_MS = 250;
+const TICKS_PER_SECOND = 4;
