@@ -84,6 +84,37 @@ fn main() {
             o.write_all(&bytes).unwrap();
         }
     }
+    let mut still = firstlight_encoder::still::Still::new(&config);
+    let at = firstlight_units::Timestamp::from_micros;
+    let last = firstlight_encoder::AccessUnit {
+        idr: false,
+        bytes: 15_000usize.into(),
+        qp: (qps / sizes.len() as f64) as u8,
+        reference: FrameId::new(1),
+    };
+    still.on_changed(at(0), &last, rate);
+    let (mut frame, mut total, mut steps) = (sizes.len() as u64, 0, 0);
+    while let Some(now) = still.poll_timeout() {
+        frame += 1;
+        let mut bytes = Vec::new();
+        let refine = still.poll(now);
+        let au = e
+            .encode(FrameId::new(frame), How { idr: false, refine }, &mut |u| {
+                bytes.extend_from_slice(u.nals)
+            })
+            .unwrap();
+        if std::env::var("STEPS").is_ok() {
+            println!("still {now:?} {refine:?} {au:?}");
+        }
+        if let Some(o) = &mut out {
+            o.write_all(&bytes).unwrap();
+        }
+        (total, steps) = (total + bytes.len(), steps + 1);
+        still.on_refined(now, &au, rate);
+        if still.poll_timeout().is_none() {
+            println!("still: {steps} steps, {total} bytes, at {now:?}");
+        }
+    }
     let n = sizes.len() as f64;
     println!(
         "produced {:.2} Mbit/s at 60 fps, mean qp {:.1}, cpu {:.2} ms/frame",

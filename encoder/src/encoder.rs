@@ -28,12 +28,15 @@ impl Encoder {
     /// When the backend refuses, or the build has none.
     pub fn open(config: Config) -> Result<Self, Error> {
         #[cfg(feature = "x264")]
-        return Ok(Self::with_backend(
-            config,
-            Box::new(crate::software::Software::open(&config)?),
-        ));
+        {
+            let backend = crate::software::Software::open(&config)?;
+            Ok(Self::with_backend(config, Box::new(backend)))
+        }
         #[cfg(not(feature = "x264"))]
-        Err(Error::NoBackend)
+        {
+            let Config { .. } = config;
+            Err(Error::NoBackend)
+        }
     }
 
     /// An encoder on a backend opened elsewhere.

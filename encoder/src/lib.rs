@@ -28,8 +28,10 @@ mod backend;
 mod config;
 mod encoder;
 mod error;
+#[cfg(feature = "x264")]
 mod h264;
 pub mod rate;
+#[cfg(feature = "x264")]
 mod references;
 #[cfg(feature = "x264")]
 mod software;

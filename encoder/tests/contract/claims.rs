@@ -223,7 +223,11 @@ fn lose(open: Open, lost: u64) -> Result<(bool, Vec<Coded>, Vec<Source>), String
 fn clean(coded: &[Coded], sources: &[Source], right: impl Fn(usize) -> bool) -> Found {
     let decoded = decode(&all(coded), WIDTH.into(), HEIGHT.into())?;
     if decoded.count() != sources.len() {
-        return Err(format!("{} of {} pictures came out", decoded.count(), sources.len()));
+        return Err(format!(
+            "{} of {} pictures came out",
+            decoded.count(),
+            sources.len()
+        ));
     }
     for (n, source) in sources.iter().enumerate().filter(|(n, _)| right(*n)) {
         let db = source.psnr(decoded.luma(n), decoded.stride());
