@@ -1,0 +1,15 @@
+//! A library to preload into an app: holds it to a frame rate.
+//!
+//! ```text
+//! app -> SDL_RenderPresent | SDL_GL_SwapWindow | SDL_UpdateWindowSurface | glXSwapBuffers
+//!            | here: the real one first, then sleep until the next tick
+//! ```
+//!
+//! Xvfb has no vertical blank, so an app that relies on it draws as fast as the machine can and leaves no room for the
+//! encoder. With `LD_PRELOAD=/title/bin/libpace.so` and `PACE_FPS=60` it waits for ticks of `CLOCK_MONOTONIC` instead. It
+//! waits after the picture was shown, not before: what the app reads next is the newest input.
+//!
+//! Nothing here changes what an app draws. Without `PACE_FPS` it is as if the library were not there.
+
+mod ffi;
+mod tick;
