@@ -39,6 +39,14 @@ pub enum Error {
         /// Most bytes the path takes now.
         most: usize,
     },
+    /// Too much waits to be sent; nothing was queued.
+    #[error("a datagram of {size} bytes does not fit the send buffer ({space} bytes left)")]
+    Full {
+        /// Bytes of the datagram.
+        size: usize,
+        /// Bytes that may still be queued.
+        space: usize,
+    },
     /// The control stream failed.
     #[error("the control stream failed")]
     Control(#[source] io::Error),

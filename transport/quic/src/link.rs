@@ -41,14 +41,19 @@ impl Link {
         Self { session }
     }
 
-    /// Queues a datagram. quinn sends it as soon as this task yields.
+    /// Queues a datagram. quinn sends it as soon as this task yields, in batches where the system can.
     ///
     /// # Errors
+    /// [`Error::Full`] when [`Self::send_space`] is used up: quinn would drop the oldest that waits without a word.
     /// [`Error::TooLarge`] when it does not fit the path, [`Error::Closed`] when the session is over.
     pub fn send(&self, datagram: Bytes) -> Result<(), Error> {
         use quinn::SendDatagramError as Cause;
         use web_transport_quinn::SessionError;
         let size = datagram.len();
+        let space = self.send_space();
+        if size > space {
+            return Err(Error::Full { size, space });
+        }
         self.session.send_datagram(datagram).map_err(|error| match error {
             SessionError::SendDatagramError(Cause::TooLarge | Cause::UnsupportedByPeer | Cause::Disabled) => {
                 Error::TooLarge {
@@ -62,6 +67,13 @@ impl Link {
         })
     }
 
+    /// Bytes that may be queued now. Less than a few datagrams means that the system takes none: wait a moment before the
+    /// next is made.
+    #[must_use]
+    pub fn send_space(&self) -> usize {
+        self.session.datagram_send_buffer_space()
+    }
+
     /// The next datagram of the client.
     ///
     /// # Errors
@@ -70,7 +82,8 @@ impl Link {
         self.session.read_datagram().await.map_err(Error::Closed)
     }
 
-    /// Largest datagram the path takes at present, in bytes.
+    /// Largest datagram the path takes at present, in bytes. It starts at what every path takes, rises as QUIC finds out
+    /// more within the first round trips, and falls if the path changes: ask again now and then.
     #[must_use]
     pub fn datagram_max(&self) -> usize {
         self.session.max_datagram_size()

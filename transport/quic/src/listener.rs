@@ -32,6 +32,15 @@ impl Listener {
         Ok(Self { endpoints, attempts })
     }
 
+    /// The open addresses, in the order asked for; with the port the system chose where 0 was asked for.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.endpoints
+            .iter()
+            .filter_map(|endpoint| endpoint.local_addr().ok())
+            .collect()
+    }
+
     /// Uses another certificate for connections from here on; those that stand are not disturbed.
     ///
     /// # Errors
