@@ -1,2 +1,43 @@
 //! The binary: configuration and command line; joins drivers to cores.
-fn main() {}
+//!
+//! Every command ends with 0, or with one line on standard error and 1 (it could not be done) or 2 (it was asked wrongly).
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
+
+mod cli;
+mod doctor;
+mod listen;
+mod log;
+mod out;
+mod run_root;
+mod title;
+mod up;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use cli::{Cli, Command, TitleCommand};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            // A reader who has seen enough and closed the pipe is no error.
+            drop(error.print());
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => return out::refuse(&cli::in_one_line(&error.to_string()), 2),
+    };
+    let done = match cli.command {
+        Command::Worker => match log::to_host() {
+            Ok(()) => return firstlight_session::run(),
+            Err(error) => Err(error),
+        },
+        Command::Up(options) => log::to_terminal().and_then(|()| up::up(&options)),
+        Command::Title(TitleCommand::Check(options)) => title::check(&options),
+        Command::Doctor(options) => doctor::doctor(&options),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => out::refuse(&format!("error: {error:#}"), 1),
+    }
+}

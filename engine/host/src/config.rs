@@ -12,6 +12,7 @@ use std::time::Duration;
 pub struct Config {
     pub(crate) data: PathBuf,
     pub(crate) run_root: PathBuf,
+    pub(crate) cgroup_root: Option<PathBuf>,
     pub(crate) worker: Vec<PathBuf>,
     pub(crate) media_addresses: Vec<IpAddr>,
     pub(crate) media_ports: RangeInclusive<u16>,
@@ -20,6 +21,7 @@ pub struct Config {
     pub(crate) bitrate_max: Bitrate,
     pub(crate) sessions_per_player: u32,
     pub(crate) ready_within: Duration,
+    pub(crate) stop_within: Duration,
 }
 
 /// Collects settings for a [`Config`].
@@ -34,6 +36,7 @@ impl Config {
         ConfigBuilder(Self {
             data,
             run_root,
+            cgroup_root: None,
             worker,
             media_addresses: vec![Ipv4Addr::LOCALHOST.into()],
             media_ports: 7000..=7099,
@@ -42,11 +45,19 @@ impl Config {
             bitrate_max: Bitrate::mbps(20),
             sessions_per_player: 4,
             ready_within: Duration::from_secs(20),
+            stop_within: Duration::from_secs(6),
         })
     }
 }
 
 impl ConfigBuilder {
+    /// A cgroup below which each session gets one. Default: none, and sessions are frozen process by process.
+    #[must_use]
+    pub fn cgroup_root(mut self, root: Option<PathBuf>) -> Self {
+        self.0.cgroup_root = root;
+        self
+    }
+
     /// Addresses that media is received on. Default: 127.0.0.1.
     #[must_use]
     pub fn media_addresses(mut self, addresses: Vec<IpAddr>) -> Self {
@@ -93,6 +104,14 @@ impl ConfigBuilder {
     #[must_use]
     pub fn ready_within(mut self, limit: Duration) -> Self {
         self.0.ready_within = limit;
+        self
+    }
+
+    /// How long a worker may take to end before it is killed. Default: 6 s; it gives its app two seconds to save and go, and
+    /// its player one to hear of it.
+    #[must_use]
+    pub fn stop_within(mut self, limit: Duration) -> Self {
+        self.0.stop_within = limit;
         self
     }
 

@@ -1,10 +1,9 @@
 //! The host's doors: start, look, end, stop.
 
-use crate::cgroups::Cgroups;
 use crate::folders::{DataFolder, private, sweep};
 use crate::leases::Leases;
 use crate::ports::Ports;
-use crate::session::Session;
+use crate::session::{Session, State};
 use crate::start::start;
 use crate::table::{Life, Table};
 use crate::{Config, Error, load};
@@ -80,7 +79,6 @@ pub(crate) struct Inner {
     pub(crate) config: Config,
     pub(crate) data: DataFolder,
     pub(crate) ticket_key: String,
-    pub(crate) cgroups: Option<Cgroups>,
     /// Held by whoever is being placed.
     pub(crate) turn: tokio::sync::Mutex<()>,
     pub(crate) force: watch::Sender<bool>,
@@ -94,7 +92,7 @@ impl Host {
     ///
     /// # Errors
     /// When a folder or the file of epochs cannot be used, or another engine uses them.
-    pub fn open(config: Config, cgroups: Option<Cgroups>) -> Result<Self, Error> {
+    pub fn open(config: Config) -> Result<Self, Error> {
         let data = DataFolder::open(&config.data)?;
         private(&config.run_root)?;
         sweep(&config.run_root);
@@ -107,7 +105,6 @@ impl Host {
             force: watch::Sender::new(false),
             config,
             data,
-            cgroups,
             issuer,
         };
         let host = Self {
@@ -144,6 +141,29 @@ impl Host {
         let mut table = self.inner.table();
         table.forget(now());
         table.views(now())
+    }
+
+    /// Waits until a session is in a state that `wanted` accepts, and returns it then.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSession`], also when the session is over and will never be in such a state.
+    pub async fn wait_until(
+        &self,
+        id: &SessionId,
+        wanted: impl Fn(&State) -> bool,
+    ) -> Result<Session, Error> {
+        let unknown = || Error::UnknownSession(id.clone());
+        let mut life = self.inner.table().life(id).ok_or_else(unknown)?;
+        loop {
+            let gone = matches!(*life.borrow_and_update(), Life::Gone(_));
+            let session = self.session(id).ok_or_else(unknown)?;
+            if wanted(&session.state) {
+                return Ok(session);
+            }
+            if gone || life.changed().await.is_err() {
+                return Err(unknown());
+            }
+        }
     }
 
     /// A new ticket for a session's player.
@@ -212,9 +232,6 @@ impl Host {
         for mut life in lives {
             // Supervisors are patient for a bounded time; an error is a session that never came to be.
             drop(life.wait_for(|life| matches!(life, Life::Gone(_))).await);
-        }
-        if let Some(cgroups) = &self.inner.cgroups {
-            cgroups.leave();
         }
         if let Err(error) = std::fs::remove_dir(&self.inner.config.run_root) {
             tracing::debug!(%error, "the run root stays");

@@ -14,7 +14,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
 mod admission;
-mod cgroups;
 mod config;
 mod error;
 mod folders;
@@ -31,8 +30,8 @@ mod telemetry;
 mod worker;
 
 pub use admission::Cost;
-pub use cgroups::{CgroupVersion, Cgroups};
 pub use config::{Config, ConfigBuilder};
 pub use error::Error;
 pub use host::{Capacity, Host, Placed, Request};
+pub use load::machine_size;
 pub use session::{Ended, Session, State, message};

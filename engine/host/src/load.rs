@@ -16,6 +16,13 @@ pub(crate) fn machine(slots: Option<u32>) -> Machine {
     }
 }
 
+/// Cores of this machine and memory that is available.
+#[must_use]
+pub fn machine_size() -> (u32, ByteCount) {
+    let machine = machine(None);
+    (machine.millicores / 1000, machine.memory_available)
+}
+
 /// `MemAvailable` of `/proc/meminfo`; 0 where there is none.
 fn memory_available(meminfo: &str) -> ByteCount {
     let line = meminfo

@@ -14,6 +14,7 @@ use firstlight_container::now;
 use firstlight_link::{End, Order, Start};
 use firstlight_units::SessionId;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -79,7 +80,7 @@ async fn give_way(inner: &Inner, sessions: &[SessionId]) {
         let life = inner.table().life(session);
         let Some(mut life) = life else { continue };
         if timeout(
-            GIVE_WAY_WITHIN,
+            inner.config.stop_within + CLEANED_WITHIN,
             life.wait_for(|life| matches!(life, Life::Gone(_))),
         )
         .await
@@ -104,15 +105,10 @@ async fn launch(inner: &Arc<Inner>, request: &Request, reservation: Reservation)
     folders::private(&inner.config.run_root)?;
     let run_dir = inner.config.run_root.join(session.as_str());
     let cgroup = inner
-        .cgroups
+        .config
+        .cgroup_root
         .as_ref()
-        .and_then(|groups| match groups.make(&session) {
-            Ok(group) => Some(group),
-            Err(error) => {
-                tracing::warn!(%session, %error, "the session has no cgroup");
-                None
-            }
-        });
+        .and_then(|root| make_cgroup(root, &session));
     let traces = Traces {
         run_dir: run_dir.clone(),
         cgroup: cgroup.clone(),
@@ -160,6 +156,18 @@ async fn launch(inner: &Arc<Inner>, request: &Request, reservation: Reservation)
     Ok(())
 }
 
+/// Directly below the root, with nothing in between that would have to be removed when the engine stops.
+fn make_cgroup(root: &Path, session: &SessionId) -> Option<PathBuf> {
+    let group = root.join(format!("firstlight-{session}"));
+    match std::fs::create_dir(&group) {
+        Ok(()) => Some(group),
+        Err(error) => {
+            tracing::warn!(%session, %error, "the session has no cgroup");
+            None
+        }
+    }
+}
+
 async fn await_ready(life: &mut watch::Receiver<Life>) -> Result<(), Error> {
     // The supervisor kills a worker that is never ready, so this ends.
     match life.wait_for(|life| *life != Life::Starting).await.as_deref() {
@@ -184,7 +192,7 @@ fn encoder_threads(cost: Cost) -> u8 {
 
 /// A round more than it takes, should those who were to give way have been attached to in the meantime.
 const ROUNDS_MAX: usize = 3;
-/// Longer than a supervisor waits before it kills.
-const GIVE_WAY_WITHIN: Duration = Duration::from_secs(8);
+/// A supervisor's work once its worker has exited.
+const CLEANED_WITHIN: Duration = Duration::from_secs(3);
 /// Between 720p60 and 1080p60.
 const BIG_MILLICORES: u32 = 900;

@@ -91,7 +91,7 @@ impl Watch<'_> {
         };
         match &report {
             Report::Ready { .. } => self.kill_at = self.end.ordered.and(self.kill_at),
-            Report::Ended { .. } => self.kill_at = Some(Instant::now() + EXIT_WITHIN),
+            Report::Ended { .. } => self.kill_at = Some(Instant::now() + self.inner.config.stop_within),
             Report::FirstPicture { after_us } => {
                 firstlight_telemetry::first_picture_seconds(Duration::from_micros(*after_us).as_secs_f64());
             }
@@ -108,7 +108,7 @@ impl Watch<'_> {
     async fn on_order(&mut self, order: Order) {
         if let Order::End { reason } = order {
             self.end.ordered.get_or_insert(reason);
-            let latest = Instant::now() + EXIT_WITHIN;
+            let latest = Instant::now() + self.inner.config.stop_within;
             self.kill_at = Some(self.kill_at.map_or(latest, |at| at.min(latest)));
         }
         if let Err(error) = self.worker.order(&order).await {
@@ -227,8 +227,6 @@ const fn word(report: &Report) -> &'static str {
 
 /// The group that the container makes below the session's.
 const CONTAINER: &str = "container";
-/// A worker gives its app two seconds to save and go, and its player one to hear of it.
-const EXIT_WITHIN: Duration = Duration::from_secs(6);
 const DRAIN_WITHIN: Duration = Duration::from_millis(500);
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ pub(crate) struct Table {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Life {
     Starting,
+    /// Its player can attach, has attached, waits; it may have said that it ends.
     Ready,
     /// The worker has exited and nothing of it is left.
     Gone(Ended),
@@ -233,7 +234,6 @@ impl Table {
             Report::Ready { cert_sha256 } => {
                 entry.cert_sha256 = cert_sha256;
                 entry.phase = Phase::Ready;
-                entry.life.send_replace(Life::Ready);
             }
             Report::Certificate { cert_sha256 } => entry.cert_sha256 = cert_sha256,
             Report::FirstPicture { .. } => {}
@@ -259,6 +259,13 @@ impl Table {
                 });
             }
         }
+        let ready = !matches!(entry.phase, Phase::Starting | Phase::Ending(_));
+        // Also wakes those who wait for any other change.
+        entry.life.send_modify(|life| {
+            if ready && *life == Life::Starting {
+                *life = Life::Ready;
+            }
+        });
     }
 
     /// The worker has exited and nothing of it is left. Returns how the session ended: as the worker said, or else `ended`.

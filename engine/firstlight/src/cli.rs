@@ -1,0 +1,202 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+use firstlight_units::Bitrate;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+/// Low-latency cloud game streaming.
+#[derive(Debug, Parser)]
+#[command(name = "firstlight", version, about, disable_help_subcommand = true)]
+#[command(
+    after_help = "Set FIRSTLIGHT_LOG to error, warn, info (default), debug or trace for more or less on standard error."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run everything on this machine: the engine, its API and the player's page
+    Up(Up),
+    /// Look after titles
+    #[command(subcommand)]
+    Title(TitleCommand),
+    /// Say what this machine can capture and encode, and why not
+    Doctor(Doctor),
+    /// Run one session (started by the engine)
+    #[command(hide = true)]
+    Worker,
+}
+
+/// Options of `up`.
+#[derive(Args, Debug)]
+pub(crate) struct Up {
+    /// Folder of titles; each is a folder with a title.toml
+    #[arg(long, value_name = "DIR", default_value = "titles")]
+    pub(crate) titles: PathBuf,
+    /// Address of the page and the API; localhost is 127.0.0.1 and [::1]
+    #[arg(long, value_name = "ADDR", default_value = "localhost:8080")]
+    pub(crate) listen: String,
+    /// UDP ports that media is received on, one per session
+    #[arg(long, value_name = "A-B", default_value = "7000-7099", value_parser = ports)]
+    pub(crate) media_ports: RangeInclusive<u16>,
+    /// Folder for what must last: the operator's key, players' saved games
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub(crate) data: PathBuf,
+    /// Sessions at once [default: as many as cores and memory carry]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) slots: Option<u32>,
+    /// Seconds that a session waits, frozen, for a player who left
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u32).range(0..=86_400))]
+    pub(crate) wait_s: u32,
+    /// Most bits per second of video, such as 8M or 800k
+    #[arg(long, value_name = "RATE", default_value = "20M", value_parser = bitrate)]
+    pub(crate) bitrate_max: Bitrate,
+    /// Another name that players reach this engine by; may be repeated
+    #[arg(long, value_name = "NAME", value_parser = host_name)]
+    pub(crate) host_name: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TitleCommand {
+    /// Check manifests and what they need on this machine
+    Check(TitleCheck),
+}
+
+/// Options of `title check`.
+#[derive(Args, Debug)]
+pub(crate) struct TitleCheck {
+    /// Titles' folders, or folders of them
+    #[arg(value_name = "DIR", default_value = "titles")]
+    pub(crate) dirs: Vec<PathBuf>,
+    /// Print one JSON object instead of lines
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Options of `doctor`.
+#[derive(Args, Debug)]
+pub(crate) struct Doctor {
+    /// Folder of titles to check
+    #[arg(long, value_name = "DIR", default_value = "titles")]
+    pub(crate) titles: PathBuf,
+    /// UDP ports to check
+    #[arg(long, value_name = "A-B", default_value = "7000-7099", value_parser = ports)]
+    pub(crate) media_ports: RangeInclusive<u16>,
+    /// Print one JSON object instead of lines
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn ports(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    match (first.trim().parse(), last.trim().parse()) {
+        (Ok(first), Ok(last)) if 0 < first && first <= last => Ok(first..=last),
+        _ => Err("expected a range such as 7000-7099, within 1 to 65535".to_owned()),
+    }
+}
+
+fn bitrate(text: &str) -> Result<Bitrate, String> {
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let factor = match unit {
+        "" => Some(1),
+        "k" | "K" => Some(1_000),
+        "m" | "M" => Some(1_000_000),
+        _ => None,
+    };
+    let bps = factor
+        .and_then(|factor| digits.parse::<u64>().ok()?.checked_mul(factor))
+        .map(Bitrate::bps);
+    bps.filter(|rate| (Bitrate::kbps(100)..=Bitrate::mbps(1000)).contains(rate))
+        .ok_or_else(|| "expected a rate such as 8M or 800k, from 100k to 1000M".to_owned())
+}
+
+fn host_name(text: &str) -> Result<String, String> {
+    let plain = !text.is_empty()
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-._[]:".contains(&b));
+    let port = !text.starts_with('[') && text.contains(':');
+    if plain && !port {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err("expected a name such as play.example, without scheme and port".to_owned())
+    }
+}
+
+/// What clap says, without its line breaks and its usage.
+pub(crate) fn in_one_line(message: &str) -> String {
+    let complaint = message.split("\n\nUsage:").next().unwrap_or_default();
+    let complaint = complaint
+        .split("\n\nFor more information")
+        .next()
+        .unwrap_or_default();
+    let words: Vec<&str> = complaint.split_whitespace().collect();
+    if complaint.contains("error:") {
+        format!("{} (see --help)", words.join(" "))
+    } else {
+        "error: name a command: up, title check or doctor (see --help)".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn ranges_and_rates_are_read_or_refused() {
+        assert_eq!(ports("7000-7001"), Ok(7000..=7001));
+        assert_eq!(ports("7000"), Ok(7000..=7000));
+        for text in ["", "0-1", "9-8", "1-65536", "a-b", "-"] {
+            assert!(ports(text).is_err(), "{text}");
+        }
+        assert_eq!(bitrate("8M"), Ok(Bitrate::mbps(8)));
+        assert_eq!(bitrate("800k"), Ok(Bitrate::kbps(800)));
+        assert_eq!(bitrate("100000"), Ok(Bitrate::kbps(100)));
+        for text in [
+            "",
+            "M",
+            "8 M",
+            "1",
+            "-8M",
+            "2000M",
+            "99999999999999999999M",
+            "8MB",
+        ] {
+            assert!(bitrate(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_are_names() {
+        for text in ["Play.Example", "10.0.0.1", "[fd00::1]"] {
+            assert!(host_name(text).is_ok(), "{text}");
+        }
+        for text in ["", "http://x", "x:80", "a b", "x/y"] {
+            assert!(host_name(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_asked_wrongly_is_answered_in_one_line() {
+        for arguments in [
+            &["x", "up", "--slots", "none"][..],
+            &["x", "up", "--wat"],
+            &["x"],
+            &["x", "fly"],
+            &["x", "title"],
+        ] {
+            let error = Cli::try_parse_from(arguments).unwrap_err();
+            let line = in_one_line(&error.to_string());
+            assert!(line.starts_with("error: ") && !line.contains('\n'), "{line}");
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! `firstlight doctor`: what this machine can capture and encode, and why not.
+
+use crate::cli::Doctor;
+use crate::out::say;
+use crate::title::{check_one, titles_in};
+use anyhow::Result;
+use firstlight_container::{Grant, isolate};
+use firstlight_encoder::{Config, Encoder, How, Picture};
+use firstlight_host::Cost;
+use firstlight_title::Display;
+use firstlight_units::{Bitrate, FrameId};
+use serde::Serialize;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+#[derive(Debug, Serialize)]
+struct Report {
+    /// Sessions can be started.
+    ok: bool,
+    checks: Vec<Check>,
+}
+
+#[derive(Debug, Serialize)]
+struct Check {
+    name: &'static str,
+    state: State,
+    detail: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    Ok,
+    /// It works without.
+    Lacking,
+    /// No session starts.
+    Broken,
+}
+
+pub(crate) fn doctor(options: &Doctor) -> Result<ExitCode> {
+    let mut checks = container();
+    checks.extend([
+        keymap(),
+        encoder(),
+        gpu_encoder(),
+        room(),
+        ports(&options.media_ports),
+    ]);
+    checks.extend(titles(&options.titles));
+    let ok = checks.iter().all(|check| check.state != State::Broken);
+    let report = Report { ok, checks };
+    if options.json {
+        say(serde_json::to_string(&report)?);
+    } else {
+        for Check { name, state, detail } in &report.checks {
+            let state = match state {
+                State::Ok => "ok",
+                State::Lacking => "--",
+                State::Broken => "NO",
+            };
+            say(format!("{state}  {name:<14} {detail}"));
+        }
+        say(if ok {
+            "This machine can run sessions."
+        } else {
+            "No session can be started until every NO is gone."
+        });
+    }
+    Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn container() -> Vec<Check> {
+    let found = isolate();
+    let check = |name, grant: &Grant, without| Check {
+        name,
+        state: if grant.is_granted() { State::Ok } else { without },
+        detail: grant.words().to_owned(),
+    };
+    vec![
+        check("programs", &found.programs, State::Broken),
+        check("sandbox", &found.sandbox, State::Broken),
+        check("shared memory", &found.shared_memory, State::Lacking),
+        check("cgroup freezer", &found.cgroup, State::Lacking),
+    ]
+}
+
+/// Xvfb compiles its keymap with a program of another package.
+fn keymap() -> Check {
+    let compiler = on_path("xkbcomp");
+    let rules = Path::new("/usr/share/X11/xkb/rules/evdev").exists();
+    let (state, detail) = match (compiler, rules) {
+        (true, true) => (State::Ok, "xkbcomp and evdev's rules"),
+        (false, _) => (
+            State::Broken,
+            "xkbcomp is not installed: apt-get install x11-xkb-utils",
+        ),
+        (true, false) => (
+            State::Broken,
+            "evdev's rules are not installed: apt-get install xkb-data",
+        ),
+    };
+    Check {
+        name: "keymap",
+        state,
+        detail: detail.to_owned(),
+    }
+}
+
+fn on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+/// Encodes some pictures, so that the answer is about this machine and not about its packages.
+fn encoder() -> Check {
+    let name = "encoder";
+    match measure_encoder() {
+        Ok(detail) => Check {
+            name,
+            state: State::Ok,
+            detail,
+        },
+        Err(error) => Check {
+            name,
+            state: State::Broken,
+            detail: format!("{:#}", anyhow::Error::from(error)),
+        },
+    }
+}
+
+fn measure_encoder() -> Result<String, firstlight_encoder::Error> {
+    let config = Config::builder()
+        .size(WIDTH, HEIGHT)
+        .fps(60)
+        .bitrate(Bitrate::mbps(8))
+        .build()?;
+    let mut encoder = Encoder::open(config)?;
+    let stride = usize::from(WIDTH) * 4;
+    let mut pixels = vec![0; stride * usize::from(HEIGHT)];
+    let mut millis = Vec::new();
+    for frame in 1..=PICTURES {
+        scribble(&mut pixels, frame);
+        let began = Instant::now();
+        encoder.load(Picture {
+            bgrx: &pixels,
+            stride,
+        })?;
+        encoder.encode(
+            FrameId::new(frame),
+            How {
+                idr: frame == 1,
+                ..How::default()
+            },
+            &mut |_| {},
+        )?;
+        millis.push(began.elapsed().as_secs_f64() * 1e3);
+    }
+    millis.sort_by(f64::total_cmp);
+    let median = millis.get(millis.len() / 2).copied().unwrap_or_default();
+    Ok(format!(
+        "{} ({}): {median:.1} ms per {WIDTH}x{HEIGHT} picture of a moving pattern, of 16.7 ms at 60 a second",
+        encoder.backend(),
+        encoder.codec()
+    ))
+}
+
+/// A pattern that moves, so that there is something to encode.
+fn scribble(pixels: &mut [u8], frame: u64) {
+    for (i, pixel) in pixels.chunks_exact_mut(4).enumerate() {
+        let (x, y) = (i % usize::from(WIDTH), i / usize::from(WIDTH));
+        let shift = usize::try_from(frame).unwrap_or_default() * 4;
+        let shade = u8::try_from(((x + shift) ^ y) & 0xff).unwrap_or_default();
+        pixel.copy_from_slice(&[shade, shade.wrapping_mul(3), shade.rotate_left(2), 0]);
+    }
+}
+
+/// This build encodes in software; whether a GPU would be there is good to know all the same.
+fn gpu_encoder() -> Check {
+    let folders = [
+        "/usr/lib/x86_64-linux-gnu",
+        "/usr/lib/aarch64-linux-gnu",
+        "/usr/lib64",
+        "/usr/lib",
+    ];
+    let library = folders
+        .iter()
+        .any(|folder| Path::new(folder).join("libnvidia-encode.so.1").exists());
+    let detail = if library {
+        "NVENC's library is here; this build does not use it and encodes in software"
+    } else {
+        "NVENC: libnvidia-encode.so.1 is not here; encoding is in software"
+    };
+    Check {
+        name: "GPU encoder",
+        state: State::Lacking,
+        detail: detail.to_owned(),
+    }
+}
+
+fn room() -> Check {
+    let (cores, memory) = firstlight_host::machine_size();
+    let cost = Cost::of(&Display::default());
+    let by_cores = cores * 1000 / cost.millicores.max(1);
+    let detail = format!(
+        "{cores} cores, {} MiB available: about {by_cores} sessions at 720p60",
+        memory.as_u64() >> 20
+    );
+    let state = if cost.memory > memory {
+        State::Broken
+    } else {
+        State::Ok
+    };
+    Check {
+        name: "room",
+        state,
+        detail,
+    }
+}
+
+fn ports(range: &RangeInclusive<u16>) -> Check {
+    let free = range
+        .clone()
+        .filter(|port| UdpSocket::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+        .count();
+    let detail = format!(
+        "{free} of {} UDP ports from {} to {} are free",
+        range.len(),
+        range.start(),
+        range.end()
+    );
+    let state = if free == 0 { State::Broken } else { State::Ok };
+    Check {
+        name: "media ports",
+        state,
+        detail,
+    }
+}
+
+fn titles(dir: &Path) -> Vec<Check> {
+    let lacking = |detail| {
+        vec![Check {
+            name: "title",
+            state: State::Lacking,
+            detail,
+        }]
+    };
+    match titles_in(dir) {
+        Ok(dirs) => {
+            let titles = dirs.iter().map(|dir| check_one(dir));
+            let check = |title: crate::title::Checked| Check {
+                name: "title",
+                state: if title.ok { State::Ok } else { State::Lacking },
+                detail: title.lines().join("; "),
+            };
+            titles.map(check).collect()
+        }
+        Err(error) => lacking(error.to_string()),
+    }
+}
+
+const WIDTH: u16 = 1280;
+const HEIGHT: u16 = 720;
+/// Half a second of pictures: the median of fewer jumps.
+const PICTURES: u64 = 30;

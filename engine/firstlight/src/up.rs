@@ -1,0 +1,204 @@
+//! `firstlight up`.
+
+use crate::cli::Up;
+use crate::listen::Address;
+use crate::out::say;
+use crate::run_root;
+use anyhow::{Context, Result, bail};
+use firstlight_container::{Isolation, isolate};
+use firstlight_gateway::{Gateway, Metrics, OperatorKey, Settings, has_client, serve};
+use firstlight_host::{Config, Host};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+
+pub(crate) fn up(options: &Up) -> Result<ExitCode> {
+    let address = Address::read(&options.listen)?;
+    if !options.titles.is_dir() {
+        bail!(
+            "there is no folder {} of titles; name one with --titles",
+            options.titles.display()
+        );
+    }
+    let isolation = isolate();
+    if !isolation.can_start() {
+        let why = if isolation.programs.is_granted() {
+            &isolation.sandbox
+        } else {
+            &isolation.programs
+        };
+        bail!("{} (see firstlight doctor)", why.words());
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .thread_name("engine")
+        .enable_all()
+        .build()
+        .context("the engine's threads cannot be started")?;
+    let done = runtime.block_on(run(options, &address, &isolation));
+    // A worker's leftover pipe may keep a blocking read alive; nothing that matters is.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<()> {
+    let listeners = address.open()?;
+    // Before anything is started that would have to be stopped.
+    let mut signals = Signals::open()?;
+    let ips = local_ips(&listeners);
+    let port = listeners
+        .first()
+        .and_then(|first| first.local_addr().ok())
+        .map_or(address.port, |a| a.port());
+    let host = open_host(options, &ips, isolation)?;
+    let operator = OperatorKey::open(&options.data)?;
+    let key_path = operator
+        .path()
+        .canonicalize()
+        .unwrap_or_else(|_| operator.path().to_owned());
+    let gateway = Gateway::open(Settings {
+        host: host.clone(),
+        titles: options.titles.clone(),
+        operator,
+        names: names(options, address, &ips),
+        port,
+        metrics: Metrics::install()?,
+    })?;
+    greet(options, address, port, &gateway, &key_path, isolation);
+
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(serve(gateway, listeners, async move {
+        // Dropping the sender stops as well.
+        drop(stopped.await);
+    }));
+    signals.next().await;
+    say(format!(
+        "Stopping; {} sessions end (again to kill them)",
+        host.capacity().sessions
+    ));
+    let ending = host.stop();
+    tokio::pin!(ending);
+    tokio::select! {
+        () = &mut ending => {}
+        () = signals.next() => {
+            say("Killing what is left");
+            host.kill();
+            ending.await;
+        }
+    }
+    drop(stop);
+    serving.await.context("the gateway panicked")?;
+    say("Stopped");
+    Ok(())
+}
+
+fn open_host(options: &Up, ips: &[IpAddr], isolation: &Isolation) -> Result<Host> {
+    let worker = std::env::current_exe().context("the engine's own program cannot be found")?;
+    let config = Config::builder(
+        options.data.clone(),
+        run_root::choose(&options.data),
+        vec![worker, "worker".into()],
+    )
+    .cgroup_root(isolation.cgroup_root.clone())
+    .media_addresses(ips.to_vec())
+    .media_ports(options.media_ports.clone())
+    .slots(options.slots)
+    .wait(Duration::from_secs(options.wait_s.into()))
+    .bitrate_max(options.bitrate_max)
+    .build()?;
+    Ok(Host::open(config)?)
+}
+
+/// Media comes in wherever the page does.
+fn local_ips(listeners: &[TcpListener]) -> Vec<IpAddr> {
+    listeners
+        .iter()
+        .filter_map(|listener| listener.local_addr().ok())
+        .map(|address| address.ip())
+        .collect()
+}
+
+/// What players may write in front of the port.
+fn names(options: &Up, address: &Address, ips: &[IpAddr]) -> Vec<String> {
+    let by_address = ips.iter().filter(|ip| !ip.is_unspecified()).map(|ip| match ip {
+        IpAddr::V4(four) => four.to_string(),
+        IpAddr::V6(six) => format!("[{six}]"),
+    });
+    let unspecified = ["0.0.0.0", "[::]"].contains(&address.name.as_str());
+    let by_name = (!unspecified).then(|| address.name.clone());
+    by_name
+        .into_iter()
+        .chain(by_address)
+        .chain(options.host_name.iter().cloned())
+        .collect()
+}
+
+fn greet(options: &Up, address: &Address, port: u16, gateway: &Gateway, key: &Path, isolation: &Isolation) {
+    let unspecified = ["0.0.0.0", "[::]"].contains(&address.name.as_str());
+    let name = if unspecified { "localhost" } else { &address.name };
+    let (titles, refused) = gateway.titles();
+    let list = if titles.is_empty() {
+        "none".to_owned()
+    } else {
+        titles.join(", ")
+    };
+    say(format!("Play at         http://{name}:{port}/"));
+    say(format!(
+        "Titles          {list} (in {})",
+        absolute(&options.titles).display()
+    ));
+    for line in refused {
+        say(format!("Title refused   {line}"));
+    }
+    say(format!("Operator's key  {}", key.display()));
+    for grant in [&isolation.shared_memory, &isolation.cgroup] {
+        if !grant.is_granted() {
+            say(format!("Note            {}", grant.words()));
+        }
+    }
+    if !has_client() {
+        say(
+            "Note            the browser client is not built in: cd client-web && npm ci && npm run build, then build again",
+        );
+    }
+    if !address.is_local() {
+        say(
+            "Note            browsers play over localhost or HTTPS only; from elsewhere, put a TLS proxy in front",
+        );
+    }
+    say("Stop it with Ctrl-C");
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+/// Ctrl-C, or what a service manager sends.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn open() -> Result<Self> {
+        let open = |kind| signal(kind).context("signals cannot be received");
+        Ok(Self {
+            interrupt: open(SignalKind::interrupt())?,
+            terminate: open(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// The engine's own work is small; sessions have processes of their own.
+const THREADS: usize = 2;

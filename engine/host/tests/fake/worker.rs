@@ -1,0 +1,111 @@
+//! A worker without a session: it does what the name of its title's folder says.
+//!
+//! While it lives it holds a lock on `worker.lock` in its run folder, so that a test can wait for its end.
+
+use firstlight_link::{End, LINE_BYTES_MAX, Order, Report, Start, Stats};
+use std::fs::{self, File};
+use std::io::{BufRead, Write, stdin, stdout};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut orders = stdin()
+        .lock()
+        .lines()
+        .map_while(Result::ok)
+        .map(|line| serde_json::from_str::<Order>(&line));
+    let Some(Ok(Order::Start(start))) = orders.next() else {
+        return ExitCode::FAILURE;
+    };
+    if start
+        .listen
+        .iter()
+        .any(|address| std::net::UdpSocket::bind(address).is_err())
+    {
+        return ended(End::EngineFault, "the media port is in use");
+    }
+    let Ok(_alive) = settle(&start) else {
+        return ExitCode::FAILURE;
+    };
+    let title = start
+        .title_dir
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
+    let title = title.unwrap_or_default();
+    match title.as_str() {
+        "stillborn" => return ended(End::EngineFault, "no display"),
+        "never-ready" => return wait_for_end(orders),
+        _ => {}
+    }
+    eprintln!(" INFO fake: ready");
+    report(&Report::Ready {
+        cert_sha256: vec!["ab".repeat(32)],
+    });
+    match title.as_str() {
+        "babbler" => babble(),
+        "panics" => {
+            eprintln!("thread 'media' panicked at the disco");
+            std::process::abort();
+        }
+        "exits" => return ended(End::TitleExited, "the title exited"),
+        "attached" | "waiting" => {
+            report(&Report::Attached {
+                by: "ticket".to_owned(),
+            });
+            report(&Report::Stats(Box::new(Stats {
+                target_bps: 5_000_000,
+                ..Stats::default()
+            })));
+        }
+        "deaf" => {
+            // Reads its orders and does nothing about them, like a worker whose loop hangs.
+            orders.for_each(drop);
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
+    }
+    if title == "waiting" {
+        report(&Report::Waiting { left_s: start.wait_s });
+    }
+    wait_for_end(orders)
+}
+
+fn settle(start: &Start) -> std::io::Result<File> {
+    fs::create_dir_all(&start.run_dir)?;
+    let lock = File::create(start.run_dir.join("worker.lock"))?;
+    lock.lock()?;
+    fs::write(start.run_dir.join("start.json"), serde_json::to_vec(start)?)?;
+    fs::write(start.run_dir.join("worker.pid"), std::process::id().to_string())?;
+    Ok(lock)
+}
+
+fn wait_for_end(orders: impl Iterator<Item = Result<Order, serde_json::Error>>) -> ExitCode {
+    for order in orders {
+        if let Ok(Order::End { reason }) = order {
+            return ended(reason, "as ordered");
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn ended(reason: End, detail: &str) -> ExitCode {
+    let tail = vec!["a last line".to_owned()];
+    report(&Report::Ended {
+        reason,
+        detail: detail.to_owned(),
+        exit_code: Some(3),
+        tail,
+    });
+    ExitCode::SUCCESS
+}
+
+fn report(report: &Report) {
+    let mut line = serde_json::to_vec(report).unwrap_or_default();
+    line.push(b'\n');
+    // A host that has gone is noticed at the end of the orders.
+    drop(stdout().write_all(&line).and_then(|()| stdout().flush()));
+}
+
+fn babble() {
+    let line = vec![b'x'; LINE_BYTES_MAX + 2];
+    drop(stdout().write_all(&line).and_then(|()| stdout().flush()));
+}
