@@ -50,6 +50,8 @@ export class PictureDecoder {
     // Two pictures of one still surface were captured at the same time; timestamps name them apart.
     const timestamp = Math.max(unit.capturedAt, this.#lastTimestamp + 1);
     this.#lastTimestamp = timestamp;
+    this.#inside.set(timestamp, { unit, submittedAt: now });
+    this.watch.onSubmitted(now, unit.frame, unit.recovery && unit.skipped > 0);
     try {
       if (this.#decoder?.state !== 'configured') throw new Error('no IDR yet');
       this.#decoder.decode(new EncodedVideoChunk({ type: unit.idr ? 'key' : 'delta', timestamp, data: unit.nals }));
@@ -57,8 +59,6 @@ export class PictureDecoder {
       this.#fail();
       return;
     }
-    this.#inside.set(timestamp, { unit, submittedAt: now });
-    this.watch.onSubmitted(now, unit.frame, unit.recovery && unit.skipped > 0);
     this.#judge(now);
   }
 

@@ -174,6 +174,7 @@ export class Receiver {
   #standing(): Standing {
     return {
       started: this.#window.started,
+      broken: this.#window.broken,
       firstPacketAt: this.#firstPacketAt,
       givenUp: this.#window.givenUp,
       arriving: this.#window.arriving,

@@ -6,6 +6,8 @@ export type Want = 'nothing' | 'recovery' | 'idr';
 export type Standing = {
   /** An IDR was delivered since the attach, and the decoder is whole since. */
   readonly started: boolean;
+  /** The decoder failed, or shows nothing after a recovery, and no IDR was delivered since. */
+  readonly broken: boolean;
   readonly firstPacketAt: Micros | null;
   /** An access unit after the newest delivered one is given up. */
   readonly givenUp: boolean;
@@ -19,9 +21,9 @@ export type Standing = {
 };
 
 export function want(now: Micros, standing: Standing): Want {
-  const { started, firstPacketAt, givenUp, arriving, follows, wantedSince, rtt } = standing;
+  const { started, broken, firstPacketAt, givenUp, arriving, follows, wantedSince, rtt } = standing;
   if (firstPacketAt === null || arriving) return 'nothing';
-  if (!started) return givenUp || now - firstPacketAt >= START_PATIENCE ? 'idr' : 'nothing';
+  if (!started) return broken || givenUp || now - firstPacketAt >= START_PATIENCE ? 'idr' : 'nothing';
   if (!givenUp) return 'nothing';
   const helpless = wantedSince !== null && now - wantedSince >= RECOVERY_PATIENCE + 2 * rtt;
   return follows && !helpless ? 'recovery' : 'idr';

@@ -53,6 +53,7 @@ export class Window {
   /** Something after the newest delivered one was given up and is forgotten. */
   #evicted = false;
   #started = false;
+  #broken = false;
   #bytes = 0;
   #frontier = new Frontier();
   #guard = new Guard();
@@ -111,6 +112,7 @@ export class Window {
   /** Only an IDR is deliverable from here on. */
   decoderBroke(): void {
     this.#started = false;
+    this.#broken = true;
     this.#delivered.clear();
     this.counts.dropped += this.#ready.length;
     this.#ready = [];
@@ -118,6 +120,10 @@ export class Window {
 
   get started(): boolean {
     return this.#started;
+  }
+
+  get broken(): boolean {
+    return this.#broken;
   }
 
   get givenUp(): boolean {
@@ -227,6 +233,7 @@ export class Window {
     this.#evicted = false;
     if (unit.idr) this.#delivered.clear();
     this.#started = true;
+    this.#broken = false;
     this.#delivered.add(assembly.frame);
     if (this.#delivered.size > 2 * DELIVERED_MAX) {
       this.#delivered = new Set([...this.#delivered].slice(-DELIVERED_MAX));
