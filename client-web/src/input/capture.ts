@@ -117,6 +117,8 @@ export class Capture {
       // To another element: its focusin follows, and in between the focus is nowhere for a moment.
       if (event.relatedTarget === null) queueMicrotask(() => this.#update());
     });
+    // After the pointer's own listener, which measures: the cursor is drawn to the picture's scale.
+    scope.on(window, 'resize', () => this.#drawCursor());
     // A change of full screen swallows keys on some systems.
     scope.on(document, 'fullscreenchange', () => this.#letGo());
   }

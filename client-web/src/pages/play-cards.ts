@@ -1,5 +1,5 @@
 /** What lies over the picture while there is none to play: start, loading, reconnecting, over. */
-import type { EndWords } from '../player';
+import type { EndWords, PlayerEvents } from '../player';
 import { button } from '../ui/button';
 import { el, setText } from '../ui/dom';
 import { countdown } from '../ui/format';
@@ -84,6 +84,7 @@ export class CoverCard {
 /** Over the last picture, which stays in sight. */
 export class ReconnectCard {
   readonly element: HTMLElement;
+  readonly #title = el('h2');
   readonly #left = el('span', { class: 'big-countdown' });
   readonly #words = el('p');
 
@@ -92,16 +93,20 @@ export class ReconnectCard {
       'section',
       { class: 'panel' },
       el('div', { class: 'loader', attrs: { 'aria-hidden': 'true' } }),
-      el('h2', {}, 'The connection is gone'),
+      this.#title,
       this.#words,
       this.#left,
       el('div', { class: 'panel-buttons' }, button({ label: 'To the library', icon: 'back', part: 'library', press: press.library })),
     );
-    this.show(null);
+    this.show({ secondsLeft: null, unreachable: false });
   }
 
-  show(secondsLeft: number | null): void {
-    setText(this.#words, secondsLeft === null ? 'Trying to get back to your game…' : 'Trying to get back. Your game is paused and waits:');
+  show({ secondsLeft, unreachable }: PlayerEvents['reconnecting']): void {
+    setText(this.#title, unreachable ? 'The engine does not answer' : 'The connection is gone');
+    setText(
+      this.#words,
+      secondsLeft === null ? 'Trying to get back to your game…' : 'Trying to get back. Your game is paused and waits:',
+    );
     setText(this.#left, secondsLeft === null ? '' : countdown(secondsLeft));
     this.#left.hidden = secondsLeft === null;
   }

@@ -109,7 +109,7 @@ describe('the play page', () => {
     await open({ autostart: true });
     player.become('playing');
     player.become('reconnecting');
-    player.emit('reconnecting', { secondsLeft: 112 });
+    player.emit('reconnecting', { secondsLeft: 112, unreachable: false });
     expect(root.querySelector('.big-countdown')!.textContent).toBe('1:52');
     expect(player.sent.at(-1)).toEqual(['setFocused', false]);
     player.become('playing');

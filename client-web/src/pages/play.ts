@@ -137,7 +137,7 @@ export class PlayPage {
     scope.add(player.on('state', (state) => this.#setState(state)));
     scope.add(player.on('ended', (words) => this.#over(words)));
     scope.add(player.on('failed', (words) => this.#over(words)));
-    scope.add(player.on('reconnecting', ({ secondsLeft }) => this.#reconnect.show(secondsLeft)));
+    scope.add(player.on('reconnecting', (left) => this.#reconnect.show(left)));
     scope.add(player.on('cursor', (cursor) => this.#capture.setCursor(cursor)));
     scope.add(player.on('size', (size) => this.#capture.setSize(size)));
     scope.add(
@@ -146,7 +146,7 @@ export class PlayPage {
         this.#capture.setMode(mode);
       }),
     );
-    scope.add(player.on('audioBlocked', (blocked) => this.#showSoundHint(blocked)));
+    scope.add(player.on('audioBlocked', () => this.#showSoundHint()));
     scope.on(document, 'fullscreenchange', () => {
       this.#toolbar.setFullscreen(isFullscreen());
       if (!isFullscreen()) unlockKeyboard();
@@ -220,6 +220,7 @@ export class PlayPage {
     if (playing) this.#capture.engage();
     else this.#focusCard();
     this.#showHint();
+    this.#showSoundHint();
     setText(this.#status, this.#statusWords());
   }
 
@@ -348,8 +349,8 @@ export class PlayPage {
     saveSound(sound);
   }
 
-  #showSoundHint(blocked: boolean): void {
-    this.#soundHint.hidden = !blocked || this.#state === 'ended' || this.#state === 'failed';
+  #showSoundHint(): void {
+    this.#soundHint.hidden = !this.player.audio.blocked || this.#state !== 'playing';
   }
 
   #unlockSound(): void {
