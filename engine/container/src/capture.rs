@@ -39,6 +39,8 @@ pub struct Capture {
     pending: Option<Damaged>,
     /// A whole picture that waits for its time.
     ready: Option<Ready>,
+    /// Whether the server will tell of the next damage: it stays silent after each event until that is subtracted.
+    armed: bool,
     /// When the picture that is to be grabbed was committed.
     committed: Option<Timestamp>,
     waker: Waker,
@@ -121,6 +123,7 @@ impl Capture {
             pace: Pace::new(fps),
             pending: None,
             ready: None,
+            armed: true,
             committed: None,
             waker: Waker::new()?,
         })
@@ -139,11 +142,15 @@ impl Capture {
     }
 
     /// Blocks until the app has committed a picture and it is time for it, `until` passes (`None`: never) or the waker is used.
-    /// Damage comes before a wake-up, which then stays pending.
+    /// Damage comes before a wake-up, which then stays pending. Each picture is told of, whether the one before was grabbed or
+    /// not.
     ///
     /// # Errors
     /// [`Error::Connection`] when the display is gone.
     pub fn wait(&mut self, until: Option<Timestamp>) -> Result<Wait, Error> {
+        if !self.armed && self.ready.is_none() {
+            self.arm()?;
+        }
         loop {
             if self.ready.is_none()
                 && let Some(damaged) = self.take_damage()?
@@ -185,6 +192,7 @@ impl Capture {
         let begun = clock::now();
         // Damage from here on is reported again: what is drawn between the two requests causes a grab too many, never one
         // too few.
+        self.armed = true;
         let armed = self
             .connection
             .damage_subtract(self.damage, x11rb::NONE, x11rb::NONE)?
@@ -213,15 +221,21 @@ impl Capture {
     fn gather(&mut self, first: Damaged) -> Result<(), Error> {
         let mut verdict = self.coalescer.begin(first.at, first.server_ms);
         while let Verdict::WaitUntil(until) = verdict {
-            // Ask for the next event; until then the server stays silent.
-            self.connection
-                .damage_subtract(self.damage, x11rb::NONE, x11rb::NONE)?;
-            self.connection.flush()?;
+            self.arm()?;
             let Some(next) = self.damage_until(until)? else {
                 break;
             };
             verdict = self.coalescer.more(next.at);
         }
+        Ok(())
+    }
+
+    /// Asks for the next event.
+    fn arm(&mut self) -> Result<(), Error> {
+        self.connection
+            .damage_subtract(self.damage, x11rb::NONE, x11rb::NONE)?;
+        self.connection.flush()?;
+        self.armed = true;
         Ok(())
     }
 
@@ -241,10 +255,12 @@ impl Capture {
     /// A damage event that has come, without waiting.
     fn take_damage(&mut self) -> Result<Option<Damaged>, Error> {
         if let Some(damaged) = self.pending.take() {
+            self.armed = false;
             return Ok(Some(damaged));
         }
         while let Some(event) = self.connection.poll_for_event()? {
             if let Some((damaged, _)) = damaged(&event) {
+                self.armed = false;
                 return Ok(Some(damaged));
             }
         }

@@ -107,11 +107,12 @@ impl Coalescer {
             self.suspicion.saturating_sub(1)
         };
         let last = self.current.seen;
+        let acts = self.suspicion >= SUSPICION_ACTS;
         match &mut self.group {
-            None if self.suspicion >= SUSPICION_ACTS => self.group = Some(Group::new()),
+            None if acts => self.begin_learning(),
             None => {}
             // What was learnt does not hold: start again with the widest window.
-            Some(group) if late && self.suspicion >= SUSPICION_ACTS => *group = Group::new(),
+            Some(_) if late && acts => self.begin_learning(),
             Some(group) => {
                 group.add(last);
                 if group.single >= SINGLE_ENDS {
@@ -120,9 +121,11 @@ impl Coalescer {
                 }
             }
         }
-        if late && self.group.is_some() {
-            self.suspicion = 0;
-        }
+    }
+
+    fn begin_learning(&mut self) {
+        self.group = Some(Group::new());
+        self.suspicion = 0;
     }
 }
 

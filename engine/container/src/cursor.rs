@@ -190,10 +190,31 @@ impl Warps {
             .as_fd()
             .try_clone_to_owned()
             .map_err(Error::system("dup"))?;
-        Ok(Self {
+        let mut warps = Self {
             socket: UnixStream::from(socket),
             _connection: connection,
-        })
+        };
+        warps.skip_start()?;
+        Ok(warps)
+    }
+
+    /// The server answers that the recording begins: from then on, whatever comes is a warp.
+    fn skip_start(&mut self) -> Result<(), Error> {
+        let mut reply = [0; REPLY_BYTES];
+        let mut filled = 0;
+        while let Some(rest) = reply.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.socket.read(rest) {
+                Ok(0) => return Err(closed()),
+                Ok(n) => filled += n,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let mut fds = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
+                    clock::wait_ready(&mut fds, None).map_err(Error::system("poll"))?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(source) => return Err(Error::System { what: "read", source }),
+            }
+        }
+        Ok(())
     }
 
     /// Whether anything was recorded since the last time.
@@ -203,18 +224,20 @@ impl Warps {
         loop {
             // The protocol library has made the socket non-blocking.
             match self.socket.read(&mut buffer) {
-                Ok(0) => {
-                    return Err(Error::System {
-                        what: "read",
-                        source: io::ErrorKind::UnexpectedEof.into(),
-                    });
-                }
+                Ok(0) => return Err(closed()),
                 Ok(_) => something = true,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(something),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(source) => return Err(Error::System { what: "read", source }),
             }
         }
+    }
+}
+
+fn closed() -> Error {
+    Error::System {
+        what: "read",
+        source: io::ErrorKind::UnexpectedEof.into(),
     }
 }
 
@@ -261,6 +284,8 @@ fn share(at: i16, pixels: u16) -> u16 {
     u16::try_from(at * 0xffff / last).unwrap_or(u16::MAX)
 }
 
+/// A reply without further data.
+const REPLY_BYTES: usize = 32;
 /// Larger cursors are decoration; browsers show none above 128 pixels as the system's own.
 const EDGE_MAX: u16 = 256;
 
