@@ -25,11 +25,6 @@ export class Rolling {
     return { p50: rank(0.5), p95: rank(0.95), p99: rank(0.99), max: rank(1), n };
   }
 
-  /** Sum of what is in the window. */
-  total(now: Micros): number {
-    return this.#samples.reduce((sum, { at, value }) => (now - at <= this.#window ? sum + value : sum), 0);
-  }
-
   clear(): void {
     this.#samples = [];
   }

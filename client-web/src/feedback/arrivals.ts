@@ -35,7 +35,7 @@ export class Arrivals {
     return true;
   }
 
-  /** The list for the next report: what is new since the one before the last one. */
+  /** The list for the next report: what is new since the one before the last one, at most the newest `packetsMax`. */
   report(packetsMax: number): ArrivalList {
     let from = Math.max(this.#starts[0] ?? 1, this.#newest - packetsMax + 1, 1);
     const latest = this.#times[this.#newest % KEPT] ?? NEVER;
@@ -54,7 +54,7 @@ export class Arrivals {
       return at === NEVER ? null : at - base;
     });
     this.#starts.push(this.#newest + 1);
-    if (this.#starts.length > REPORTED_TWICE) this.#starts.shift();
+    if (this.#starts.length > REPORTED) this.#starts.shift();
     this.#judge();
     return { baseSeq: low32(from), baseTime: base === Infinity ? 0 : base, arrivals };
   }
@@ -74,8 +74,8 @@ export class Arrivals {
 const NEVER = -1;
 /** Two seconds at 16 Mbit/s. */
 const KEPT = 4_096;
-/** A report covers its own part and those of the two before it: a lost report hides nothing. */
-const REPORTED_TWICE = 3;
+/** A report covers its own part and that of the one before it: a lost report hides nothing. */
+const REPORTED = 2;
 const REPORTS_UNTIL_LOST = 10;
 /** Arrivals are told in 16 bits of 32 µs. */
 const SPAN_MAX: Micros = 2_000_000;

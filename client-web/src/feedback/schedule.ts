@@ -2,6 +2,8 @@
 import type { Micros } from '../time';
 
 export class Schedule {
+  /** An IDR or a recovery is wanted: said again until it comes. */
+  wanting = false;
   #lastAt: Micros | null = null;
   #news = false;
   #urgent = false;
@@ -25,9 +27,9 @@ export class Schedule {
   }
 
   nextAt(): Micros | null {
-    if (this.#urgent) return 0;
-    if (!this.#news && this.#tail === 0) return null;
-    return this.#lastAt === null ? 0 : this.#lastAt + INTERVAL;
+    const after = (span: Micros): Micros => (this.#lastAt === null ? 0 : this.#lastAt + span);
+    if (this.#urgent) return after(GAP_MIN);
+    return this.#news || this.wanting || this.#tail > 0 ? after(INTERVAL) : null;
   }
 
   onSent(now: Micros): void {
@@ -39,4 +41,6 @@ export class Schedule {
 }
 
 const INTERVAL: Micros = 20_000;
+/** However much is urgent. */
+const GAP_MIN: Micros = 2_000;
 const TAIL_REPORTS = 2;

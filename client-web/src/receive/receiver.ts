@@ -169,6 +169,7 @@ export class Receiver {
     if (next !== this.#want && next !== 'nothing') this.#schedule.onUrgent();
     if (this.#window.hasNacks) this.#schedule.onUrgent();
     this.#want = next;
+    this.#schedule.wanting = next !== 'nothing';
   }
 
   #standing(): Standing {

@@ -68,8 +68,11 @@ export class Window {
     const frame = unwrap32(header.frame, this.#newestSeen ?? header.frame + 0x1_0000_0000);
     if (padding && (this.#newestSeen === null || header.frame === 0)) return;
     this.#noteSilence(now, frame);
+    // Before the first delivery, what there is begins at the oldest reference seen: that was sent as well.
+    const oldest = padding ? frame : Math.min(referenceOf(header.reference, frame), frame);
     if (this.#newestSeen === null) this.#floor = frame - 1;
-    else if (this.#newest === null && frame <= this.#floor && frame > this.#newestSeen - WINDOW) this.#floor = frame - 1;
+    const reachable = this.#newest === null && oldest > Math.max(this.#newestSeen ?? frame, frame) - WINDOW;
+    if (reachable) this.#floor = Math.min(this.#floor, oldest - 1);
     this.#newestSeen = Math.max(this.#newestSeen ?? frame, frame);
     if (!header.repeat) {
       this.#frontier.advance(now, orderOf(frame, padding ? ALL_OF_IT : placeOf(header.unit, header.fragment)));

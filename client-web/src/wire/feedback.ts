@@ -3,6 +3,8 @@ import { type Malformed, type U64, readU64, viewOf, writeU64 } from './bytes';
 import { Kind, firstByte, refuse } from './kind';
 
 export const FEEDBACK_PACKETS_MAX = 512;
+/** With as many, and every nack, a report fits a browser's datagram. */
+const FEEDBACK_PACKETS_WISE = 300;
 export const FEEDBACK_NACKS_MAX = 64;
 /** In a nack: the whole access unit. */
 export const ALL_UNITS = 255;
@@ -40,7 +42,7 @@ export type Feedback = {
 
 /** How many packets a report may list that fits a datagram of `bytes`. */
 export function feedbackPackets(bytes: number, nacks: number): number {
-  return Math.max(Math.min(Math.floor((bytes - HEADER_BYTES - 8 * nacks) / 2), FEEDBACK_PACKETS_MAX), 0);
+  return Math.max(Math.min(Math.floor((bytes - HEADER_BYTES - 8 * nacks) / 2), FEEDBACK_PACKETS_WISE), 0);
 }
 
 export function writeFeedback(feedback: Feedback): Uint8Array {

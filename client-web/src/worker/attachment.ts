@@ -126,13 +126,12 @@ export class Attachment {
 
   #drain(now: Micros): void {
     const { decoder, input, meter, clock, onSound } = this.#parts;
-    const bytes = this.receiver.counts.bytes;
     for (let unit = this.receiver.pollAccessUnit(); unit !== null; unit = this.receiver.pollAccessUnit()) {
-      meter.onReceived(now, 0);
+      meter.onReceived(now);
       decoder.decode(unit);
     }
     for (let packet = this.receiver.pollAudio(); packet !== null; packet = this.receiver.pollAudio()) onSound(packet);
-    if (this.receiver.want !== 'nothing' && bytes > 0) meter.onBehind(now);
+    if (this.receiver.want !== 'nothing') meter.onBehind(now);
     for (let sent = input.pollTransmit(now); sent !== null; sent = input.pollTransmit(now)) {
       this.#link.sendDatagram(sent, true);
     }

@@ -32,7 +32,9 @@ export class Meter {
   #received = new Rolling(RATE_WINDOW);
   #decodedRate = new Rolling(RATE_WINDOW);
   #presentedRate = new Rolling(RATE_WINDOW);
-  #bits = new Rolling(RATE_WINDOW);
+  /** Bytes received so far, at each of the last measurements. */
+  #bytesAt: { readonly at: Micros; readonly bytes: number }[] = [];
+  #baseBytes = 0;
   /** Decoded and not presented yet, by timestamp. */
   #waiting = new Map<number, Shown>();
   #lastInput = 0;
@@ -44,9 +46,8 @@ export class Meter {
   #basePackets = { received: 0, lost: 0, duplicate: 0, malformed: 0, repeated: 0 };
   #lastSecond = { decoded: 0, presented: 0, frozen: 0 };
 
-  onReceived(now: Micros, bytes: number): void {
+  onReceived(now: Micros): void {
     this.#received.add(now, 1);
-    this.#bits.add(now, 8 * bytes);
   }
 
   onDecoded(timestamp: number, picture: Shown): void {
@@ -98,6 +99,7 @@ export class Meter {
   onAttachmentOver(counts: ReceiverCounts): void {
     this.#base = sum(this.#base, counts.frames);
     this.#basePackets = sum(this.#basePackets, counts.packets);
+    this.#baseBytes += counts.bytes;
     this.#waiting.clear();
     this.#lastInput = 0;
   }
@@ -115,7 +117,7 @@ export class Meter {
         decoded: perSecond(this.#decodedRate),
         presented: perSecond(this.#presentedRate),
       },
-      bitrate_bps: Math.round((this.#bits.total(now) * 1_000_000) / RATE_WINDOW),
+      bitrate_bps: this.#bitrate(now, this.#baseBytes + (counts?.bytes ?? 0)),
       frames: {
         ...frames,
         decoded: this.decoded,
@@ -147,6 +149,14 @@ export class Meter {
     };
     this.#lastSecond = { decoded: this.decoded, presented: this.presented, frozen };
     return second;
+  }
+
+  #bitrate(now: Micros, bytes: number): number {
+    this.#bytesAt = this.#bytesAt.filter(({ at }) => now - at <= RATE_WINDOW);
+    const oldest = this.#bytesAt[0];
+    this.#bytesAt.push({ at: now, bytes });
+    if (oldest === undefined || now <= oldest.at) return 0;
+    return Math.round((8_000_000 * (bytes - oldest.bytes)) / (now - oldest.at));
   }
 
   #frozenMs(now: Micros): number {
