@@ -235,6 +235,7 @@ export class StreamPlayer implements Player {
   #onWorker(message: FromWorker): void {
     switch (message.type) {
       case 'opened':
+        this.#screen?.show();
         this.#run({ on: 'opened', attempt: message.attempt });
         break;
       case 'welcome':

@@ -37,13 +37,21 @@ export class Screen {
       this.sink = { message: { type: 'sink', sink: { track: writable } }, transfer: [writable] };
       video.muted = true;
       video.playsInline = true;
-      video.srcObject = new MediaStream([generator]);
-      // It settles when the first picture is written, and not before: nobody may wait for it.
-      video.play().catch(() => undefined);
       this.#watch();
     }
     video.hidden = this.path !== 'track';
     canvas.hidden = this.path !== 'canvas';
+  }
+
+  /**
+   * To be called when a stream is there. A `<video>` that waits for its first picture holds the page's load event back, so
+   * a page that only shows its play button must not have one.
+   */
+  show(): void {
+    if (this.#track === null || this.#video.srcObject !== null) return;
+    this.#video.srcObject = new MediaStream([this.#track]);
+    // It settles when the first picture is written, and not before: nobody may wait for it.
+    this.#video.play().catch(() => undefined);
   }
 
   close(): void {
