@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest';
+import { openApi } from './api';
+import { missingWords, problemWords } from './player/words';
+import { openStore } from './player/store';
+
+type Call = { url: string; method: string | undefined; headers: Record<string, string>; body: unknown };
+
+function api(respond: () => Response | Promise<Response>) {
+  const calls: Call[] = [];
+  const fake: typeof fetch = (url, init) => {
+    const body: unknown = typeof init?.body === 'string' ? JSON.parse(init.body) : null;
+    calls.push({ url: url as string, method: init?.method, headers: init?.headers as Record<string, string>, body });
+    return Promise.resolve(respond());
+  };
+  return { calls, api: openApi({ fetch: fake, key: () => 'flp_key' }) };
+}
+
+const json = (body: unknown, status = 200, headers: Record<string, string> = {}) =>
+  new Response(JSON.stringify(body), { status, headers });
+
+describe('the API', () => {
+  it('makes a session as this browser’s player', async () => {
+    const endpoint = { kind: 'webtransport', url: 'https://h:1/v1/media', cert_sha256: ['ab'] };
+    const { api: client, calls } = api(() => json({ session: 's', ticket: 't', endpoints: [endpoint], timing: {} }, 201));
+    expect(await client.create('doom')).toEqual({
+      ok: true,
+      value: { session: 's', ticket: 't', endpoints: [{ kind: 'webtransport', url: endpoint.url, certSha256: ['ab'] }] },
+    });
+    expect(calls[0]).toMatchObject({ url: '/v1/sessions', method: 'POST', body: { title: 'doom' } });
+    expect(calls[0]?.headers.Authorization).toBe('Bearer flp_key');
+  });
+
+  it('gives problems as values', async () => {
+    const full = { type: 'urn:firstlight:problem:full', title: 'Full', detail: 'No room.' };
+    const { api: client } = api(() => json(full, 503, { 'Retry-After': '30' }));
+    expect(await client.create('doom')).toEqual({ ok: false, problem: 'full', status: 503, detail: 'No room.', retryAfterS: 30 });
+  });
+
+  it('says unreachable when nobody answers', async () => {
+    const { api: client } = api(() => Promise.reject(new TypeError('Failed to fetch')));
+    expect(await client.session('s')).toMatchObject({ ok: false, problem: 'unreachable', status: 0 });
+  });
+
+  it('takes an answer that is no JSON, and one without a body', async () => {
+    const html = api(() => new Response('<html>', { status: 502 }));
+    expect(await html.api.session('s')).toMatchObject({ ok: false, problem: '', status: 502 });
+    const empty = api(() => new Response(null, { status: 204 }));
+    expect(await empty.api.end('a/b')).toMatchObject({ ok: true });
+    expect(empty.calls[0]?.url).toBe('/v1/sessions/a%2Fb');
+  });
+
+  it('reads a session', async () => {
+    const { api: client } = api(() => json({ session: 's', title: 'doom', state: 'waiting', wait_left_s: 88, endpoints: 7 }));
+    expect(await client.session('s')).toEqual({
+      ok: true,
+      value: { session: 's', title: 'doom', state: 'waiting', waitLeft: 88, reason: null, message: null, endpoints: [] },
+    });
+  });
+});
+
+describe('what a tab remembers', () => {
+  class Memory {
+    readonly items = new Map<string, string>();
+    getItem = (key: string) => this.items.get(key) ?? null;
+    setItem = (key: string, value: string) => void this.items.set(key, value);
+    removeItem = (key: string) => void this.items.delete(key);
+  }
+  const stored = { session: 's', secret: 'x', endpoints: [{ kind: 'webtransport', url: 'u', certSha256: [] }] };
+  const open = (tab: Memory, browser: Memory) =>
+    openStore('doom', () => tab as unknown as Storage, () => browser as unknown as Storage);
+
+  it('comes back, and is forgotten only by its own name', () => {
+    const [tab, browser] = [new Memory(), new Memory()];
+    const store = open(tab, browser);
+    expect(store.own()).toBeNull();
+    store.save(stored);
+    expect([store.own(), store.last()]).toEqual([stored, stored]);
+    store.forget('other', true);
+    expect(store.own()).toEqual(stored);
+    store.forget('s', false);
+    expect([store.own(), store.last()]).toEqual([null, stored]);
+    store.forget('s', true);
+    expect(store.last()).toBeNull();
+  });
+
+  it('is nothing when it is spoilt or forbidden', () => {
+    const tab = new Memory();
+    for (const text of ['{', '7', '{"session":1}', '[]', 'null']) {
+      tab.setItem('firstlight.session.doom', text);
+      expect(open(tab, new Memory()).own()).toBeNull();
+    }
+    const browser = new Memory();
+    const forbidden = openStore(
+      'doom',
+      () => {
+        throw new DOMException('no', 'SecurityError');
+      },
+      () => browser as unknown as Storage,
+    );
+    expect(forbidden.own()).toBeNull();
+    forbidden.save(stored);
+    expect(forbidden.last()).toEqual(stored);
+  });
+});
+
+describe('words', () => {
+  it('explain an origin that is not secure before anything else', () => {
+    const words = (webTransport: boolean, decoder: boolean, secure: boolean) =>
+      missingWords({ webTransport, decoder, secure })?.reason ?? null;
+    expect(words(true, true, true)).toBeNull();
+    expect(words(false, false, false)).toBe('insecure_origin');
+    expect(words(false, true, true)).toBe('no_webtransport');
+    expect(words(true, false, true)).toBe('no_codec');
+  });
+
+  it('say when to try again', () => {
+    const full = { problem: 'full', status: 503, detail: '', retryAfterS: 180 };
+    expect(problemWords(full, false).message).toContain('3 minutes');
+    expect(problemWords({ ...full, problem: 'odd', detail: 'So it is.' }, false)).toMatchObject({ message: 'So it is.' });
+  });
+});
