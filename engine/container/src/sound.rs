@@ -182,7 +182,7 @@ pub struct Audio {
 impl Audio {
     /// Fills `frame` with interleaved left and right samples, blocking until they were recorded; silence is recorded too, so
     /// that 10 ms come every 10 ms. Returns when the first of them was recorded. While the container is frozen this blocks
-    /// until the thaw. A caller that is more than [a sixth of a second](BUFFER_MAX) behind loses the oldest samples.
+    /// until the thaw. A caller that is more than a sixth of a second behind loses the oldest samples.
     ///
     /// # Errors
     /// [`Error::Closed`] when the sound server is gone.

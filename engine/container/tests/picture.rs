@@ -67,8 +67,8 @@ fn a_frame_of_two_requests_is_one_whole_picture() {
 #[test]
 fn an_app_that_draws_too_fast_is_held_to_its_rate() {
     let stage = Stage::new();
-    let more = format!("[display]\nfps = 30\nwidth = 640\nheight = 360\n[audio]\nenabled = false\n");
-    let container = stage.start(&["scene", "frames", "4000", "1", "0"], &more);
+    let more = "[display]\nfps = 30\nwidth = 640\nheight = 360\n[audio]\nenabled = false\n";
+    let container = stage.start(&["scene", "frames", "4000", "1", "0"], more);
     let mut capture = container.capture().unwrap();
     capture.wait(Some(deadline())).unwrap();
     let begun = now();

@@ -213,14 +213,22 @@ fn events() -> Outcome<()> {
     let mut log = String::from("ready\n");
     screen.say(&log)?;
     loop {
-        match screen.x.wait_for_event()? {
-            Event::KeyPress(e) => writeln!(log, "key {} {:#x} down", e.detail, keysym(e.detail))?,
-            Event::KeyRelease(e) => writeln!(log, "key {} {:#x} up", e.detail, keysym(e.detail))?,
-            Event::ButtonPress(e) => writeln!(log, "button {} down", e.detail)?,
-            Event::ButtonRelease(e) => writeln!(log, "button {} up", e.detail)?,
-            Event::MotionNotify(e) => writeln!(log, "at {} {}", e.event_x, e.event_y)?,
-            _ => continue,
+        let event = screen.x.wait_for_event()?;
+        if let Event::KeyPress(e) | Event::KeyRelease(e) = &event {
+            write!(log, "key {} {:#x}", e.detail, keysym(e.detail))?;
+        } else if let Event::ButtonPress(e) | Event::ButtonRelease(e) = &event {
+            write!(log, "button {}", e.detail)?;
+        } else if let Event::MotionNotify(e) = &event {
+            write!(log, "at {} {}", e.event_x, e.event_y)?;
+        } else {
+            continue;
         }
+        if matches!(event, Event::KeyPress(_) | Event::ButtonPress(_)) {
+            log.push_str(" down");
+        } else if matches!(event, Event::KeyRelease(_) | Event::ButtonRelease(_)) {
+            log.push_str(" up");
+        }
+        log.push('\n');
         screen.say(&log)?;
     }
 }
