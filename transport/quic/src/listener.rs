@@ -133,15 +133,21 @@ impl Attempt {
         self.request.ok().await.map(Link::new).map_err(Error::Handshake)
     }
 
-    /// Turns the client away.
+    /// Turns the client away, and waits until it has read the answer, at most [`GOODBYE`].
     pub async fn refuse(self, refusal: Refusal) {
         let status = match refusal {
             Refusal::BadRequest => StatusCode::BAD_REQUEST,
             Refusal::Forbidden => StatusCode::FORBIDDEN,
             Refusal::TooMany => StatusCode::TOO_MANY_REQUESTS,
         };
+        // The last handle closes the connection when it is dropped, whatever the client has read by then.
+        let connection = self.request.conn().clone();
         if let Err(error) = self.request.reject(status).await {
             tracing::debug!(%error, "a refused client left first");
+            return;
+        }
+        if tokio::time::timeout(GOODBYE, connection.closed()).await.is_err() {
+            tracing::debug!("a refused client stayed");
         }
     }
 }
