@@ -316,13 +316,9 @@ pub(crate) fn still(open: Open) -> Found {
     let decoded = decode(&all(&coded), width.into(), height.into())?;
     let before = source.psnr(decoded.luma(3), decoded.stride());
     let db = source.psnr(decoded.luma(decoded.count() - 1), decoded.stride());
-    println!(
-        "{before:.1} dB before, {db:.1} dB after {steps} steps, {} ms",
-        now.as_micros() / 1000
-    );
     if db < 45.0 || now > Timestamp::from_micros(1_000_000) {
         return Err(format!(
-            "{db:.1} dB after {steps} steps at {} ms",
+            "{before:.1} dB before, {db:.1} dB after {steps} steps at {} ms",
             now.as_micros() / 1000
         ));
     }

@@ -76,7 +76,7 @@ macro_rules! contract {
     };
 }
 
-contract!(software_threads, |c| software(c));
+contract!(software_threads, software);
 contract!(software_slices, |c| software(claims::slices(c, 4)));
 
 #[test]
