@@ -12,6 +12,14 @@
 //! written outside the run folder, the cgroup and the manifest's persistent paths. What the app sees of the machine is listed in
 //! `sandbox` and `app`.
 //!
+//! - **Reach.** The display's only socket lies in the run folder; it is bound into the app's sandbox and nowhere else. There is no
+//!   TCP, no abstract socket, and the session's cookie is asked for all the same.
+//! - **Shared memory.** App and display share an IPC namespace that is the session's alone (`ipc`); capture reads through a
+//!   descriptor that the server passes, from outside of it.
+//! - **Death.** Processes die with the keeper thread (parent-death signal), sandboxes with their bubblewrap, everything in a
+//!   sandbox with its first process. Cgroup and register are the second net, which [`sweep`] draws in after a crash.
+//! - **Freezing** stops app and sound, not the display: it has nothing to do then, and can show its last picture at once.
+//!
 //! This room decides nothing about sessions: when to freeze, capture or stop is the worker's business.
 #![cfg_attr(
     test,
