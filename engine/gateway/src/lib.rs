@@ -31,4 +31,5 @@ pub use gateway::{Gateway, Settings};
 pub use keys::OperatorKey;
 pub use metrics::Metrics;
 pub use pages::has_client;
+pub use routes::api_paths;
 pub use serve::{listen, serve};

@@ -41,6 +41,12 @@ pub(crate) fn all() -> Vec<(&'static str, MethodRouter<Arc<Inner>>)> {
     ]
 }
 
+/// The paths of the API, as `/v1/openapi.json` describes them.
+#[must_use]
+pub fn api_paths() -> Vec<&'static str> {
+    all().into_iter().map(|(path, _)| path).collect()
+}
+
 pub(crate) fn router() -> Router<Arc<Inner>> {
     all().into_iter().fold(Router::new(), |router, (path, methods)| {
         router.route(path, methods)
