@@ -12,6 +12,7 @@ export class FakePlayer implements Player {
   readonly sent: InputCall[] = [];
   readonly calls: string[] = [];
   state: PlayerState = 'idle';
+  session: string | null = null;
   readonly audio = {
     muted: false,
     volume: 1,

@@ -15,7 +15,7 @@ function fakePlayer(): FakePlayer {
 describe('window.firstlight', () => {
   it('plays nothing on a page without a player, and says so', async () => {
     const { api } = new Embedding();
-    expect(api).toMatchObject({ version: 1, state: 'idle', title: null, input: null, audio: null });
+    expect(api).toMatchObject({ version: 1, state: 'idle', title: null, session: null, input: null, audio: null });
     expect(api.stats()).toBeNull();
     await expect(api.start()).rejects.toThrow('this page plays no title');
   });

@@ -26,6 +26,9 @@ export class Embedding {
       get title() {
         return title();
       },
+      get session() {
+        return current()?.session ?? null;
+      },
       get input() {
         return current()?.input ?? null;
       },

@@ -15,6 +15,8 @@ export type Firstlight = {
   readonly state: PlayerState;
   /** Id of the title that this page plays; null on the library page. */
   readonly title: string | null;
+  /** Id of the session, once there is one; no secret. */
+  readonly session: string | null;
   /** Figures of the stream; null on pages that play nothing. */
   stats(): Stats | null;
   /** Calls `fn` on every such event, on whatever page this tab is; returns how to stop that. */

@@ -76,6 +76,10 @@ export class StreamPlayer implements Player {
     return this.#state;
   }
 
+  get session(): string | null {
+    return this.#machine.session;
+  }
+
   on<K extends keyof PlayerEvents>(event: K, fn: (value: PlayerEvents[K]) => void): () => void {
     return this.#emitter.on(event, fn);
   }

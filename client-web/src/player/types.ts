@@ -89,6 +89,8 @@ export type PlayerAudio = {
 
 export type Player = {
   readonly state: PlayerState;
+  /** Id of the session, once there is one; no secret. */
+  readonly session: string | null;
   stats(): Stats;
   on<K extends keyof PlayerEvents>(event: K, fn: (value: PlayerEvents[K]) => void): () => void;
   /** Starts, restarts, or takes back. Fails in words (`failed`), not by rejection. */
