@@ -18,7 +18,7 @@ pub struct Entry {
     pub title: Result<Title, Error>,
 }
 
-/// Reads every title's folder in `dir`, in the order of their names, which are the ids. Files and hidden folders are no titles.
+/// Reads every title's folder in `dir`, in the order of their names, which are the ids. A folder without a manifest is no title.
 ///
 /// # Errors
 /// When `dir` itself cannot be read. A title that is refused is an [`Entry`] that says so.
@@ -30,8 +30,7 @@ pub fn catalogue(dir: &Path) -> Result<Vec<Entry>, Error> {
     let mut folders = Vec::new();
     for entry in fs::read_dir(dir).map_err(unreadable)? {
         let folder = entry.map_err(unreadable)?;
-        let hidden = folder.file_name().to_string_lossy().starts_with('.');
-        if !hidden && folder.path().is_dir() {
+        if folder.path().join(MANIFEST).exists() {
             folders.push(folder.path());
         }
     }
@@ -131,7 +130,7 @@ mod tests {
             "id = \"b\"\nname = \"B\"\nversion = \"1\"\n[run]\ncommand = [\"/bin/true\"]\n",
         );
         put(dir.path(), "a", "id = 1");
-        put(dir.path(), ".hidden", "id = 1");
+        put(dir.path(), "huge", &"#".repeat(BYTES_MAX + 1));
         fs::create_dir(dir.path().join("empty")).unwrap();
         fs::write(dir.path().join("README.md"), "no folder").unwrap();
         let entries = catalogue(dir.path()).unwrap();
@@ -139,7 +138,7 @@ mod tests {
             .iter()
             .map(|e| (e.dir.file_name().unwrap().to_str().unwrap(), e.title.is_ok()))
             .collect();
-        assert_eq!(ids, [("a", false), ("b", true), ("empty", false)]);
+        assert_eq!(ids, [("a", false), ("b", true), ("huge", false)]);
     }
 
     #[test]
