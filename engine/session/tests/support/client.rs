@@ -1,0 +1,333 @@
+//! A client like the page: receives, reports, sends input, talks on the control stream.
+
+use super::{DEADLINE, Worker};
+use firstlight_container::now;
+use firstlight_proto::input::InputSender;
+use firstlight_proto::receive::{AccessUnit, Receiver};
+use firstlight_units::Timestamp;
+use firstlight_wire::control::{
+    ClientMessage, Hello, ResumeAck, ServerMessage, Welcome, client_message, server_message,
+};
+use firstlight_wire::{EventKind, FrameDecoder, InputAck, Kind, write_frame};
+use prost::Message as _;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use web_transport_quinn::proto::ConnectRequest;
+use web_transport_quinn::{ClientBuilder, ClientError, RecvStream, SendStream, Session, SessionError};
+
+/// An access unit that came.
+pub(crate) struct Unit {
+    pub(crate) meta: AccessUnit,
+    pub(crate) nals: Vec<u8>,
+}
+
+/// An attached client.
+pub(crate) struct Client {
+    pub(crate) session: Session,
+    pub(crate) receiver: Receiver,
+    pub(crate) input: InputSender,
+    pub(crate) units: Vec<Unit>,
+    pub(crate) audio_packets: u64,
+    pub(crate) acked: Vec<InputAck>,
+    pub(crate) messages: Vec<server_message::Message>,
+    /// Datagrams of kinds that a client does not understand.
+    pub(crate) strange: u64,
+    /// Say nothing of what arrived.
+    pub(crate) mute: bool,
+    /// Set when the session is closed.
+    pub(crate) closed: Option<SessionError>,
+    control: SendStream,
+    answers: RecvStream,
+    decoder: FrameDecoder,
+    datagram: Vec<u8>,
+}
+
+/// Knocks with this query, e.g. `ticket=…`.
+pub(crate) async fn knock(
+    worker: &Worker,
+    query: &str,
+    origin: Option<&str>,
+) -> Result<Session, ClientError> {
+    let client = ClientBuilder::new()
+        .with_server_certificate_hashes(vec![worker.certificate.clone()])
+        .unwrap();
+    let url: String = format!("https://127.0.0.1:{}/v1/media?{query}", worker.port);
+    let mut request = ConnectRequest::new(url.parse::<url::Url>().unwrap());
+    if let Some(origin) = origin {
+        let name = web_transport_quinn::http::HeaderName::from_static("origin");
+        request = request.with_header(name, origin.parse().unwrap());
+    }
+    client.connect(request).await
+}
+
+impl Client {
+    /// Attaches with a good ticket.
+    pub(crate) async fn attach(worker: &Worker) -> Self {
+        let session = knock(worker, &format!("ticket={}", worker.ticket()), None)
+            .await
+            .unwrap();
+        Self::begin(session).await
+    }
+
+    /// Attaches with a resume secret.
+    pub(crate) async fn resume(worker: &Worker, secret: &str) -> Result<Self, ClientError> {
+        let session = knock(worker, &format!("resume={secret}"), None).await?;
+        Ok(Self::begin(session).await)
+    }
+
+    /// Opens the control stream and says hello.
+    pub(crate) async fn begin(session: Session) -> Self {
+        let (control, answers) = session.open_bi().await.unwrap();
+        let mut receiver = Receiver::new();
+        receiver.attach();
+        let mut input = InputSender::new(7);
+        input.attach();
+        let mut client = Self {
+            session,
+            receiver,
+            input,
+            units: Vec::new(),
+            audio_packets: 0,
+            acked: Vec::new(),
+            messages: Vec::new(),
+            strange: 0,
+            mute: false,
+            closed: None,
+            control,
+            answers,
+            decoder: FrameDecoder::default(),
+            datagram: Vec::new(),
+        };
+        let hello = Hello {
+            version: 1,
+            version_oldest: 1,
+            codecs: vec!["avc1.42E02A".to_owned()],
+            reference_recovery: true,
+            user_agent: "test".to_owned(),
+        };
+        client.say(client_message::Message::Hello(hello)).await;
+        client
+    }
+
+    pub(crate) async fn say(&mut self, message: client_message::Message) {
+        let mut bytes = Vec::new();
+        write_frame(
+            &ClientMessage {
+                message: Some(message),
+            },
+            &mut bytes,
+        )
+        .unwrap();
+        self.say_raw(&bytes).await;
+    }
+
+    pub(crate) async fn say_raw(&mut self, bytes: &[u8]) {
+        self.control.write_all(bytes).await.unwrap();
+    }
+
+    /// Goes on receiving and answering until `done`.
+    pub(crate) async fn until(&mut self, what: &str, mut done: impl FnMut(&Self) -> bool) {
+        let pump = async {
+            while !done(self) {
+                assert!(self.closed.is_none(), "closed: {:?}", self.closed);
+                self.turn().await;
+            }
+        };
+        assert!(
+            tokio::time::timeout(DEADLINE, pump).await.is_ok(),
+            "waited in vain for {what}"
+        );
+    }
+
+    /// Goes on until the session is closed; returns the application's code.
+    pub(crate) async fn until_closed(&mut self) -> u32 {
+        let pump = async {
+            while self.closed.is_none() {
+                self.turn().await;
+            }
+        };
+        assert!(
+            tokio::time::timeout(DEADLINE, pump).await.is_ok(),
+            "waited in vain for the close"
+        );
+        use web_transport_quinn::WebTransportError;
+        match self.closed.as_ref().unwrap() {
+            SessionError::WebTransportError(WebTransportError::Closed(code, _)) => *code,
+            other => panic!("closed in another way: {other:?}"),
+        }
+    }
+
+    /// The server's welcome, once it has come; the secret in it is acknowledged.
+    pub(crate) async fn welcome(&mut self) -> Welcome {
+        let is_welcome = |m: &server_message::Message| matches!(m, server_message::Message::Welcome(_));
+        self.until("the welcome", |c| c.messages.iter().any(is_welcome))
+            .await;
+        let Some(server_message::Message::Welcome(welcome)) =
+            self.messages.iter().find(|m| is_welcome(m)).cloned()
+        else {
+            unreachable!()
+        };
+        welcome
+    }
+
+    /// Attaching's secret, stored and acknowledged.
+    pub(crate) async fn secret(&mut self) -> String {
+        let resume = self.welcome().await.resume.unwrap();
+        let ack = ResumeAck {
+            generation: resume.generation,
+        };
+        self.say(client_message::Message::ResumeAck(ack)).await;
+        resume.secret
+    }
+
+    pub(crate) fn press(&mut self, event: EventKind) {
+        assert!(self.input.push(now(), event), "{event:?} is refused");
+    }
+
+    pub(crate) fn ended(&self) -> Option<&firstlight_wire::control::Ended> {
+        self.messages.iter().find_map(|m| match m {
+            server_message::Message::Ended(ended) => Some(ended),
+            _ => None,
+        })
+    }
+
+    /// Waits for one thing to happen and deals with it.
+    pub(crate) async fn turn(&mut self) {
+        self.send_due();
+        let wake = [
+            self.receiver.poll_timeout().map(|(at, _)| at),
+            self.input.poll_timeout().map(|(at, _)| at),
+        ]
+        .into_iter()
+        .flatten()
+        .min();
+        let mut chunk = [0; 4_096];
+        tokio::select! {
+            datagram = self.session.read_datagram() => match datagram {
+                Ok(datagram) => self.on_datagram(&datagram),
+                Err(error) => self.closed = Some(error),
+            },
+            read = self.answers.read(&mut chunk), if self.closed.is_none() => match read {
+                Ok(Some(n)) => self.on_control(&chunk[..n]),
+                Ok(None) | Err(_) => {
+                    let error = tokio::time::timeout(DEADLINE, self.drained()).await.unwrap();
+                    self.closed = Some(error);
+                }
+            },
+            () = sleep_until(wake) => {}
+        }
+        self.receiver.handle_timeout(now());
+        self.send_due();
+    }
+
+    /// The control stream is at its end: the close follows.
+    async fn drained(&mut self) -> SessionError {
+        loop {
+            match self.session.read_datagram().await {
+                Ok(datagram) => self.on_datagram(&datagram),
+                Err(error) => return error,
+            }
+        }
+    }
+
+    fn on_datagram(&mut self, datagram: &[u8]) {
+        match Kind::of(datagram) {
+            Ok(Kind::Video | Kind::Audio | Kind::Padding) => {
+                self.receiver.handle_datagram(now(), datagram);
+                let mut nals = Vec::new();
+                while let Some(meta) = self.receiver.poll_unit(&mut nals) {
+                    self.receiver.handle_decoded(meta.frame);
+                    self.units.push(Unit {
+                        meta,
+                        nals: std::mem::take(&mut nals),
+                    });
+                }
+                let mut packet = Vec::new();
+                while self.receiver.poll_audio(&mut packet).is_some() {
+                    self.audio_packets += 1;
+                    packet.clear();
+                }
+            }
+            Ok(Kind::InputAck) => {
+                let ack = InputAck::parse(datagram).unwrap();
+                self.acked.push(ack);
+                self.input.handle_ack(ack);
+            }
+            _ => self.strange += 1,
+        }
+    }
+
+    fn on_control(&mut self, mut bytes: &[u8]) {
+        while let Some(message) = self.decoder.decode(&mut bytes).unwrap() {
+            self.messages
+                .extend(ServerMessage::decode(message).unwrap().message);
+        }
+    }
+
+    fn send_due(&mut self) {
+        self.datagram.clear();
+        while !self.mute && self.receiver.poll_feedback(now(), &mut self.datagram) {
+            self.send();
+        }
+        while self.input.poll_transmit(now(), &mut self.datagram) {
+            self.send();
+        }
+    }
+
+    fn send(&mut self) {
+        let datagram = std::mem::take(&mut self.datagram);
+        if let Err(error) = self.session.send_datagram(datagram.into()) {
+            self.closed.get_or_insert(error);
+        }
+    }
+}
+
+async fn sleep_until(at: Option<Timestamp>) {
+    let Some(at) = at else {
+        return std::future::pending().await;
+    };
+    let left: Duration = (at - now()).into();
+    tokio::time::sleep(left.min(Duration::from_secs(1))).await;
+}
+
+/// Decodes access units with ffmpeg and reads the beacon's barcode in each picture.
+pub(crate) fn read_barcodes(units: &[Unit]) -> Vec<firstlight_beacon::barcode::Reading> {
+    use firstlight_beacon::barcode::{BLOCK, COLUMNS, HEIGHT, WIDTH, decode};
+    let mut ffmpeg = Command::new("ffmpeg")
+        .args(["-loglevel", "error", "-f", "h264", "-i", "-"])
+        .args([
+            "-vf",
+            &format!("crop={WIDTH}:{HEIGHT}:0:0"),
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            "gray",
+            "-",
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = ffmpeg.stdin.take().unwrap();
+    let stream: Vec<u8> = units.iter().flat_map(|unit| unit.nals.iter().copied()).collect();
+    let writer = std::thread::spawn(move || stdin.write_all(&stream));
+    let pictures = ffmpeg.wait_with_output().unwrap().stdout;
+    writer.join().unwrap().unwrap();
+    let mut readings = Vec::new();
+    for picture in pictures.chunks_exact(WIDTH * HEIGHT) {
+        let mut bytes = [0_u8; 16];
+        for (n, byte) in bytes.iter_mut().enumerate() {
+            for bit in 0..8 {
+                let block = n * 8 + bit;
+                let (x, y) = (
+                    block % COLUMNS * BLOCK + BLOCK / 2,
+                    block / COLUMNS * BLOCK + BLOCK / 2,
+                );
+                *byte = *byte << 1 | u8::from(picture[y * WIDTH + x] > 128);
+            }
+        }
+        readings.extend(decode(bytes));
+    }
+    readings
+}
