@@ -297,7 +297,7 @@ fn launcher(spec: &Spec, tools: &Tools) -> Result<Launcher, Error> {
         keeper,
         cgroups,
         memory,
-        register: Register::new(&spec.run_dir),
+        register: Register::new(&spec.run_dir)?,
     })
 }
 

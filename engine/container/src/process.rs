@@ -79,6 +79,7 @@ impl Launcher {
         let door = groups.map(|groups| groups.of(role).door()).transpose()?;
         let shares = matches!(role, Role::App | Role::Display);
         let entry = if shares { self.memory.entry()? } else { Entry::Stay };
+        command.env(MARK, self.register.mark());
         ffi::bind_to_thread(&mut command, door.into_iter().collect(), entry);
         let tail = Tail::follow(reader)?;
         let child = self.keeper.spawn(command).map_err(Error::start(what))?;
@@ -150,6 +151,34 @@ pub(crate) fn signal(pid: u32, signal: Signal) {
     }
 }
 
+/// Kills every process that was started with `mark` in its environment and is left; `true` if none is.
+///
+/// bubblewrap binds the sandbox's first process to its own life only some moments after its birth: killed before that, it
+/// leaves an orphan that waits for it for ever. The environment of that process is still the one that was given.
+pub(crate) fn end_marked(mark: &str) -> bool {
+    let entry = format!("{MARK}={mark}");
+    let carries = |pid: &u32| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment
+            .split(|byte| *byte == 0)
+            .any(|e| e == entry.as_bytes())
+    };
+    let deadline = clock::now() + END_MAX;
+    loop {
+        let left: Vec<u32> = all().filter(carries).collect();
+        if left.is_empty() {
+            return true;
+        }
+        if clock::now() >= deadline {
+            return false;
+        }
+        for pid in left {
+            signal(pid, Signal::SIGKILL);
+        }
+        std::thread::sleep(LOOK_AGAIN);
+    }
+}
+
 /// The processes `roots` and all that descend from them, parents before children.
 pub(crate) fn descendants(roots: &[u32]) -> Vec<u32> {
     let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
@@ -209,6 +238,8 @@ fn all() -> impl Iterator<Item = u32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
+/// The variable that marks a session's processes.
+const MARK: &str = "FIRSTLIGHT_CONTAINER";
 /// A killed process lets go of its pipes within a scheduler round or two; this is for a machine in trouble.
 const END_MAX: Micros = Micros::from_secs(1);
 /// Between two looks at a child that is about to end: `SIGCHLD` belongs to the whole process, not to this crate.

@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::cgroup::Cgroups;
 use crate::clock;
-use crate::process::{signal, stat};
+use crate::process::{end_marked, signal, stat};
 use firstlight_units::Micros;
 use nix::sys::signal::Signal;
 use std::fs::{self, DirBuilder, OpenOptions};
@@ -63,17 +63,35 @@ impl Drop for RunDir {
     }
 }
 
-/// The processes that were started, by number and start time: a second net below the kernel's, for [`sweep`].
+/// The processes that were started, by number and start time, and the mark that they and their children carry: a second net
+/// below the kernel's, drawn in when it is dropped and by [`sweep`].
 #[derive(Debug)]
 pub(crate) struct Register {
     path: PathBuf,
+    mark: String,
 }
 
 impl Register {
-    pub(crate) fn new(run_dir: &Path) -> Self {
-        Self {
+    pub(crate) fn new(run_dir: &Path) -> Result<Self, Error> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|error| Error::Start {
+            what: "the container",
+            source: error
+                .raw_os_error()
+                .map_or_else(|| io::ErrorKind::Other.into(), io::Error::from_raw_os_error),
+        })?;
+        let mark = format!("{:032x}", u128::from_be_bytes(random));
+        let path = run_dir.join(MARK);
+        fs::write(&path, &mark).map_err(|source| Error::RunDir { path, source })?;
+        Ok(Self {
             path: run_dir.join(PROCESSES),
-        }
+            mark,
+        })
+    }
+
+    /// What the session's processes carry in their environment.
+    pub(crate) fn mark(&self) -> &str {
+        &self.mark
     }
 
     pub(crate) fn add(&self, pid: u32) -> Result<(), Error> {
@@ -88,6 +106,14 @@ impl Register {
                 path: self.path.clone(),
                 source,
             })
+    }
+}
+
+impl Drop for Register {
+    fn drop(&mut self) {
+        if !end_marked(&self.mark) {
+            tracing::warn!("processes of the container are left");
+        }
     }
 }
 
@@ -143,7 +169,9 @@ fn end(path: &Path, mark: &Mark) -> bool {
     // The group first: a frozen process does not even die before it is thawed.
     let ended = mark.cgroup.as_deref().is_none_or(Cgroups::sweep);
     let killed = kill_registered(path);
-    if !(ended && killed) {
+    let mark = fs::read_to_string(path.join(MARK)).unwrap_or_default();
+    let unmarked = mark.is_empty() || end_marked(&mark);
+    if !(ended && killed && unmarked) {
         tracing::warn!(path = %path.display(), "processes of a dead session are left");
         return false;
     }
@@ -214,6 +242,8 @@ impl Mark {
 
 /// What makes a folder ours.
 const MARKER: &str = ".firstlight-container";
+/// The mark's file.
+const MARK: &str = "mark";
 /// The register's file.
 const PROCESSES: &str = "processes";
 /// Killed processes of a busy machine.

@@ -126,6 +126,24 @@ fn the_sweep_ends_what_is_registered_and_spares_what_merely_has_its_number() {
     stranger.wait().unwrap();
 }
 
+/// bubblewrap, killed in the middle of making a sandbox, leaves the sandbox's first process behind.
+#[test]
+fn a_container_that_ends_as_it_begins_leaves_nothing() {
+    for _ in 0..20 {
+        let stage = Stage::new();
+        let container = stage.start(&["scene", "events"], SILENT);
+        let mark = fs::read_to_string(stage.path("run/mark")).unwrap();
+        drop(container);
+        let carries = |pid: u32| {
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            String::from_utf8_lossy(&environment).contains(&mark)
+        };
+        let entries = fs::read_dir("/proc").unwrap().flatten();
+        let mut pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        assert!(!pids.any(carries));
+    }
+}
+
 fn frozen_and_thawed(stage: &Stage) {
     let mut container = stage.start(&["scene", "frames", "10000", "1", "0"], "");
     let mut capture = container.capture().unwrap();
