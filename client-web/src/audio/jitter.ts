@@ -15,7 +15,7 @@ export type JitterCounts = { underruns: number; concealed: number; skipped: numb
 
 export class JitterBuffer {
   readonly counts: JitterCounts = { underruns: 0, concealed: 0, skipped: 0 };
-  /** Samples beyond what arrivals ask for. */
+  /** Samples beyond what arrivals ask for; negative: less than that. */
   hold = 0;
   readonly #rate: number;
   readonly #left = new Float32Array(RING);
@@ -30,6 +30,8 @@ export class JitterBuffer {
   #gain = 0;
   /** How late each of the last frames came against an even clock, in samples. */
   #delays: number[] = [];
+  /** Frames since the last pull. */
+  #unpulled = 0;
   #spread = 0;
   /** Position and capture time of the newest frame. */
   #newest: { readonly at: number; readonly capturedAt: Micros } | null = null;
@@ -50,14 +52,17 @@ export class JitterBuffer {
     this.#newest = { at: this.#write, capturedAt };
     this.#append(left, right, samples);
     this.#next = frame + 1;
+    this.#unpulled += 1;
     this.#delays.push(clock - frame * samples);
     if (this.#delays.length > DELAYS) this.#delays.shift();
-    this.#spread = Math.max(...this.#delays) - Math.min(...this.#delays);
+    const sorted = Float64Array.from(this.#delays).sort();
+    this.#spread = (sorted[Math.floor(USUAL * (sorted.length - 1))] ?? 0) - (sorted[0] ?? 0);
   }
 
   /** Fills a quantum; gives when its first sample was captured, null for silence. */
   pull(left: Float32Array, right: Float32Array): Micros | null {
     const count = left.length;
+    this.#wake();
     if (this.#filling && this.level >= this.target) this.#filling = false;
     if (this.#filling) return this.#silence(left, right);
     this.#skipExcess();
@@ -86,7 +91,7 @@ export class JitterBuffer {
   /** Samples to hold. */
   get target(): number {
     const needed = Math.max(this.#spread, this.#frameSamples) + MARGIN;
-    return Math.min(needed + this.hold, this.#rate * TARGET_MAX_S);
+    return Math.max(Math.min(needed + this.hold, this.#rate * TARGET_MAX_S), this.#frameSamples + MARGIN);
   }
 
   #append(left: Float32Array, right: Float32Array, samples: number): void {
@@ -118,6 +123,17 @@ export class JitterBuffer {
       this.#right[at] = source < 0 ? 0 : fade * (this.#right[source] ?? 0);
     }
     this.#write += samples;
+  }
+
+  /** The card was off: its clock stood still, so what was learned of arrivals is wrong, and what waits is old. */
+  #wake(): void {
+    const slept = this.#unpulled > ASLEEP;
+    this.#unpulled = 0;
+    if (!slept) return;
+    this.#delays = [];
+    this.#spread = 0;
+    this.#read = Math.max(this.#read, this.#write - this.target);
+    this.#gain = 0;
   }
 
   #speed(): number {
@@ -175,8 +191,12 @@ export class JitterBuffer {
 
 /** 1.4 s at 48 kHz; a power of two. */
 const RING = 65_536;
+/** One late frame in twenty is heard less than what it would cost to wait for it always. */
+const USUAL = 0.95;
 /** Two seconds of 10 ms frames decide how much is held. */
 const DELAYS = 200;
+/** More frames than come between two turns of a card that is on. */
+const ASLEEP = 20;
 /** The card takes 128 samples at a time, and messages come between two of its turns. */
 const MARGIN = 256;
 const TARGET_MAX_S = 0.15;

@@ -13,7 +13,7 @@ export type FromDecoder = {
 
 export type ToWorklet =
   | { readonly type: 'port'; readonly port: MessagePort }
-  /** Samples to hold beyond what the network asks for, so that sound is not ahead of the picture. */
+  /** Samples to hold beyond what the network asks for, so that sound is not ahead of the picture; negative where it is too late. */
   | { readonly type: 'hold'; readonly samples: number };
 
 /** Several times a second. */

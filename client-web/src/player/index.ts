@@ -23,6 +23,17 @@ const held = new Set<string>();
 
 /** A copied tab has the same storage as its original; a lock, which goes with its tab, tells them apart. */
 async function claim(session: string): Promise<boolean> {
+  const claimed = lock(session);
+  // A reloaded page is no copy. Its old self may hold the lock still, and the picture need not wait for that.
+  return isReload() || claimed;
+}
+
+function isReload(): boolean {
+  const [navigation] = performance.getEntriesByType('navigation');
+  return navigation instanceof PerformanceNavigationTiming && navigation.type === 'reload';
+}
+
+async function lock(session: string): Promise<boolean> {
   if (held.has(session) || !('locks' in navigator)) return true;
   return new Promise((resolve) => {
     void navigator.locks.request(`firstlight.session.${session}`, { ifAvailable: true }, (lock) => {
