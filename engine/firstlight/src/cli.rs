@@ -7,7 +7,12 @@ use std::path::PathBuf;
 
 /// Low-latency cloud game streaming.
 #[derive(Debug, Parser)]
-#[command(name = "firstlight", version, about, disable_help_subcommand = true)]
+#[command(
+    name = "firstlight",
+    version,
+    about = "Low-latency cloud game streaming",
+    disable_help_subcommand = true
+)]
 #[command(
     after_help = "Set FIRSTLIGHT_LOG to error, warn, info (default), debug or trace for more or less on standard error."
 )]

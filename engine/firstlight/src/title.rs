@@ -92,12 +92,7 @@ pub(crate) fn titles_in(dir: &Path) -> Result<Vec<PathBuf>> {
         );
     };
     let folders = entries.flatten().map(|entry| entry.path());
-    let visible = |path: &PathBuf| {
-        !path
-            .file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with('.'))
-    };
-    let mut folders: Vec<PathBuf> = folders.filter(|path| path.is_dir() && visible(path)).collect();
+    let mut folders: Vec<PathBuf> = folders.filter(|folder| folder.join(MANIFEST).exists()).collect();
     folders.sort();
     if folders.is_empty() {
         bail!(

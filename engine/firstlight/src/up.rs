@@ -76,10 +76,13 @@ async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<(
         drop(stopped.await);
     }));
     signals.next().await;
-    say(format!(
-        "Stopping; {} sessions end (again to kill them)",
-        host.capacity().sessions
-    ));
+    match host.capacity().sessions {
+        0 => say("Stopping"),
+        1 => say("Stopping: one session is being ended (again to kill it)"),
+        n => say(format!(
+            "Stopping: {n} sessions are being ended (again to kill them)"
+        )),
+    }
     let ending = host.stop();
     tokio::pin!(ending);
     tokio::select! {

@@ -1,7 +1,10 @@
 //! The metrics of this process, for Prometheus.
 
 use crate::Error;
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{
+    BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
+use std::sync::OnceLock;
 
 /// Where metrics are collected and from where they are read.
 #[derive(Clone)]
@@ -14,25 +17,18 @@ impl std::fmt::Debug for Metrics {
 }
 
 impl Metrics {
-    /// Collects what this process records from here on. The first in a process gets it all; a later one stays empty.
+    /// Collects what this process records from the first call on; later calls give the same.
     ///
     /// # Errors
-    /// [`Error::Metrics`] when a histogram has no buckets.
+    /// [`Error::Metrics`] when a histogram has no buckets, or this process already collects its metrics elsewhere.
     pub fn install() -> Result<Self, Error> {
-        let refused = |error: metrics_exporter_prometheus::BuildError| Error::Metrics(error.to_string());
-        let mut builder = PrometheusBuilder::new();
-        for (name, buckets) in firstlight_telemetry::buckets() {
-            builder = builder
-                .set_buckets_for_metric(Matcher::Full(name.to_owned()), buckets)
-                .map_err(refused)?;
-        }
-        let recorder = builder.build_recorder();
-        let handle = recorder.handle();
-        if metrics::set_global_recorder(recorder).is_err() {
-            tracing::debug!("this process collects its metrics elsewhere");
-        }
-        firstlight_telemetry::describe();
-        Ok(Self(handle))
+        let installed = INSTALLED.get_or_init(|| {
+            let (recorder, handle) = build().map_err(|error| error.to_string())?;
+            metrics::set_global_recorder(recorder).map_err(|error| error.to_string())?;
+            firstlight_telemetry::describe();
+            Ok(handle)
+        });
+        installed.clone().map(Self).map_err(Error::Metrics)
     }
 
     pub(crate) fn render(&self) -> String {
@@ -44,3 +40,16 @@ impl Metrics {
         self.0.run_upkeep();
     }
 }
+
+fn build() -> Result<(PrometheusRecorder, PrometheusHandle), BuildError> {
+    let mut builder = PrometheusBuilder::new();
+    for (name, buckets) in firstlight_telemetry::buckets() {
+        builder = builder.set_buckets_for_metric(Matcher::Full(name.to_owned()), buckets)?;
+    }
+    let recorder = builder.build_recorder();
+    let handle = recorder.handle();
+    Ok((recorder, handle))
+}
+
+/// The recorder is one per process, as the `metrics` crate has it; or why there is none.
+static INSTALLED: OnceLock<Result<PrometheusHandle, String>> = OnceLock::new();

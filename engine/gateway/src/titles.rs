@@ -1,7 +1,7 @@
 //! The titles' folder, read again when it may have changed.
 
 use crate::Error;
-use firstlight_title::{Entry, Title, catalogue};
+use firstlight_title::{Entry, MANIFEST, Title, catalogue};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -83,7 +83,11 @@ impl Titles {
 fn sort(entries: Vec<Entry>) -> (BTreeMap<String, Listed>, Vec<String>) {
     let mut titles = BTreeMap::new();
     let mut refused = Vec::new();
-    for Entry { dir, title } in entries {
+    // A folder without a manifest is something else that lies there.
+    for Entry { dir, title } in entries
+        .into_iter()
+        .filter(|entry| entry.dir.join(MANIFEST).exists())
+    {
         match title {
             Ok(title) => {
                 titles.insert(title.id.to_string(), Listed { title, dir });
