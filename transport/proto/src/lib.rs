@@ -34,6 +34,11 @@ pub(crate) fn near(newest: u64, low: u32) -> u64 {
         .unwrap_or_else(|| low.into())
 }
 
+/// The value that stands for the first one seen of a counter, one wrap up: what was sent before it may come after it.
+pub(crate) const fn first(low: u32) -> u64 {
+    (1 << 32) + low as u64
+}
+
 #[cfg(test)]
 mod tests {
     use super::near;

@@ -1,6 +1,6 @@
 //! Which packets came when, and which of it has been reported.
 
-use crate::near;
+use crate::{first, near};
 use firstlight_units::Timestamp;
 use std::collections::VecDeque;
 
@@ -58,7 +58,7 @@ impl Arrivals {
     /// `false` when this packet came before.
     pub(crate) fn record(&mut self, now: Timestamp, low: u32) -> bool {
         let seq = if self.newest == 0 {
-            low.into()
+            first(low)
         } else {
             near(self.newest, low)
         };
@@ -164,7 +164,7 @@ mod tests {
                 let list = arrivals.report();
                 for (n, came) in (list.base_seq..).zip(list.arrivals) {
                     assert!(came.is_some());
-                    told[usize::try_from(n).unwrap()] += 1;
+                    told[n as u32 as usize] += 1;
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Audio frames, each handed on once; what was lost is taken from the frame after it.
 
 use super::AudioPacket;
-use crate::near;
+use crate::{first, near};
 use firstlight_units::{FrameId, RemoteTime};
 use firstlight_wire::{AudioUnit, MediaHeader};
 use std::collections::VecDeque;
@@ -39,7 +39,7 @@ impl Audio {
             return false;
         };
         let frame = if self.newest == 0 {
-            header.frame.into()
+            first(header.frame)
         } else {
             near(self.newest, header.frame)
         };

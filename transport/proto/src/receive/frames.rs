@@ -2,7 +2,7 @@
 
 use super::slot::{Patience, Slot, Taken};
 use super::{AccessUnit, ReceiverStats};
-use crate::near;
+use crate::{first, near};
 use firstlight_units::{FrameId, Micros, Timestamp};
 use firstlight_wire::{MediaHeader, Nack, split_video_unit};
 
@@ -84,8 +84,8 @@ impl Frames {
             self.floor = frame - 1;
             self.newest = self.floor;
         }
-        if self.delivered == 0 && !self.broken && !header.flags.idr {
-            // Before the first picture: what this one needs was sent too, and is missing.
+        if self.delivered == 0 && !self.broken {
+            // Before the first picture: this one came, and what it needs was sent too.
             self.lower_floor(now, reference);
         }
         if frame <= self.floor {
@@ -106,7 +106,7 @@ impl Frames {
     /// Padding tells which access unit was the last.
     pub(crate) fn handle_newest(&mut self, now: Timestamp, low: u32, stale: bool, stats: &mut ReceiverStats) {
         let frame = self.near(low);
-        if frame == 0 {
+        if low == 0 {
             return;
         }
         if self.newest == 0 {
@@ -121,7 +121,7 @@ impl Frames {
 
     fn near(&self, low: u32) -> u64 {
         if self.newest == 0 {
-            low.into()
+            first(low)
         } else {
             near(self.newest, low)
         }

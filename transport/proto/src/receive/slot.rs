@@ -262,7 +262,7 @@ impl Slot {
         if !self.begun {
             look.at(all, &mut self.asked_at, Nack::ALL_UNITS, Nack::ALL_FRAGMENTS);
         }
-        for (index, unit) in (0u8..).zip(&mut self.units) {
+        for (index, unit) in (0..=u8::MAX).zip(&mut self.units) {
             let due = earliest(all, unit.overtaken_at.map(|at| at + patience.guard));
             if unit.count == 0 {
                 look.at(due, &mut unit.asked_at, index, Nack::ALL_FRAGMENTS);

@@ -6,7 +6,7 @@ use firstlight_wire::VideoTrace;
 /// A whole access unit whose references were handed on before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccessUnit {
-    /// Its number. The first one seen counts as the 32 bits that travel; from there on wraps are restored.
+    /// Its number: the low 32 bits are those that travel, and wraps since the first one seen are restored.
     pub frame: FrameId,
     /// The newest access unit it needs; itself for an IDR.
     pub reference: FrameId,
