@@ -316,7 +316,9 @@ fn pinned(fingerprints: &[Fingerprint]) -> Client {
 async fn closed(session: &Session) -> (u32, String) {
     match session.closed().await {
         SessionError::WebTransportError(WebTransportError::Closed(code, reason)) => (code, reason),
-        other => panic!("{other}"),
+        other @ (SessionError::ConnectionError(_)
+        | SessionError::WebTransportError(_)
+        | SessionError::SendDatagramError(_)) => panic!("{other}"),
     }
 }
 
