@@ -6,7 +6,7 @@
 //! ```
 //!
 //! It moves bytes and decides nothing: who may attach, what is sent and how fast is the caller's. quinn's own congestion
-//! window and pacer are opened wide (see [`window`]), since the rate is ruled by `firstlight-proto` above it.
+//! window and pacer are opened wide (see `window.rs`), since the rate is ruled by `firstlight-proto` above it.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 

@@ -58,7 +58,7 @@ impl Listener {
         self.attempts.recv().await
     }
 
-    /// Closes the port and waits until the peers were told, at most [`GOODBYE`].
+    /// Closes the port and waits until the peers were told, at most half a second.
     pub async fn close(self) {
         for endpoint in &self.endpoints {
             endpoint.close(0u32.into(), b"");
@@ -133,7 +133,7 @@ impl Attempt {
         self.request.ok().await.map(Link::new).map_err(Error::Handshake)
     }
 
-    /// Turns the client away, and waits until it has read the answer, at most [`GOODBYE`].
+    /// Turns the client away, and waits until it has read the answer, at most half a second.
     pub async fn refuse(self, refusal: Refusal) {
         let status = match refusal {
             Refusal::BadRequest => StatusCode::BAD_REQUEST,
