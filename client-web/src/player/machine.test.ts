@@ -236,7 +236,6 @@ describe('ending', () => {
   it.each([
     [2, 'taken_over', 'ended'],
     [4, 'gave_way', 'ended'],
-    [3, 'protocol', 'failed'],
   ])('close code %i is %s', (code, reason, state) => {
     const rig = new Rig().play().close(code);
     expect(rig.words?.reason).toBe(reason);
@@ -248,6 +247,19 @@ describe('ending', () => {
     expect(rig.actions).toEqual([{ do: 'status', session: 's1' }]);
     rig.on(status({ state: 'ended', reason: 'title_exited' }));
     expect(rig.words?.reason).toBe('title_exited');
+  });
+
+  it('tries again after a misunderstanding, but not for ever', () => {
+    const rig = new Rig().play();
+    for (let n = 0; n < 2; n += 1) {
+      rig.close(3, 'odd');
+      if (!rig.did.includes('attach')) rig.wait();
+      expect(rig.machine.state).toBe('reconnecting');
+      rig.last = rig.attempt;
+      rig.on({ on: 'opened', attempt: rig.last });
+    }
+    expect(rig.close(3, 'odd').words?.reason).toBe('protocol');
+    expect(rig.machine.state).toBe('failed');
   });
 
   it('a version that does not fit is said as such', () => {

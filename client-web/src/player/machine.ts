@@ -78,6 +78,8 @@ export class Machine {
   /** When the session stops waiting. */
   #deadline: Millis | null = null;
   #unreachable = false;
+  /** Attachments closed for breaking the protocol. */
+  #misunderstandings = 0;
   /** Closed as ended; the reason is asked for. */
   #asksWhy = false;
   /** Everything was full, and it is asked whether this player plays elsewhere. */
@@ -336,7 +338,10 @@ export class Machine {
         this.#end('gave_way', null);
         break;
       case CODE.protocol:
-        this.#over('failed', /version/i.test(reason) ? VERSION_MISMATCH : PROTOCOL_BROKEN);
+        this.#misunderstandings += 1;
+        if (/version/i.test(reason)) this.#over('failed', VERSION_MISMATCH);
+        else if (this.#misunderstandings >= MISUNDERSTANDINGS_MAX) this.#over('failed', PROTOCOL_BROKEN);
+        else this.#lost(now);
         break;
       default:
         this.#lost(now);
@@ -457,6 +462,7 @@ export class Machine {
     this.#unreachable = false;
     this.#asksWhy = false;
     this.#fresh = false;
+    this.#misunderstandings = 0;
     this.#full = null;
     this.#last = null;
     this.#takeBack = null;
@@ -481,6 +487,8 @@ const UNREACHABLE = { problem: 'unreachable', status: 0, detail: '', retryAfterS
 const BACKOFF: readonly Millis[] = [200, 500, 1000, 1000, 1500, 2000];
 /** QUIC repeats its first packet after 1 s; a fresh attempt is quicker than its second repeat. */
 const OPEN_MS: Millis = 2_000;
+/** A worker that was held up may close a stale attachment so; what happens again and again is a fault. */
+const MISUNDERSTANDINGS_MAX = 3;
 const PICTURE_MS: Millis = 5_000;
 /** Before a first picture there is nothing to hold on to. */
 const FIRST_TRIES = 4;

@@ -44,6 +44,7 @@ export class Attachment {
   #timer: ReturnType<typeof setTimeout> | null = null;
   #timerAt: Micros = Infinity;
   #over = false;
+  #greeted = false;
 
   constructor(transport: TransportLike, parts: Parts, events: AttachmentEvents) {
     this.#parts = parts;
@@ -57,8 +58,15 @@ export class Attachment {
     });
   }
 
+  /** The first message, and the only one that may be it. */
+  greet(hello: Extract<ToServer, { case: 'hello' }>['value']): void {
+    this.#greeted = true;
+    this.#link.sendControl({ case: 'hello', value: hello });
+  }
+
+  /** Not before the greeting: what is said then is left out. */
   send(message: ToServer): void {
-    this.#link.sendControl(message);
+    if (this.#greeted) this.#link.sendControl(message);
   }
 
   /** Something was pushed into the input sender, or decoded. */

@@ -137,6 +137,15 @@ describe('an attachment', () => {
     expect(rig.transport.control.at(-1)).toMatchObject({ case: 'resumeAck', value: { generation: 3 } });
   });
 
+  it('greets first, however long the way to it takes', async () => {
+    rig.studio.handle({ type: 'attach', attempt: 1, url: 'https://h/', certSha256: [] });
+    rig.studio.handle({ type: 'visibility', hidden: true });
+    await rig.pass(2500);
+    rig.transport.open();
+    await rig.pass(20);
+    expect(rig.transport.control.map((message) => message.case)).toEqual(['hello', 'visibility']);
+  });
+
   it('sends what is pressed at once, as soon as the numbering is known', async () => {
     await rig.attach();
     rig.transport.send(writeInputAck({ acknowledged: 41, at: 0, echo: 0 }));

@@ -147,15 +147,12 @@ export class Studio {
 
   async #greet(attachment: Attachment): Promise<void> {
     const codecs = await this.#codecs;
-    attachment.send({
-      case: 'hello',
-      value: {
-        version: VERSION,
-        versionOldest: VERSION,
-        codecs,
-        referenceRecovery: this.#follows,
-        userAgent: typeof navigator === 'undefined' ? '' : navigator.userAgent,
-      },
+    attachment.greet({
+      version: VERSION,
+      versionOldest: VERSION,
+      codecs,
+      referenceRecovery: this.#follows,
+      userAgent: typeof navigator === 'undefined' ? '' : navigator.userAgent,
     });
     if (this.#hidden) attachment.send({ case: 'visibility', value: { hidden: true } });
   }
