@@ -74,7 +74,7 @@ async function read() {
 }
 
 function submit(view, data) {
-  const timestamp = (count++ * 1e6) / 60;
+  const timestamp = Math.round((count++ * 1e6) / 60);
   const key = view.getUint32(4) === 1;
   const chunk = new EncodedVideoChunk({ type: key ? 'key' : 'delta', timestamp, data });
   inside.set(chunk.timestamp, { submittedAt: now(), capture: view.getUint32(8) / 1000, encode: view.getUint32(12) / 1000 });
