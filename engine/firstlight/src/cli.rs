@@ -41,7 +41,7 @@ pub(crate) struct Up {
     /// Folder of titles; each is a folder with a title.toml
     #[arg(long, value_name = "DIR", default_value = "titles")]
     pub(crate) titles: PathBuf,
-    /// Address of the page and the API; localhost is 127.0.0.1 and [::1]
+    /// Address of the page and the API; localhost is 127.0.0.1 and ::1
     #[arg(long, value_name = "ADDR", default_value = "localhost:8080")]
     pub(crate) listen: String,
     /// UDP ports that media is received on, one per session

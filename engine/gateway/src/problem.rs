@@ -134,6 +134,10 @@ impl Problem {
 }
 
 impl From<firstlight_host::Error> for Problem {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "what has no word of its own is the engine's fault"
+    )]
     fn from(error: firstlight_host::Error) -> Self {
         use firstlight_host::Error;
         match error {
@@ -151,10 +155,6 @@ impl From<firstlight_host::Error> for Problem {
                 Self::new(Kind::Stopping, "No new sessions are started.").retry_after(RETRY_STOPPING_S)
             }
             Error::UnknownSession(_) => Self::unknown_session(),
-            #[expect(
-                clippy::wildcard_enum_match_arm,
-                reason = "what has no word of its own is the engine's fault"
-            )]
             error => {
                 tracing::error!(error = with_causes(&error), "a request failed");
                 Self::new(

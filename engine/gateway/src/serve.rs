@@ -46,7 +46,7 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
     })
 }
 
-/// Serves until `stop` is done, then lets answers under way be finished, for at most [`FINISH_WITHIN`].
+/// Serves until `stop` is done, then lets answers under way be finished, for two seconds at most.
 pub async fn serve(gateway: Gateway, listeners: Vec<TcpListener>, stop: impl Future<Output = ()>) {
     let router = gateway.router();
     let graceful = Arc::new(GracefulShutdown::new());
