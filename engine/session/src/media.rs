@@ -175,6 +175,10 @@ impl Media {
             at: self.still.poll_timeout(),
         };
         self.pictures.set_blocked(now, wish.blocked);
+        let skipped = self.pictures.take_skipped();
+        if skipped > 0 {
+            self.shared.tally(|t| t.skipped += skipped);
+        }
         match self.pictures.next(now, still) {
             Turn::Grab => self.take_picture(wish),
             Turn::Again => self.encode_again(wish, None),
@@ -212,10 +216,8 @@ impl Media {
         })?;
         let converted = clock::now();
         self.pictures.on_grab(grabbed);
-        let skipped = self.pictures.take_skipped();
         self.shared.tally(|t| {
             t.captured += 1;
-            t.skipped += skipped;
             t.capture.add(grabbed - committed);
             t.convert.add(converted - grabbed);
         });

@@ -100,6 +100,13 @@ impl Pictures {
     /// Whether the sender takes an access unit at `now`.
     pub(crate) fn set_blocked(&mut self, now: Timestamp, blocked: bool) {
         self.blocked = blocked;
+        // The display tells of no further damage until a picture is taken: what was drawn meanwhile is reckoned.
+        if let Some(since) = &mut self.held_since {
+            let frame = self.interval.scale(RATE_TENTHS, 10).max(Micros::new(1));
+            let missed = (now - *since).as_micros() / frame.as_micros();
+            *since += frame.scale(missed, 1);
+            self.skipped += missed;
+        }
         if blocked && self.dirty {
             self.held_since.get_or_insert(now);
         }
@@ -113,7 +120,8 @@ impl Pictures {
     /// What to do at `now`.
     pub(crate) fn next(&self, now: Timestamp, still: StillStep) -> Turn {
         if self.blocked {
-            return Turn::Wait(None);
+            // Now and then, to reckon.
+            return Turn::Wait(self.held_since.map(|since| since + RECKON));
         }
         let asked = self.asked.is_any();
         let fresh = self.dirty || (asked && !self.kept);
@@ -131,11 +139,7 @@ impl Pictures {
     pub(crate) fn on_grab(&mut self, now: Timestamp) {
         self.dirty = false;
         self.kept = true;
-        // The display tells of no further damage until a picture is taken: what was drawn meanwhile is reckoned.
-        if let Some(since) = self.held_since.take() {
-            let frame = self.interval.scale(RATE_TENTHS, 10);
-            self.skipped += (now - since).as_micros() / frame.as_micros().max(1);
-        }
+        self.held_since = None;
         self.due = self.due.max(now) + self.interval.scale(self.divisor.into(), 1);
     }
 
@@ -158,6 +162,9 @@ impl Pictures {
 /// Pictures are taken at up to 1.1 times the title's rate: an app that draws at 60.2 Hz must not drift against ours and
 /// wait for it.
 const RATE_TENTHS: u64 = 11;
+
+/// How often what a blocked sender misses is counted.
+const RECKON: Micros = Micros::from_millis(500);
 
 #[cfg(test)]
 mod tests {
@@ -204,8 +211,8 @@ mod tests {
         let mut pictures = Pictures::new(60);
         pictures.set_divisor(2);
         let (taken, waited) = watch(&mut pictures, 16_600);
-        assert!((29..=33).contains(&taken), "{taken}");
-        assert_eq!(waited, 0);
+        assert!((29..=34).contains(&taken), "{taken}");
+        assert!(waited < 16_600, "never longer than to the next picture: {waited}");
     }
 
     #[test]
@@ -239,7 +246,7 @@ mod tests {
         let mut pictures = Pictures::new(60);
         pictures.on_damage();
         pictures.set_blocked(at(0), true);
-        assert_eq!(pictures.next(at(0), STILL), Turn::Wait(None));
+        assert!(matches!(pictures.next(at(0), STILL), Turn::Wait(_)));
         pictures.set_blocked(at(52_000), false);
         assert_eq!(pictures.next(at(52_000), STILL), Turn::Grab);
         pictures.on_grab(at(52_000));

@@ -4,6 +4,7 @@
 mod client;
 mod worker;
 
+#[allow(unused_imports, reason = "each test file uses a part of it")]
 pub(crate) use client::{Client, Unit, knock, read_barcodes};
 pub(crate) use worker::{Options, Worker};
 
