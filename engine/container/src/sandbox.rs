@@ -12,7 +12,6 @@ use std::process::{Command, Stdio};
 #[derive(Debug)]
 pub(crate) struct Sandbox {
     args: Vec<OsString>,
-    env: Vec<(OsString, OsString)>,
 }
 
 /// Who a process believes to be inside its sandbox; outside it is always the engine's own user, without privileges.
@@ -38,7 +37,6 @@ impl Sandbox {
     pub(crate) fn new(user: User, memory: Memory) -> Self {
         let mut sandbox = Self {
             args: Vec::with_capacity(128),
-            env: Vec::new(),
         };
         let id = if user == User::Root { "0" } else { "1000" };
         sandbox.arg([
@@ -110,9 +108,9 @@ impl Sandbox {
         self.arg([OsStr::new("--bind"), source.as_os_str(), at.as_ref()]);
     }
 
-    /// Sets a variable of the environment.
-    pub(crate) fn env(&mut self, name: impl Into<OsString>, value: impl Into<OsString>) {
-        self.env.push((name.into(), value.into()));
+    /// Sets a variable of the environment inside. bubblewrap itself never sees it: a title's `LD_PRELOAD` must not run outside.
+    pub(crate) fn env(&mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) {
+        self.arg([OsStr::new("--setenv"), name.as_ref(), value.as_ref()]);
     }
 
     /// The command that runs `program` inside.
@@ -126,7 +124,7 @@ impl Sandbox {
         self.arg(["--remount-ro", "/", "--"]);
         let mut command = Command::new(bwrap);
         command.args(self.args).arg(program).args(args);
-        command.env_clear().envs(self.env);
+        command.env_clear();
         command.stdin(Stdio::null()).current_dir("/");
         command
     }

@@ -58,6 +58,34 @@ fn an_app_sees_its_own_world_and_nothing_else() {
     assert_eq!(answer(&questions[15]), "false");
 }
 
+/// A title's `LD_PRELOAD` reached bubblewrap itself, and so ran outside the sandbox: the environment was set on the command.
+#[test]
+fn a_title_s_environment_is_set_inside_only() {
+    let stage = Stage::new();
+    let marked = "FIRSTLIGHT_TEST_INSIDE=only";
+    // The keys of `[run]` go on after the command.
+    let more = format!("env = {{ FIRSTLIGHT_TEST_INSIDE = \"only\" }}\n{SILENT}");
+    let container = stage.start(&["scene", "look", "env:FIRSTLIGHT_TEST_INSIDE"], &more);
+    let said = hear(&mut container.capture().unwrap(), "done");
+    assert!(said.contains("env:FIRSTLIGHT_TEST_INSIDE = only"), "{said}");
+    let environ_has = |pid: &str| {
+        let bytes = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        bytes
+            .split(|byte| *byte == 0)
+            .any(|entry| entry == marked.as_bytes())
+    };
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let pid = entry.file_name().into_string().unwrap_or_default();
+        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        if name.trim() == "bwrap" {
+            assert!(
+                !environ_has(&pid),
+                "bubblewrap {pid} sees the title's environment"
+            );
+        }
+    }
+}
+
 #[test]
 fn a_display_lets_nobody_in_without_its_cookie() {
     use x11rb::rust_connection::{DefaultStream, RustConnection};

@@ -275,6 +275,7 @@ fn look(questions: &[&str]) -> Outcome<()> {
     let mut answers = String::new();
     for question in questions {
         let answer = match question.split_once(':') {
+            Some(("env", name)) => std::env::var(name).unwrap_or_default(),
             Some(("exists", path)) => fs::symlink_metadata(path).is_ok().to_string(),
             Some(("writes", path)) => fs::write(path, "x").is_ok().to_string(),
             Some(("unix", path)) => UnixStream::connect(path).is_ok().to_string(),

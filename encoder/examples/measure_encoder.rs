@@ -1,6 +1,6 @@
 //! Measures conversion, encoding and the still policy on raw pictures (BGRX, one after the other), and writes the stream.
 //!
-//! `cargo run --release -p firstlight-encoder --example measure -- FILE WIDTH HEIGHT KBPS fastest|fast THREADS [STREAM.h264]`
+//! `cargo run --release -p firstlight-encoder --example measure_encoder -- FILE WIDTH HEIGHT KBPS fastest|fast THREADS [STREAM.h264]`
 #![allow(clippy::print_stdout, reason = "a tool for people")]
 
 use firstlight_encoder::still::Still;

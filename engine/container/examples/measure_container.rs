@@ -1,6 +1,6 @@
 //! Prints how long a container takes to start, to be captured and to be heard, with the beacon as its title.
 //!
-//! `cargo run --release -p firstlight-container --example measure -- titles/beacon [SECONDS]`, on an idle machine.
+//! `cargo run --release -p firstlight-container --example measure_container -- titles/beacon [SECONDS]`, on an idle machine.
 
 use firstlight_container::{Audio, Capture, Container, Error, InputEvent, Spec, Wait, now};
 use firstlight_title::Title;
