@@ -92,9 +92,14 @@ impl Host {
     ///
     /// # Errors
     /// When a folder or the file of epochs cannot be used, or another engine uses them.
-    pub fn open(config: Config) -> Result<Self, Error> {
+    pub fn open(mut config: Config) -> Result<Self, Error> {
         let data = DataFolder::open(&config.data)?;
         private(&config.run_root)?;
+        // It is named to programs whose working directory is another.
+        config.run_root = config
+            .run_root
+            .canonicalize()
+            .map_err(Error::path(&config.run_root))?;
         sweep(&config.run_root);
         let issuer = Issuer::generate().map_err(Error::Ticket)?;
         let inner = Inner {

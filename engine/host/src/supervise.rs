@@ -7,8 +7,9 @@ use crate::{folders, telemetry};
 use firstlight_link::{End, Order, Report};
 use firstlight_telemetry::Stream;
 use firstlight_units::SessionId;
+use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
@@ -192,18 +193,13 @@ impl Ending {
 async fn clean_up(inner: &Inner, traces: Traces) {
     let run_root = inner.config.run_root.clone();
     let cleaned = tokio::task::spawn_blocking(move || {
-        if traces.run_dir.exists()
-            || traces
-                .cgroup
-                .as_deref()
-                .is_some_and(|group| group.join(CONTAINER).exists())
-        {
+        if traces.run_dir.exists() {
             folders::sweep(&run_root);
         }
         folders::remove(&traces.run_dir);
         if let Some(group) = &traces.cgroup
-            && let Err(error) = std::fs::remove_dir(group)
-            && error.kind() != std::io::ErrorKind::NotFound
+            && let Err(error) = remove_cgroup(group)
+            && error.kind() != io::ErrorKind::NotFound
         {
             tracing::warn!(path = %group.display(), %error, "a session's cgroup was not removed");
         }
@@ -211,6 +207,16 @@ async fn clean_up(inner: &Inner, traces: Traces) {
     if cleaned.await.is_err() {
         tracing::error!("cleaning up panicked");
     }
+}
+
+/// With the empty groups in it; one with processes in it stays.
+fn remove_cgroup(group: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(group)?.flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_cgroup(&entry.path())?;
+        }
+    }
+    std::fs::remove_dir(group)
 }
 
 const fn word(report: &Report) -> &'static str {
@@ -225,8 +231,6 @@ const fn word(report: &Report) -> &'static str {
     }
 }
 
-/// The group that the container makes below the session's.
-const CONTAINER: &str = "container";
 const DRAIN_WITHIN: Duration = Duration::from_millis(500);
 
 #[cfg(test)]

@@ -279,6 +279,26 @@ async fn a_caller_who_goes_away_leaves_a_whole_session() {
 }
 
 #[tokio::test]
+async fn folders_given_relative_are_named_in_full_to_workers() {
+    let folder = tempfile::tempdir_in(".").unwrap();
+    let relative = PathBuf::from(folder.path().file_name().unwrap());
+    let worker = PathBuf::from(env!("CARGO_BIN_EXE_firstlight-host-fake-worker"));
+    let config = Config::builder(relative.join("data"), relative.join("run"), vec![worker]);
+    let host = Host::open(
+        config
+            .slots(Some(1))
+            .media_ports(20_000..=60_000)
+            .build()
+            .unwrap(),
+    )
+    .unwrap();
+    let rig = Rig { host, folder };
+    let placed = rig.start("p1", "plain").await.unwrap();
+    let order = rig.order(&placed.session);
+    assert!(order.run_dir.is_absolute() && order.home.is_absolute());
+}
+
+#[tokio::test]
 async fn a_missing_worker_program_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let config = Config::builder(
