@@ -29,7 +29,7 @@ impl Cost {
     }
 
     /// The share to charge, once `measured` thousandths of a core were seen in use. Less than expected is not believed (a
-    /// menu is cheap, the game behind it is not), and more only up to [`MEASURED_MOST`] times.
+    /// menu is cheap, the game behind it is not), and more only up to twice that.
     #[must_use]
     pub fn with_measured(self, measured: Option<u32>) -> Self {
         let most = self.millicores.saturating_mul(MEASURED_MOST);

@@ -1,0 +1,222 @@
+//! The life of a session as its player, others and the operator see it.
+
+use crate::rig::{Rig, player};
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn a_player_starts_sees_and_ends_a_session() {
+    let rig = Rig::new(2);
+    let started = rig.start(&player(0), "plain").await;
+    assert_eq!(started.status, StatusCode::CREATED, "{}", started.text);
+    let body = started.json();
+    let id = body["session"].as_str().unwrap();
+    assert!(body["ticket"].as_str().unwrap().starts_with("v4.public."));
+    assert_eq!(body["title"], "plain");
+    let endpoint = &body["endpoints"][0];
+    assert_eq!(endpoint["kind"], "webtransport");
+    let url = endpoint["url"].as_str().unwrap();
+    assert!(
+        url.starts_with("https://localhost:") && url.ends_with("/v1/media"),
+        "{url}"
+    );
+    assert_eq!(endpoint["cert_sha256"][0], "ab".repeat(32));
+    assert!(body["timing"]["ready_ms"].as_f64().unwrap() > 0.0);
+
+    let path = format!("/v1/sessions/{id}");
+    let seen = rig.get(&path, &player(0)).await.json();
+    assert_eq!(
+        (seen["state"].as_str(), &seen["operator"]),
+        (Some("ready"), &Value::Null)
+    );
+    let ticket = rig
+        .post(&format!("{path}/tickets"), &player(0), &[], &json!({}))
+        .await;
+    assert_eq!(ticket.status, StatusCode::CREATED);
+    assert_ne!(ticket.json()["ticket"], body["ticket"]);
+
+    assert_eq!(rig.delete(&path, &player(0)).await.status, StatusCode::NO_CONTENT);
+    let seen = rig.get(&path, &player(0)).await.json();
+    assert_eq!(
+        (&seen["state"], &seen["reason"]),
+        (&json!("ended"), &json!("by_player"))
+    );
+    assert!(seen["message"].is_string() && seen["endpoints"] == json!([]));
+    assert_eq!(rig.delete(&path, &player(0)).await.status, StatusCode::NO_CONTENT);
+    let ticket = rig
+        .post(&format!("{path}/tickets"), &player(0), &[], &json!({}))
+        .await;
+    assert_eq!(
+        (ticket.status, ticket.problem().as_str()),
+        (StatusCode::NOT_FOUND, "unknown-session")
+    );
+}
+
+#[tokio::test]
+async fn another_players_session_does_not_exist_and_the_operator_sees_all() {
+    let rig = Rig::new(2);
+    let id = rig.start(&player(0), "attached").await.json()["session"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let path = format!("/v1/sessions/{id}");
+    for answer in [
+        rig.get(&path, &player(1)).await,
+        rig.delete(&path, &player(1)).await,
+        rig.post(&format!("{path}/tickets"), &player(1), &[], &json!({}))
+            .await,
+        rig.post(&format!("{path}/tickets"), &rig.operator(), &[], &json!({}))
+            .await,
+        rig.get("/v1/sessions/NoSuchThing", &player(0)).await,
+    ] {
+        assert_eq!(
+            (answer.status, answer.problem().as_str()),
+            (StatusCode::NOT_FOUND, "unknown-session")
+        );
+    }
+    assert_eq!(
+        rig.get("/v1/sessions", &player(1)).await.json(),
+        json!({ "sessions": [] })
+    );
+    assert_eq!(
+        rig.get("/v1/sessions", &player(0)).await.json()["sessions"][0]["session"],
+        json!(id)
+    );
+    let all = rig.get("/v1/sessions", &rig.operator()).await.json();
+    assert_eq!(
+        all["sessions"][0]["operator"]["player"].as_str().unwrap().len(),
+        32
+    );
+    assert_eq!(
+        rig.delete(&path, &rig.operator()).await.status,
+        StatusCode::NO_CONTENT
+    );
+    let seen = rig.get(&path, &rig.operator()).await.json();
+    assert_eq!(
+        (&seen["reason"], &seen["operator"]["exit_code"]),
+        (&json!("by_operator"), &json!(3))
+    );
+    assert_eq!(seen["operator"]["tail"], json!(["a last line"]));
+    let seen = rig.get(&path, &player(0)).await;
+    assert!(
+        !seen.text.contains("a last line") && !seen.text.contains("exit_code"),
+        "{}",
+        seen.text
+    );
+}
+
+#[tokio::test]
+async fn a_full_engine_says_when_to_ask_again() {
+    let rig = Rig::new(1);
+    assert_eq!(
+        rig.start(&player(0), "attached").await.status,
+        StatusCode::CREATED
+    );
+    let answer = rig.start(&player(1), "plain").await;
+    assert_eq!(
+        (answer.status, answer.problem().as_str()),
+        (StatusCode::SERVICE_UNAVAILABLE, "full")
+    );
+    assert!(
+        answer.headers["retry-after"]
+            .to_str()
+            .unwrap()
+            .parse::<u32>()
+            .unwrap()
+            > 0
+    );
+}
+
+#[tokio::test]
+async fn a_waiting_session_gives_way_and_its_player_can_read_why() {
+    let rig = Rig::new(1);
+    let away = rig.start(&player(0), "waiting").await.json()["session"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let waits = |state: &firstlight_host::State| matches!(state, firstlight_host::State::Waiting { .. });
+    rig.host.wait_until(&away.parse().unwrap(), waits).await.unwrap();
+    let path = format!("/v1/sessions/{away}");
+    let seen = rig.get(&path, &player(0)).await.json();
+    assert_eq!(seen["state"], "waiting");
+    assert!(seen["wait_left_s"].as_u64().unwrap() > 100 && seen["endpoints"][0]["url"].is_string());
+    assert_eq!(rig.start(&player(1), "plain").await.status, StatusCode::CREATED);
+    assert_eq!(rig.get(&path, &player(0)).await.json()["reason"], "gave_way");
+}
+
+#[tokio::test]
+async fn one_player_cannot_take_every_place() {
+    let rig = Rig::new(9);
+    for _ in 0..2 {
+        assert_eq!(rig.start(&player(0), "plain").await.status, StatusCode::CREATED);
+    }
+    let answer = rig.start(&player(0), "plain").await;
+    assert_eq!(
+        (answer.status, answer.problem().as_str()),
+        (StatusCode::TOO_MANY_REQUESTS, "too-many")
+    );
+}
+
+#[tokio::test]
+async fn the_same_key_starts_one_session_also_at_the_same_time() {
+    let rig = Rig::new(9);
+    let key = [("idempotency-key", "k1")];
+    let (body, me, other) = (json!({ "title": "plain" }), player(0), player(1));
+    let (first, second) = tokio::join!(
+        rig.post("/v1/sessions", &me, &key, &body),
+        rig.post("/v1/sessions", &me, &key, &body)
+    );
+    assert_eq!(
+        (first.status, second.status),
+        (StatusCode::CREATED, StatusCode::CREATED)
+    );
+    assert_eq!(first.json()["session"], second.json()["session"]);
+    assert_ne!(first.json()["ticket"], second.json()["ticket"]);
+    let theirs = rig.post("/v1/sessions", &other, &key, &body).await;
+    assert_ne!(theirs.json()["session"], first.json()["session"]);
+    let changed = rig
+        .post("/v1/sessions", &me, &key, &json!({ "title": "waiting" }))
+        .await;
+    assert_eq!(changed.problem(), "bad-request");
+    let empty = rig
+        .post("/v1/sessions", &me, &[("idempotency-key", "")], &body)
+        .await;
+    assert_eq!(empty.problem(), "bad-request");
+}
+
+#[tokio::test]
+async fn metrics_count_sessions_and_name_nobody() {
+    let rig = Rig::new(1);
+    let id = rig.start(&player(0), "plain").await.json()["session"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let text = rig.get("/metrics", &rig.operator()).await.text;
+    assert!(text.contains("host_sessions_started_total") && !text.contains(&id));
+    let pseudonym = rig.host.sessions()[0].player.clone();
+    assert!(!text.contains(&pseudonym));
+}
+
+#[tokio::test]
+async fn a_stopping_engine_says_so_and_still_gives_reasons() {
+    let rig = Rig::new(1);
+    let id = rig.start(&player(0), "attached").await.json()["session"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    rig.host.stop().await;
+    assert_eq!(
+        rig.get("/healthz", "").await.status,
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    let answer = rig.start(&player(1), "plain").await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.problem().as_str()),
+        (503, "engine")
+    );
+    assert!(answer.headers.contains_key("retry-after"));
+    assert_eq!(
+        rig.get(&format!("/v1/sessions/{id}"), &player(0)).await.json()["reason"],
+        "engine_stopping"
+    );
+}
