@@ -166,7 +166,9 @@ fn ten_thousand_input_datagrams_a_second_are_held_to_what_a_player_can_do() {
         let mut client = Client::attach(&worker).await;
         client.welcome().await;
         // The encoder has touched all its memory by then.
-        client.until("input is known", |c| !c.acked.is_empty() && c.units.len() > 60).await;
+        client
+            .until("input is known", |c| !c.acked.is_empty() && c.units.len() > 60)
+            .await;
         let before = worker.resident_kb();
         let event = |n: u16| firstlight_wire::Event {
             kind: EventKind::MoveTo { x: n, y: n },

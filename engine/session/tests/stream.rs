@@ -5,6 +5,7 @@ mod support;
 
 use firstlight_link::{End, Order, Report};
 use firstlight_wire::EventKind;
+use firstlight_wire::control::{VideoLimits, client_message, server_message};
 use support::{Client, Options, Worker, read_barcodes, run};
 
 fn nal_types(nals: &[u8]) -> Vec<u8> {
@@ -115,6 +116,85 @@ fn a_host_that_dies_takes_its_sessions_along() {
         worker.hang_up();
         assert_eq!(client.until_closed().await, 5);
         assert!(client.ended().is_some_and(|e| !e.message.is_empty()));
+    });
+    assert!(matches!(
+        worker.ended(),
+        Report::Ended {
+            reason: End::EngineStopping,
+            ..
+        }
+    ));
+}
+
+#[test]
+fn a_loss_is_followed_by_a_clean_picture_without_an_idr() {
+    let worker = Worker::start(&Options::beacon());
+    run(async {
+        let mut client = Client::attach(&worker).await;
+        client.welcome().await;
+        client.until("pictures", |c| c.units.len() > 30).await;
+        let next = client.units.last().unwrap().meta.frame.low() + 1;
+        client.lose = next + 2..next + 4;
+        client
+            .until("a recovery", |c| c.units.iter().any(|u| u.meta.recovery))
+            .await;
+        let more = client.units.len() + 20;
+        client.until("it goes on", |c| c.units.len() > more).await;
+        assert_eq!(client.units.iter().filter(|u| u.meta.idr).count(), 1);
+        let recovery = client.units.iter().position(|u| u.meta.recovery).unwrap();
+        assert!(
+            client.units[recovery].meta.reference.low() < next + 2,
+            "it predicts from before the loss"
+        );
+        let readings = read_barcodes(&client.units);
+        assert!(
+            readings.len() + 2 >= client.units.len(),
+            "{} of {}",
+            readings.len(),
+            client.units.len()
+        );
+    });
+}
+
+#[test]
+fn a_client_that_follows_no_recovery_gets_an_idr_and_no_more_than_it_wants() {
+    let mut worker = Worker::start(&Options::beacon());
+    run(async {
+        let mut client = Client::attach(&worker).await;
+        client.welcome().await;
+        let limits = VideoLimits {
+            bitrate_max_bps: 1_000_000,
+            reference_recovery: false,
+        };
+        client.say(client_message::Message::VideoLimits(limits)).await;
+        let limited = |m: &server_message::Message| matches!(m, server_message::Message::Report(report) if report.target_bps == 1_000_000);
+        client
+            .until("the limit", |c| c.messages.iter().any(limited))
+            .await;
+        let next = client.units.last().unwrap().meta.frame.low() + 1;
+        client.lose = next + 2..next + 4;
+        client
+            .until("an IDR", |c| c.units.iter().filter(|u| u.meta.idr).count() >= 2)
+            .await;
+        assert!(client.units.iter().all(|u| !u.meta.recovery));
+    });
+    // The runtime is gone, and with it the client, without a word: as when the line is cut.
+    worker.wait_for("the silence to be noticed", |r| {
+        matches!(r, Report::Waiting { .. })
+    });
+}
+
+#[test]
+fn a_signal_ends_the_session_in_order_and_ctrl_c_is_the_hosts_business() {
+    let mut worker = Worker::start(&Options::beacon());
+    run(async {
+        let mut client = Client::attach(&worker).await;
+        client.welcome().await;
+        worker.signal("INT");
+        let more = client.units.len() + 10;
+        client.until("it goes on", |c| c.units.len() > more).await;
+        worker.signal("TERM");
+        assert_eq!(client.until_closed().await, 5);
     });
     assert!(matches!(
         worker.ended(),

@@ -118,25 +118,23 @@ impl Worker {
         self.media_idle = false;
         self.freeze_due = false;
         self.sender.attach(now, link.datagram_max());
-        let target = self.wants.target(self.sender.target());
-        self.parts.shared.wish(|w| {
-            w.mode = Mode::Run;
-            w.asked = Asked {
-                idr: true,
-                recover: None,
-            };
-            (w.target, w.blocked, w.recovery_works) = (target, false, true);
-        });
-        self.parts.waker.wake();
         let malformed = Arc::clone(&self.malformed_control);
-        let player = Player::new(
+        self.player = Some(Player::new(
             self.serial,
             link,
             generation,
             self.parts.control.clone(),
             malformed,
-        );
-        self.player = Some(player);
+        ));
+        let target = self.wants.target(self.sender.target());
+        self.parts.shared.wish(|w| {
+            w.mode = Mode::Run;
+            w.asked = Asked::default();
+            (w.target, w.blocked, w.recovery_works) = (target, false, true);
+        });
+        // The IDR that the sender asks for, once; the media thread wakes up with it.
+        self.take_wishes();
+        self.parts.waker.wake();
         // The kept picture is being encoded while the app wakes up.
         if let Err(error) = self.parts.container.thaw() {
             tracing::error!(%error, "the session cannot go on");

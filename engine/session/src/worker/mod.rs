@@ -27,7 +27,7 @@ use attach::Accepted;
 use bytes::BytesMut;
 use end::Ending;
 use firstlight_container::{Container, CursorEvent, Input, Waker};
-use firstlight_link::{Order, Report, Start};
+use firstlight_link::{End, Order, Report, Start};
 use firstlight_proto::clock::ClockResponder;
 use firstlight_proto::input::InputReceiver;
 use firstlight_proto::send::{SendEvent, Sender, SenderConfig};
@@ -200,12 +200,18 @@ impl Worker {
             Event::Audio(unit) => self.on_audio(now, &unit),
             Event::Cursor(event) => self.on_cursor(event),
             Event::Fault(error) => self.on_fault(&error),
+            Event::Terminate => {
+                self.end(
+                    End::EngineStopping,
+                    "the worker was told to stop by a signal".to_owned(),
+                    None,
+                );
+            }
             Event::Time => {}
         }
     }
 
     fn on_order(&mut self, order: Option<Order>) {
-        use firstlight_link::End;
         match order {
             Some(Order::End { reason }) => self.end(reason, "the host ended the session".to_owned(), None),
             Some(Order::Revoke { ticket }) => self.admission.revoke(&ticket),

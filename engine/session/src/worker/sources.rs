@@ -11,6 +11,7 @@ use bytes::Bytes;
 use firstlight_container::CursorEvent;
 use firstlight_link::Order;
 use firstlight_quic::{Attempt, Link, Listener};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 /// Everything that can happen to a session.
@@ -25,6 +26,8 @@ pub(crate) enum Event {
     Audio(AudioUnit),
     Cursor(CursorEvent),
     Fault(Error),
+    /// Somebody wants this process to end.
+    Terminate,
     Time,
 }
 
@@ -32,6 +35,9 @@ pub(crate) enum Event {
 pub(crate) struct Sources {
     pub(super) listener: Listener,
     pub(super) alarm: Alarm,
+    terminate: Signal,
+    /// Taken and not acted on: Ctrl-C in a terminal reaches host and workers alike, and the host ends its sessions itself.
+    interrupt: Signal,
     orders: mpsc::Receiver<Order>,
     accepted: mpsc::Receiver<Accepted>,
     control: mpsc::Receiver<ControlEvent>,
@@ -59,9 +65,18 @@ impl Sources {
         let (accepted_in, accepted) = mpsc::channel(ACCEPTED_MAX);
         let (control_in, control) = mpsc::channel(CONTROL_MAX);
         let alarm = Alarm::new()?;
+        let listen = |kind| {
+            signal(kind).map_err(|source| Error::Start {
+                what: "a signal's listener",
+                source,
+            })
+        };
+        let (terminate, interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
         let sources = Self {
             listener,
             alarm,
+            terminate,
+            interrupt,
             orders,
             accepted,
             control,
@@ -85,6 +100,8 @@ impl Sources {
             Some(attempt) = self.listener.attempt() => Event::Attempt(Box::new(attempt)),
             Some(accepted) = self.accepted.recv() => Event::Accepted(Box::new(accepted)),
             Some(error) = self.faults.recv() => Event::Fault(error),
+            Some(()) = self.terminate.recv() => Event::Terminate,
+            Some(()) = self.interrupt.recv() => Event::Time,
             order = self.orders.recv() => Event::Order(order),
         }
     }

@@ -8,7 +8,7 @@ use firstlight_units::Timestamp;
 use firstlight_wire::control::{
     ClientMessage, Hello, ResumeAck, ServerMessage, Welcome, client_message, server_message,
 };
-use firstlight_wire::{EventKind, FrameDecoder, InputAck, Kind, write_frame};
+use firstlight_wire::{EventKind, FrameDecoder, InputAck, Kind, MediaHeader, Track, write_frame};
 use prost::Message as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -33,6 +33,8 @@ pub(crate) struct Client {
     pub(crate) messages: Vec<server_message::Message>,
     /// Datagrams of kinds that a client does not understand.
     pub(crate) strange: u64,
+    /// Packets of these frames never arrive.
+    pub(crate) lose: std::ops::Range<u32>,
     /// Say nothing of what arrived.
     pub(crate) mute: bool,
     /// Set when the session is closed.
@@ -92,6 +94,7 @@ impl Client {
             acked: Vec::new(),
             messages: Vec::new(),
             strange: 0,
+            lose: 0..0,
             mute: false,
             closed: None,
             control,
@@ -234,6 +237,10 @@ impl Client {
     fn on_datagram(&mut self, datagram: &[u8]) {
         match Kind::of(datagram) {
             Ok(Kind::Video | Kind::Audio | Kind::Padding) => {
+                let (header, _) = MediaHeader::parse(datagram).unwrap();
+                if header.track == Track::Video as u8 && self.lose.contains(&header.frame) {
+                    return;
+                }
                 self.receiver.handle_datagram(now(), datagram);
                 let mut nals = Vec::new();
                 while let Some(meta) = self.receiver.poll_unit(&mut nals) {

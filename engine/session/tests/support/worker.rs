@@ -174,6 +174,13 @@ impl Worker {
         self.issuer.issue(&claims).unwrap()
     }
 
+    pub(crate) fn signal(&self, name: &str) {
+        let kill = Command::new("kill")
+            .args([format!("-{name}"), self.id().to_string()])
+            .status();
+        assert!(kill.unwrap().success());
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
