@@ -59,6 +59,8 @@ pub struct How {
 pub struct Refine {
     /// The QP to reach; rows go above it where the access unit would grow past the rate's cap.
     pub qp: u8,
+    /// How many caps of the rate to reckon with, 1 to 4: more where little is left and each row is to have the QP.
+    pub room: u8,
 }
 
 /// A part of an access unit that can be sent: one or more whole NAL units.

@@ -29,6 +29,8 @@ pub struct Still {
 struct Next {
     at: Timestamp,
     qp: u8,
+    /// Nothing was refined since the picture changed.
+    first: bool,
     /// Steps taken at the last QP that were not cut short.
     sharp: u8,
     /// When the picture changed last.
@@ -53,6 +55,7 @@ impl Still {
         self.next = Some(Next {
             at,
             qp: self.lower(unit.qp, unit.bytes, target),
+            first: true,
             sharp: 0,
             changed_at: now,
         });
@@ -66,7 +69,8 @@ impl Still {
         // The cap cut it short: the same again, for the rows that had to do with less.
         let short = bytes * 10 > cap * CUT_SHORT;
         let sharp = done.sharp + u8::from(done.qp <= QP_SHARP && !short);
-        if (sharp > 0 && bytes * NOTHING_LEFT < cap) || sharp >= SHARP_STEPS {
+        let little = done.first && bytes * LITTLE < cap;
+        if sharp > 0 && (little || sharp >= SHARP_STEPS) {
             self.next = None;
             return;
         }
@@ -88,7 +92,15 @@ impl Still {
     /// The step that is due, if one is.
     #[must_use]
     pub fn poll(&self, now: Timestamp) -> Option<Refine> {
-        self.next.filter(|n| n.at <= now).map(|n| Refine { qp: n.qp })
+        let room = |sharp| match sharp {
+            0 => 1,
+            1..4 => 2,
+            _ => 4,
+        };
+        self.next.filter(|n| n.at <= now).map(|n| Refine {
+            qp: n.qp,
+            room: room(n.sharp),
+        })
     }
 
     /// When the next step is due; `None`: silence until the picture changes.
@@ -118,10 +130,10 @@ const QUIET: Micros = Micros::from_millis(80);
 const GIVE_UP: Micros = Micros::from_millis(1_400);
 /// Tenths of the cap above which an access unit was cut short (x264 fills 6 to 10 tenths of it then).
 const CUT_SHORT: u64 = 5;
-/// An access unit under one part in so many of the cap found nothing left to sharpen.
-const NOTHING_LEFT: u64 = 16;
-/// x264 is careful with a picture whose bits it cannot foresee, and raises the QP of rows although there is room: on
-/// Freedoom with two threads one step at the last QP ends at 45 dB, a few more at 49. Most stop before, with nothing left.
+/// A first step under one part in so many of the cap was all there was to sharpen: a cursor, a clock.
+const LITTLE: u64 = 16;
+/// x264 is careful with a picture whose bits it cannot foresee, and raises the QP of rows although there is room, the
+/// more so with threads. After one step at the last QP Freedoom is at 45 dB, after eight, with growing room, at 49.
 const SHARP_STEPS: u8 = 8;
 
 #[cfg(test)]
@@ -182,7 +194,13 @@ mod tests {
     fn what_costs_little_is_sharp_at_once() {
         let mut still = Still::new(&config());
         still.on_changed(ms(0), &unit(28, 200), TARGET);
-        assert_eq!(still.poll(ms(80)), Some(Refine { qp: QP_SHARP }));
+        assert_eq!(
+            still.poll(ms(80)),
+            Some(Refine {
+                qp: QP_SHARP,
+                room: 1
+            })
+        );
         still.on_refined(ms(80), &unit(QP_SHARP, 300), TARGET);
         assert_eq!(still.poll_timeout(), None);
     }

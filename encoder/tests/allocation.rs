@@ -52,7 +52,7 @@ fn encoding_allocates_nothing() {
                 .unwrap();
             let how = How {
                 idr: n == 20,
-                refine: (n > 50).then_some(Refine { qp: 12 }),
+                refine: (n > 50).then_some(Refine { qp: 12, room: n % 4 }),
             };
             if n == 30 {
                 encoder.set_bitrate(Bitrate::mbps(2)).unwrap();

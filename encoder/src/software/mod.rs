@@ -19,7 +19,7 @@ mod settings;
 use crate::h264::{SliceHeader, Sps};
 use crate::references::References;
 use crate::{AccessUnit, Backend, Config, Error, How, Sink, Surface, rate};
-use firstlight_units::FrameId;
+use firstlight_units::{ByteCount, FrameId};
 
 /// libx264, opened for one stream.
 #[derive(Debug)]
@@ -29,6 +29,7 @@ pub(crate) struct Software {
     init_qp: i32,
     codec: String,
     references: References,
+    plan: rate::Plan,
     newest: FrameId,
 }
 
@@ -44,6 +45,7 @@ impl Software {
             init_qp,
             codec: sps.codec(),
             references,
+            plan: rate::plan(config.bitrate, config, 1),
             newest: FrameId::default(),
         })
     }
@@ -72,6 +74,17 @@ impl Backend for Software {
             });
         }
         self.newest = frame;
+        let room = how.refine.map_or(1, |r| u64::from(r.room.clamp(1, 4)));
+        if room > 1 {
+            // Within its VBV the library raises the QP of rows whose bits it cannot foresee, which it cannot in a still.
+            let cap = ByteCount::new(self.plan.cap.as_u64() * room);
+            let asked = self.plan.asked.scale(room, 1);
+            self.handle.set_rate(rate::Plan {
+                asked,
+                cap,
+                ..self.plan
+            })?;
+        }
         let made = self.handle.encode(surface, frame, how, sink)?;
         let slice = SliceHeader::parse(made.first_slice(), &self.sps)
             .ok_or(Error::Contract("an unreadable slice"))?;
@@ -84,17 +97,23 @@ impl Backend for Software {
                 .ok_or(Error::Contract("a reference that was never encoded"))?
         };
         self.references.push(frame, slice.idr);
+        let bytes = made.bytes.into();
+        if room > 1 {
+            self.handle.set_rate(self.plan)?;
+        }
         let qp = u8::try_from(self.init_qp.saturating_add(slice.qp_delta)).unwrap_or(0);
         Ok(AccessUnit {
             idr: slice.idr,
-            bytes: made.bytes.into(),
+            bytes,
             qp,
             reference,
         })
     }
 
     fn set_rate(&mut self, plan: rate::Plan) -> Result<(), Error> {
-        self.handle.set_rate(plan)
+        self.handle.set_rate(plan)?;
+        self.plan = plan;
+        Ok(())
     }
 
     fn invalidate(&mut self, first_lost: FrameId) -> Result<bool, Error> {

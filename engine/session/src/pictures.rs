@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     const STILL: StillStep = StillStep { due: None, at: None };
-    const STEP: Refine = Refine { qp: 20, exact: false };
+    const STEP: Refine = Refine { qp: 20, room: 1 };
 
     fn at(us: u64) -> Timestamp {
         Timestamp::from_micros(1_000_000 + us)
@@ -273,13 +273,10 @@ mod tests {
         pictures.on_damage();
         pictures.on_grab(at(0));
         let step = StillStep {
-            due: Some(Refine { qp: 20, exact: false }),
+            due: Some(STEP),
             at: None,
         };
-        assert_eq!(
-            pictures.next(at(1), step),
-            Turn::Refine(Refine { qp: 20, exact: false })
-        );
+        assert_eq!(pictures.next(at(1), step), Turn::Refine(STEP));
         pictures.on_damage();
         assert!(matches!(pictures.next(at(1), step), Turn::Wait(Some(_))));
     }
