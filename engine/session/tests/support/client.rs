@@ -157,10 +157,11 @@ impl Client {
             "waited in vain for the close"
         );
         use web_transport_quinn::WebTransportError;
-        match self.closed.as_ref().unwrap() {
-            SessionError::WebTransportError(WebTransportError::Closed(code, _)) => *code,
-            other => panic!("closed in another way: {other:?}"),
-        }
+        let closed = self.closed.as_ref().unwrap();
+        let SessionError::WebTransportError(WebTransportError::Closed(code, _)) = closed else {
+            panic!("closed in another way: {closed:?}");
+        };
+        *code
     }
 
     /// The server's welcome, once it has come; the secret in it is acknowledged.
@@ -191,9 +192,12 @@ impl Client {
     }
 
     pub(crate) fn ended(&self) -> Option<&firstlight_wire::control::Ended> {
-        self.messages.iter().find_map(|m| match m {
-            server_message::Message::Ended(ended) => Some(ended),
-            _ => None,
+        self.messages.iter().find_map(|m| {
+            if let server_message::Message::Ended(ended) = m {
+                Some(ended)
+            } else {
+                None
+            }
         })
     }
 
