@@ -19,6 +19,7 @@ use firstlight_units::{Bitrate, FrameId, Micros, Timestamp};
 use server::Viewer;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::SystemTime;
 
 /// Pipes a title's picture bare into a browser page: the floor that glass-to-glass figures are compared with.
 #[derive(Parser)]
@@ -134,7 +135,7 @@ impl Floor {
             })?;
         let encode = now() - passed.grabbed;
         let length = u32::try_from(message.len())?;
-        // length of the whole, key, capture in us, conversion and encoding in us; big endian.
+        // length of the whole, key, capture in us, conversion and encoding in us, and when it was sent (wall clock, us); big endian.
         let fields = [
             length,
             u32::from(unit.idr),
@@ -144,6 +145,12 @@ impl Floor {
         for (slot, field) in message.chunks_exact_mut(4).zip(fields) {
             slot.copy_from_slice(&field.to_be_bytes());
         }
+        let sent = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)?
+            .as_micros();
+        if let Some(slot) = message.get_mut(HEADER_BYTES - 8..HEADER_BYTES) {
+            slot.copy_from_slice(&u64::try_from(sent)?.to_be_bytes());
+        }
         if self.viewer.as_mut().is_some_and(|v| v.send(message).is_err()) {
             self.viewer = None;
         }
@@ -151,7 +158,7 @@ impl Floor {
     }
 }
 
-const HEADER_BYTES: usize = 16;
+const HEADER_BYTES: usize = 24;
 /// How often to look for a viewer and for the end of the title while nothing is drawn.
 const LOOK: Micros = Micros::from_millis(50);
 /// As the media thread of a session.

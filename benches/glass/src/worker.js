@@ -1,5 +1,5 @@
 // Stream to decoder to track, with nothing in between.
-const HEADER_BYTES = 16;
+const HEADER_BYTES = 24;
 const now = () => performance.timeOrigin + performance.now();
 let writer;
 let rect;
@@ -21,13 +21,13 @@ const decoder = new VideoDecoder({ output, error: (error) => postMessage({ error
 function output(frame) {
   const decodedAt = now();
   decoded += 1;
-  const { submittedAt, capture, encode } = inside.get(frame.timestamp);
+  const { submittedAt, capture, encode, pipe } = inside.get(frame.timestamp);
   inside.delete(frame.timestamp);
   const own = rect ? frame.clone() : null;
   writer.write(frame);
   if (!own) { if (decoded % 10 === 0) postMessage({ decoded }); return; }
   const decode = decodedAt - submittedAt;
-  look(own, { decodedAt, parts: { capture, encode, decode, sum: encode + decode } });
+  look(own, { decodedAt, parts: { capture, encode, pipe, decode, sum: encode + decode } });
 }
 
 async function look(frame, sample) {
@@ -77,6 +77,8 @@ function submit(view, data) {
   const timestamp = Math.round((count++ * 1e6) / 60);
   const key = view.getUint32(4) === 1;
   const chunk = new EncodedVideoChunk({ type: key ? 'key' : 'delta', timestamp, data });
-  inside.set(chunk.timestamp, { submittedAt: now(), capture: view.getUint32(8) / 1000, encode: view.getUint32(12) / 1000 });
+  const submittedAt = now();
+  const pipe = submittedAt - Number(view.getBigUint64(16)) / 1000;
+  inside.set(chunk.timestamp, { submittedAt, pipe, capture: view.getUint32(8) / 1000, encode: view.getUint32(12) / 1000 });
   decoder.decode(chunk);
 }
