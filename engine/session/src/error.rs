@@ -40,9 +40,6 @@ pub enum Error {
     /// A thread of the worker died.
     #[error("the {0} thread died")]
     ThreadDied(&'static str),
-    /// No randomness for secrets.
-    #[error("the system gives no random numbers")]
-    Random,
 }
 
 impl Error {
