@@ -86,7 +86,7 @@ class Ours {
         const stop = firstlight.observe(rect, ({ decodedAt }) => { stop(); resolve(decodedAt - clicked); });
       });
     }, RECT);
-    await this.page.locator('[data-action="start"]').click();
+    await this.page.locator('[data-part="start"]').click();
     return this.page.evaluate(() => globalThis.first);
   }
 

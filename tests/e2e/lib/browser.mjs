@@ -1,6 +1,7 @@
 // Headless Chromium with QUIC, as docs/OPERATIONS.md describes it.
 import { chromium } from 'playwright-core';
 import { existsSync } from 'node:fs';
+import { until } from './engine.mjs';
 
 const CANDIDATES = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
@@ -40,16 +41,15 @@ export async function untilState(page, state, timeout = 30_000) {
   }
 }
 
-/** Waits until a predicate over the player's statistics holds, and returns them. */
+/** Waits until a predicate over the player's statistics holds, and returns them. It is asked here: the page's policy forbids code from texts. */
 export async function untilStats(page, predicate, what, timeout = 30_000) {
-  const source = predicate.toString();
+  const read = () => page.evaluate(() => globalThis.firstlight?.stats());
+  let last;
   try {
-    await page.waitForFunction(`(${source})(globalThis.firstlight.stats())`, undefined, { timeout, polling: 50 });
+    return await until(async () => ((last = await read()) && predicate(last) ? last : null), what, timeout);
   } catch (cause) {
-    const stats = await page.evaluate(() => globalThis.firstlight?.stats());
-    throw new Error(`waited for ${what}; the statistics are ${JSON.stringify(stats)}`, { cause });
+    throw new Error(`waited for ${what}; the statistics are ${JSON.stringify(last)}`, { cause });
   }
-  return page.evaluate(() => globalThis.firstlight.stats());
 }
 
 /** A small fingerprint of the picture shown: mean luma of a grid of blocks, read from the page's own video or canvas. */

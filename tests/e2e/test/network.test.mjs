@@ -29,7 +29,8 @@ test('frames lost for good are followed by a clean picture without an IDR', asyn
   for (let round = 1; round <= 8; round++) {
     const until_ = Date.now() + 60;
     relay.lose = (bytes, toBrowser) => toBrowser && bytes.length > MEDIA_BYTES && Date.now() < until_;
-    await untilStats(page, `(s) => s.frames.decoded > ${(await page.evaluate(() => firstlight.stats().frames.decoded)) + 45}`, 'the picture to go on');
+    const decoded = await page.evaluate(() => firstlight.stats().frames.decoded);
+    await untilStats(page, (s) => s.frames.decoded > decoded + 45, 'the picture to go on');
   }
   const after = await page.evaluate(() => firstlight.stats().frames);
   assert.ok(relay.counts.lost > 0, 'the relay lost packets');

@@ -6,10 +6,10 @@ import { RECT, readBarcode } from '../lib/barcode.mjs';
 import { openBrowser, play, untilState, untilStats } from '../lib/browser.mjs';
 import { Relay } from '../lib/relay.mjs';
 
-let engine, browser, context;
+let engine, browser, context, relay;
 before(async () => { engine = await Engine.start({ args: ['--slots', '4'] }); browser = await openBrowser(); });
 after(async () => { await browser?.close(); await engine?.stop(); });
-afterEach(async () => { await context?.close(); });
+afterEach(async () => { await context?.close(); relay?.close(); relay = undefined; });
 
 /** The next barcode that the decoder puts out. */
 async function barcode(page) {
@@ -38,7 +38,7 @@ test('a reload comes back into the same game, with no key held', async () => {
 
 test('a cut of five seconds comes back into the same game', async () => {
   await open();
-  const relay = new Relay();
+  relay = new Relay();
   const page = await play(browser, engine, 'beacon', { context, relay });
   const [session, before] = [await sessionOf(page), await barcode(page)];
   relay.cut = true;
@@ -51,7 +51,6 @@ test('a cut of five seconds comes back into the same game', async () => {
   const after = await barcode(page);
   assert.equal(await sessionOf(page), session);
   assert.ok(after.frame > before.frame);
-  relay.close();
 });
 
 test('a crashed tab is taken up by a new one', async () => {

@@ -15,6 +15,8 @@ beforeEach(async () => {
 afterEach(async () => { await page?.context().close(); await engine?.stop(); });
 
 const find = (pattern) => engine.processes().find(({ command }) => pattern.test(command));
+/** The page may know before the host has heard the worker's last words. */
+const untilReason = (reason) => until(async () => (await engine.operator('/v1/sessions')).sessions[0].reason === reason, `the reason ${reason}`);
 const words = () => page.evaluate(() => document.body.innerText);
 
 test('a killed app ends in words', async () => {
@@ -24,16 +26,14 @@ test('a killed app ends in words', async () => {
   await untilState(page, 'ended');
   assert.match(await words(), /crashed|stopped unexpectedly|ended unexpectedly/i);
   assert.doesNotMatch(await words(), /SIGKILL|signal|exit code/i, 'the cause is for the operator, not for the player');
-  const [session] = (await engine.operator('/v1/sessions')).sessions;
-  assert.equal(session.reason, 'title_crashed');
+  await untilReason('title_crashed');
 });
 
 test('a killed worker ends in words', async () => {
   process.kill(find(/firstlight\S* worker/).pid, 'SIGKILL');
   await untilState(page, 'ended');
   assert.match(await words(), /fault|went wrong|failed/i);
-  const [session] = (await engine.operator('/v1/sessions')).sessions;
-  assert.equal(session.reason, 'engine_fault');
+  await untilReason('engine_fault');
 });
 
 test('a killed engine is told at once, and nothing of it survives', async () => {
@@ -48,8 +48,7 @@ test('a killed engine is told at once, and nothing of it survives', async () => 
 test('the player ends the session and may start anew', async () => {
   await page.evaluate(() => firstlight.end());
   await untilState(page, 'ended');
-  const [session] = (await engine.operator('/v1/sessions')).sessions;
-  assert.equal(session.reason, 'by_player');
+  await untilReason('by_player');
   await page.reload();
   await untilState(page, 'playing');
 });
