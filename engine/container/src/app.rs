@@ -61,6 +61,7 @@ pub(crate) fn command(spec: &Spec, wiring: &Wiring<'_>) -> Result<Command, Error
     if let Some(socket) = &wiring.sound {
         sandbox.show(socket, "/run/firstlight/sound");
         sandbox.env("PULSE_SERVER", "unix:/run/firstlight/sound");
+        sandbox.env("PULSE_LATENCY_MSEC", SOUND_LATENCY_MS);
     }
     home(&mut sandbox, spec)?;
     sandbox.arg(["--chdir", if program.starts_with(TITLE) { TITLE } else { HOME }]);
@@ -177,6 +178,11 @@ pub(crate) fn ended(status: std::process::ExitStatus) -> (Option<i32>, Option<i3
         None => (None, status.signal()),
     }
 }
+
+/// What an app's sound waits in the server, unless its manifest sets the variable. An app that asks for a buffer of two blocks, as
+/// SDL does, otherwise drives the server at its shortest block, 0.5 ms: a quarter of a core in wake-ups. At 30 ms the server works
+/// every 7.5 ms, and an app that misses its turn by a frame is not heard.
+const SOUND_LATENCY_MS: &str = "30";
 
 /// The title's folder inside.
 const TITLE: &str = "/title";
