@@ -62,7 +62,7 @@ class Ours {
     await wait(SETTLE_MS);
     const before = this.cpu();
     await this.page.evaluate(begin);
-    await press(this.page, seconds);
+    const [encoder] = await Promise.all([this.encoderCores(seconds), press(this.page, seconds)]);
     const samples = await this.page.evaluate(end);
     const after = this.cpu();
     this.stats = await this.page.evaluate(() => firstlight.stats());
@@ -71,7 +71,8 @@ class Ours {
     this.away = true;
     const session = (await this.engine.operator('/v1/sessions')).sessions[0].session;
     await until(async () => (await this.engine.operator(`/v1/sessions/${session}`)).state === 'waiting', 'the session to wait');
-    const cpu = Object.fromEntries(Object.keys(after).map((key) => [key, (after[key] - before[key]) / samples.seconds]));
+    const cores = (key) => (after[key] - before[key]) / samples.seconds;
+    const cpu = { engine: cores('engine') - encoder, encoder, app: cores('app'), browser: cores('browser') };
     return { ...stretch(samples), cpu };
   }
 
@@ -90,21 +91,27 @@ class Ours {
     return this.page.evaluate(() => globalThis.first);
   }
 
-  /** CPU seconds so far, by whom. The worker's `media` thread captures, converts and encodes; x264's own time is told by the worker. */
+  /** CPU seconds so far, by whom; the engine with its encoder. */
   cpu() {
     const family = this.engine.processes();
     const isEngine = ({ command }) => /firstlight\S* (up|worker)/.test(command);
-    const worker = family.find(({ command }) => /firstlight\S* worker/.test(command));
-    const encoder = this.encoderSeconds(worker?.pid);
     return {
-      engine: cpuSeconds(family.filter(isEngine).map(({ pid }) => pid)) - encoder,
-      encoder,
+      engine: cpuSeconds(family.filter(isEngine).map(({ pid }) => pid)),
       app: cpuSeconds(family.filter((p) => !isEngine(p)).map(({ pid }) => pid)),
-      browser: cpuSeconds(descendants(process.pid).filter(({ command }) => /chrom/.test(command)).map(({ pid }) => pid)),
+      browser: browserSeconds(),
     };
   }
 
-  encoderSeconds(pid) { return encoderThreads(pid); }
+  /** Cores that the encoder uses, as the worker tells it once a second: time inside x264 and in its threads. */
+  async encoderCores(seconds) {
+    const { session } = (await this.engine.operator('/v1/sessions')).sessions.find(({ state }) => state === 'attached');
+    const told = [];
+    for (const until_ = Date.now() + seconds * 1000; Date.now() < until_;) {
+      await wait(1000);
+      told.push((await this.engine.operator(`/v1/sessions/${session}`)).stats.cpu_encoder_us / 1e6);
+    }
+    return told.reduce((a, b) => a + b, 0) / told.length;
+  }
 
   async close() {
     await this.context.close();
@@ -139,11 +146,15 @@ class Floor {
       await page.evaluate(`globalThis.install = ${install.toString()}`);
       await page.evaluate((rect) => globalThis.install({ rect, observe: (r, fn) => globalThis.floor.observe(r, fn) }), RECT);
       await wait(SETTLE_MS);
+      const before = this.cpu(child.pid);
       await page.evaluate(begin);
-      await wait(seconds * 1000);
+      // Nobody hears the keys here, but pressing them costs the browser as much as it does on our side.
+      await press(page, seconds);
       const samples = await page.evaluate(end);
+      const after = this.cpu(child.pid);
       const parts = await page.evaluate(() => globalThis.floor.parts());
-      return { ...stretch(samples), parts };
+      const cpu = Object.fromEntries(Object.keys(after).map((key) => [key, (after[key] - before[key]) / samples.seconds]));
+      return { ...stretch(samples), parts, cpu };
     } finally {
       await context.close();
       child.kill('SIGTERM');
@@ -152,8 +163,20 @@ class Floor {
     }
   }
 
+  /** CPU seconds so far: capture and encoder are one process. */
+  cpu(pid) {
+    const family = descendants(pid);
+    return {
+      encoder: cpuSeconds([pid]),
+      app: cpuSeconds(family.filter((p) => p.pid !== pid).map((p) => p.pid)),
+      browser: browserSeconds(),
+    };
+  }
+
   async close() { rmSync(this.titles, { recursive: true, force: true }); }
 }
+
+const browserSeconds = () => cpuSeconds(descendants(process.pid).filter(({ command }) => /chrom/.test(command)).map(({ pid }) => pid));
 
 /** Presses a key now and then for a number of seconds. */
 async function press(page, seconds) {
@@ -187,7 +210,7 @@ async function runCase(name, browser) {
 
 function summary(name, mine, bare, ours) {
   const [a, b] = [join(mine), join(bare)];
-  const mean = (key) => round(mine.reduce((total, { cpu }) => total + cpu[key], 0) / mine.length);
+  const mean = (side, key) => round(side.reduce((total, { cpu }) => total + cpu[key], 0) / side.length);
   const parts = (key) => distribution(bare.flatMap(({ parts }) => parts[key]));
   return {
     name, ...MODES[name], app_fps: opts.fps, seconds: a.seconds,
@@ -197,7 +220,8 @@ function summary(name, mine, bare, ours) {
     click_to_photon_ms: a.click_to_photon_ms, first_picture_ms: distribution(ours.firstPicture),
     decoded_fps: a.decoded_fps, presented_fps: a.presented_fps, floor_decoded_fps: b.decoded_fps,
     frozen_over_100ms_s: a.frozen_over_100ms_s, floor_frozen_over_100ms_s: b.frozen_over_100ms_s, damaged_frames: a.damaged_frames,
-    cpu_cores: Object.fromEntries(['engine', 'encoder', 'app', 'browser'].map((key) => [key, mean(key)])),
+    cpu_cores: Object.fromEntries(['engine', 'encoder', 'app', 'browser'].map((key) => [key, mean(mine, key)])),
+    floor_cpu_cores: Object.fromEntries(['encoder', 'app', 'browser'].map((key) => [key, mean(bare, key)])),
     stages_ms: ours.stats.stages_ms, bitrate_bps: ours.stats.bitrate_bps,
   };
 }

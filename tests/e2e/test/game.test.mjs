@@ -23,7 +23,7 @@ test('Freedoom arrives, a key opens its menu and closes it, it is heard, and it 
     return print && Math.max(...print) > 40 && print;
   }, 'a picture that is not black');
 
-  await page.locator('video, canvas').first().click();
+  await page.locator('[data-part="stage"]').click();
   let menu;
   await until(async () => {
     await page.keyboard.press('Escape', { delay: 60 });

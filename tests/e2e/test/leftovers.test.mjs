@@ -12,8 +12,9 @@ const temporary = () => [...readdirSync('/tmp'), ...readdirSync('/tmp/.X11-unix'
 const sandboxed = () => [...processTable().values()].filter(({ name }) => /^(Xvfb|pulseaudio|bwrap|beacon|parec)$/.test(name)).map(({ pid, name }) => `${name} ${pid}`);
 const alive = (family) => family.filter(({ pid, command }) => processTable().get(pid)?.command === command);
 
-test('Ctrl-C with a player attached leaves no process, socket, cgroup or temporary folder, and the page says why', async () => {
+test('Ctrl-C with a player attached leaves no process, socket, cgroup or temporary folder, and the page says why', async (t) => {
   const browser = await openBrowser();
+  t.after(() => browser.close());
   const before = { temporary: temporary(), cgroups: cgroups(), sandboxed: sandboxed() };
   const engine = await Engine.start();
   const page = await play(browser, engine, 'beacon');
@@ -27,11 +28,11 @@ test('Ctrl-C with a player attached leaves no process, socket, cgroup or tempora
   assert.deepEqual({ temporary: temporary(), cgroups: cgroups(), sandboxed: sandboxed() }, before, `data held ${data}`);
   await untilState(page, 'ended');
   assert.match(await page.evaluate(() => document.body.innerText), /engine|server|stopp/i);
-  await browser.close();
 });
 
-test('what a kill -9 leaves is removed by the next start', async () => {
+test('what a kill -9 leaves is removed by the next start', async (t) => {
   const browser = await openBrowser();
+  t.after(() => browser.close());
   const data = mkdtempSync(join(tmpdir(), 'firstlight-data-'));
   const before = { temporary: temporary(), cgroups: cgroups(), sandboxed: sandboxed() };
   const first = await Engine.start({ data });
@@ -45,6 +46,5 @@ test('what a kill -9 leaves is removed by the next start', async () => {
   await second.stop();
   await until(() => JSON.stringify({ temporary: temporary(), cgroups: cgroups(), sandboxed: sandboxed() }) === JSON.stringify(before),
     `the leftovers to be gone: ${JSON.stringify({ temporary: temporary(), cgroups: cgroups(), sandboxed: sandboxed() })}, before: ${JSON.stringify(before)}`, 5_000);
-  await browser.close();
   rmSync(data, { recursive: true, force: true });
 });
