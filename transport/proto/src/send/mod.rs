@@ -123,11 +123,17 @@ impl Sender {
         self.update_target(true);
     }
 
-    /// The path's datagrams hold this many bytes from here on. What is smaller than before costs an IDR.
+    /// The path's datagrams hold this many bytes from here on. Where that is less than before, nothing that was cut for the
+    /// larger path can be sent (again): the encoder is asked to go on from what the client has, or for an IDR where it has nothing.
     pub fn set_datagram_max(&mut self, bytes: usize) {
         if self.history.set_datagram_max(bytes) && self.attached {
             self.repeats.clear();
-            self.overflow(self.seen_at);
+            self.stats.overflowed += 1;
+            if self.wishes.on_cut(self.seen_at) {
+                self.stats.idr_requests += 1;
+            } else {
+                self.stats.recovery_requests += 1;
+            }
         }
     }
 

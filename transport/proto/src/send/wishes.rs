@@ -117,6 +117,18 @@ impl Wishes {
         true
     }
 
+    /// What was pushed and has not been acknowledged may never arrive whole. Returns whether that takes an IDR.
+    pub(crate) fn on_cut(&mut self, now: Timestamp) -> bool {
+        let nothing_there = self.acknowledged.get() == 0;
+        if nothing_there {
+            self.ask_idr(now, IdrCause::Overflow);
+        } else if self.idr.is_none() {
+            self.recovery_asked = Some(now);
+            self.recovery = true;
+        }
+        nothing_there
+    }
+
     /// What was pushed after what the client has may end the gap when it arrives.
     fn is_coming(&self, now: Timestamp, patience: Micros, idr: bool) -> bool {
         self.start.is_some_and(|start| {

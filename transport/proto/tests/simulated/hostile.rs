@@ -141,7 +141,7 @@ fn a_unit_over_the_wire_s_limit_is_refused_whole() {
 }
 
 #[test]
-fn a_smaller_path_costs_an_idr_and_every_datagram_fits() {
+fn a_smaller_path_costs_an_idr_before_anything_is_acknowledged_and_every_datagram_fits() {
     let mut sender = Sender::new(SenderConfig::default());
     sender.attach(START, 1_400);
     let nals = vec![7; 50_000];
@@ -160,6 +160,39 @@ fn a_smaller_path_costs_an_idr_and_every_datagram_fits() {
         packets += 1;
     }
     assert!(packets > 3);
+}
+
+/// QUIC takes a burst of lost packets for a smaller path. That cost an IDR on the line that could carry it least.
+#[test]
+fn a_smaller_path_costs_no_idr_where_the_client_has_a_picture() {
+    let mut sender = Sender::new(SenderConfig::default());
+    sender.attach(START, 1_400);
+    let nals = vec![7; 5_000];
+    let mut out = Vec::new();
+    for frame in 1..=3 {
+        sender.push_video(START, unit(frame, frame == 1, &nals));
+    }
+    let later = START + s(1);
+    while sender.poll_transmit(later, &mut out) {}
+    let mut feedback = Vec::new();
+    WriteFeedback {
+        decoded: 2,
+        decoded_set: 1,
+        ..WriteFeedback::default()
+    }
+    .write(&mut feedback);
+    sender.handle_feedback(later, &feedback);
+    while sender.poll_event().is_some() {}
+    sender.set_datagram_max(1_200);
+    let wish = sender.poll_event();
+    assert!(
+        matches!(
+            wish,
+            Some(SendEvent::NeedRecovery { first_lost, acknowledged })
+                if (first_lost, acknowledged) == (FrameId::new(3), FrameId::new(2))
+        ),
+        "{wish:?}"
+    );
 }
 
 fn unit(frame: u64, idr: bool, nals: &[u8]) -> VideoUnit<'_> {
