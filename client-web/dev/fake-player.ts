@@ -127,7 +127,7 @@ const TYPICAL: Readonly<Record<StageName, number>> = {
 };
 
 export function fakeStats(state: PlayerState = 'playing', wobble = Math.random): Stats {
-  const dist = (p50: number): Dist => ({ p50, p95: p50 * 1.6, p99: p50 * 2.1, max: p50 * 3, n: 600 });
+  const dist = (p50: number): Dist => ({ p50, p95: p50 * 1.6, p99: p50 * 2.1, max: p50 * 3, mean: p50, n: 600 });
   const vary = (value: number): number => value * (0.85 + 0.3 * wobble());
   const stages = Object.fromEntries(STAGES.map((stage) => [stage, dist(vary(TYPICAL[stage]))])) as Record<StageName, Dist>;
   const sum = (names: readonly StageName[]): number => names.reduce((total, name) => total + stages[name].p50, 0);
@@ -149,6 +149,7 @@ export function fakeStats(state: PlayerState = 'playing', wobble = Math.random):
     frames: { received: 18_342, decoded: 18_340, presented: 18_101, lost: 2, late: 1, dropped: 0, idr: 1, recovery: 3, repeated_packets: 41 },
     packets: { received: 214_902, lost: 44, duplicate: 3, malformed: 0 },
     stages_ms: stages,
+    click_stages_ms: stages,
     glass_to_glass_ms: dist(sum(STAGES.slice(3))),
     click_to_photon_ms: dist(sum(STAGES)),
     first_picture_ms: 231,

@@ -21,8 +21,9 @@ export class Rolling {
     this.#samples = this.#samples.filter(({ at }) => now - at <= this.#window).slice(-SAMPLES_MAX);
     const sorted = Float64Array.from(this.#samples, ({ value }) => value * scale).sort();
     const n = sorted.length;
+    const mean = n === 0 ? 0 : sorted.reduce((sum, value) => sum + value, 0) / n;
     const rank = (p: number): number => sorted[Math.max(Math.ceil(p * n) - 1, 0)] ?? 0;
-    return { p50: rank(0.5), p95: rank(0.95), p99: rank(0.99), max: rank(1), n };
+    return { p50: rank(0.5), p95: rank(0.95), p99: rank(0.99), max: rank(1), mean, n };
   }
 
   clear(): void {

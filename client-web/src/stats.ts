@@ -24,6 +24,8 @@ export type Dist = {
   readonly p95: number;
   readonly p99: number;
   readonly max: number;
+  /** Means of parts sum to the mean of the whole; percentiles do not. */
+  readonly mean: number;
   /** Samples in the window; the figures are 0 when there are none. */
   readonly n: number;
 };
@@ -65,10 +67,12 @@ export type Stats = {
     readonly malformed: number;
   };
   /**
-   * Of the frames of the last seconds. Per frame the parts from `capture` on, with `unattributed`, sum to its
-   * glass-to-glass time; with `input`, `inject` and `app` to its click-to-photon time.
+   * Of the frames of the last seconds. Per frame, and so in the mean, the parts from `capture` on, with `unattributed`,
+   * sum to its glass-to-glass time. `input`, `inject` and `app` are of the frames that answer an input.
    */
   readonly stages_ms: Readonly<Record<StageName, Dist>>;
+  /** Of the frames that answer an input, and of no others: all parts sum to the click-to-photon time. */
+  readonly click_stages_ms: Readonly<Record<StageName, Dist>>;
   readonly glass_to_glass_ms: Dist;
   readonly click_to_photon_ms: Dist;
   /** From `start()` to the first decoded picture. */

@@ -15,12 +15,17 @@ export type Passed = {
 };
 
 export type Timeline = {
-  readonly stages: Readonly<Partial<Record<StageName, Micros>>>;
+  /** They sum to `glassToGlass`. */
+  readonly stages: Spans;
   /** From the picture's capture to its display. */
   readonly glassToGlass: Micros;
   /** From the player's event to the display of the first picture after it; null where there was none. */
   readonly clickToPhoton: Micros | null;
+  /** They sum to `clickToPhoton`. */
+  readonly clickStages: Spans | null;
 };
+
+export type Spans = Readonly<Partial<Record<StageName, Micros>>>;
 
 /** null without a trace: nothing is known of its way. */
 export function timelineOf(passed: Passed, offset: Offset): Timeline | null {
@@ -31,7 +36,7 @@ export function timelineOf(passed: Passed, offset: Offset): Timeline | null {
   const { capture, convert, encode, packetize } = trace;
   const pacedAt = unit.capturedAt + capture + convert + encode + packetize;
   const span = (from: Micros, to: Micros): Micros => Math.max(to - from, 0);
-  const parts: Partial<Record<StageName, Micros>> = {
+  const parts: Spans = {
     capture,
     convert,
     encode,
@@ -43,15 +48,20 @@ export function timelineOf(passed: Passed, offset: Offset): Timeline | null {
     present: span(decodedAt, presentedAt),
   };
   const glassToGlass = presentedAt - local(unit.capturedAt);
-  let whole = glassToGlass;
-  let clickToPhoton: Micros | null = null;
-  if (inputAt !== null && trace.input !== 0 && trace.sinceInput !== UNKNOWN_SPAN) {
-    clickToPhoton = presentedAt - inputAt;
-    whole = clickToPhoton;
-    parts.input = span(inputAt, local(unit.capturedAt - trace.sinceInput - trace.inject));
-    parts.inject = trace.inject;
-    parts.app = trace.sinceInput;
+  const stages = complete(parts, glassToGlass);
+  if (inputAt === null || trace.input === 0 || trace.sinceInput === UNKNOWN_SPAN) {
+    return { stages, glassToGlass, clickToPhoton: null, clickStages: null };
   }
+  const before: Spans = {
+    input: span(inputAt, local(unit.capturedAt - trace.sinceInput - trace.inject)),
+    inject: trace.inject,
+    app: trace.sinceInput,
+  };
+  const clickToPhoton = presentedAt - inputAt;
+  return { stages, glassToGlass, clickToPhoton, clickStages: complete({ ...before, ...parts }, clickToPhoton) };
+}
+
+function complete(parts: Spans, whole: Micros): Spans {
   const owned = Object.values(parts).reduce((sum, part) => sum + part, 0);
-  return { stages: { ...parts, unattributed: whole - owned }, glassToGlass, clickToPhoton };
+  return { ...parts, unattributed: whole - owned };
 }

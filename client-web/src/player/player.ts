@@ -356,7 +356,8 @@ function makeAudio(sound: SoundOutput): PlayerAudio {
   };
 }
 
-const NO_DIST = { p50: 0, p95: 0, p99: 0, max: 0, n: 0 };
+const NO_DIST = { p50: 0, p95: 0, p99: 0, max: 0, mean: 0, n: 0 };
+const NO_STAGES = Object.fromEntries(STAGES.map((stage) => [stage, NO_DIST])) as Measured['stages_ms'];
 const NOTHING_MEASURED: Measured = {
   codec: '',
   decoder: '',
@@ -381,7 +382,8 @@ const NOTHING_MEASURED: Measured = {
     repeated_packets: 0,
   },
   packets: { received: 0, lost: 0, duplicate: 0, malformed: 0 },
-  stages_ms: Object.fromEntries(STAGES.map((stage) => [stage, NO_DIST])) as Measured['stages_ms'],
+  stages_ms: NO_STAGES,
+  click_stages_ms: NO_STAGES,
   glass_to_glass_ms: NO_DIST,
   click_to_photon_ms: NO_DIST,
   frozen_ms_total: 0,

@@ -1,5 +1,5 @@
 /** What the stats overlay shows, worked out without a document. */
-import { STAGES, type StageName, type Stats } from '../stats';
+import { type Dist, STAGES, type StageName, type Stats } from '../stats';
 
 export type Segment = { readonly stage: StageName; readonly millis: number; readonly share: number };
 
@@ -13,32 +13,29 @@ export const CLICK_STAGES: readonly StageName[] = STAGES;
 
 /** The stages of a picture's age, as parts of the whole. */
 export function pictureStack(stats: Stats): Stack {
-  return stack(stats, PICTURE_STAGES, stats.glass_to_glass_ms.n > 0 ? stats.glass_to_glass_ms.p50 : 0);
+  return stack(PICTURE_STAGES, stats.stages_ms, stats.glass_to_glass_ms);
 }
 
-/** The stages from a click to its picture, as parts of the whole. */
+/** The stages from a click to its picture, as parts of the whole: of the pictures that answer an input. */
 export function clickStack(stats: Stats): Stack {
-  return stack(stats, CLICK_STAGES, stats.click_to_photon_ms.n > 0 ? stats.click_to_photon_ms.p50 : 0);
+  return stack(CLICK_STAGES, stats.click_stages_ms, stats.click_to_photon_ms);
 }
 
 /**
- * Medians of parts do not sum to the median of the whole, and a bar must. The whole is the measured one; what the parts
- * leave over is unattributed, and parts that come to more than the whole are scaled to it.
+ * Means, because those of the parts sum to that of the whole; medians do not. A part that is less than nothing (the two
+ * clocks disagree by more than it took) cannot be drawn: it is left out, and the others are scaled to the whole.
  */
-function stack(stats: Stats, stages: readonly StageName[], total: number): Stack {
-  const named = stages.filter((stage) => stage !== 'unattributed');
-  const parts = named.map((stage) => Math.max(0, stats.stages_ms[stage].p50));
+function stack(stages: readonly StageName[], dists: Stats['stages_ms'], whole: Dist): Stack {
+  const total = whole.n > 0 ? whole.mean : 0;
+  const parts = stages.map((stage) => Math.max(0, dists[stage].mean));
   const sum = parts.reduce((a, b) => a + b, 0);
   // Under a microsecond, which is what stages are measured in, there is no whole to share out.
-  if (total < 0.001) return { total: 0, segments: [] };
-  const scale = sum > total ? total / sum : 1;
-  const rest = Math.max(0, total - sum);
-  const segments = named.map((stage, index) => segment(stage, (parts[index] ?? 0) * scale, total));
-  return { total, segments: [...segments, segment('unattributed', rest, total)] };
-}
-
-function segment(stage: StageName, millis: number, total: number): Segment {
-  return { stage, millis, share: millis / total };
+  if (total < 0.001 || sum < 0.001) return { total: 0, segments: [] };
+  const segments = stages.map((stage, index) => {
+    const share = (parts[index] ?? 0) / sum;
+    return { stage, millis: share * total, share };
+  });
+  return { total, segments };
 }
 
 /** The last values of a figure, oldest first; full, it forgets the oldest. */

@@ -6,13 +6,24 @@ import { STAGES, type Dist, type Stats } from '../stats';
 import { StatsOverlay } from './overlay';
 import { clickStack, pictureStack, Series, type Stack } from './overlay-model';
 
-function dist(p50: number, n = 100): Dist {
-  return { p50, p95: p50, p99: p50, max: p50, n };
+function dist(mean: number, n = 100): Dist {
+  return { p50: mean / 2, p95: mean, p99: mean, max: mean, mean, n };
 }
 
-function withStages(p50s: readonly number[], glass: number, click: number): Stats {
-  const stages = Object.fromEntries(STAGES.map((stage, index) => [stage, dist(p50s[index] ?? 0)])) as Stats['stages_ms'];
-  return { ...fakeStats(), stages_ms: stages, glass_to_glass_ms: dist(glass), click_to_photon_ms: dist(click) };
+function stages(means: readonly number[]): Stats['stages_ms'] {
+  return Object.fromEntries(STAGES.map((stage, index) => [stage, dist(means[index] ?? 0)])) as Stats['stages_ms'];
+}
+
+/** `before`: of `input`, `inject` and `app`. `parts`: from `capture` on. */
+function withMeans(before: readonly number[], parts: readonly number[]): Stats {
+  const add = (all: readonly number[]): number => all.reduce((a, b) => a + b, 0);
+  return {
+    ...fakeStats(),
+    stages_ms: stages([99, 99, 99, ...parts]),
+    click_stages_ms: stages([...before, ...parts]),
+    glass_to_glass_ms: dist(add(parts)),
+    click_to_photon_ms: dist(add(before) + add(parts)),
+  };
 }
 
 function sum({ segments }: Stack): number {
@@ -20,27 +31,39 @@ function sum({ segments }: Stack): number {
 }
 
 describe('the stage bars', () => {
-  it('sum to the whole, whatever the medians are', () => {
-    const millis = fc.double({ min: 0, max: 500, noNaN: true });
+  const span = fc.double({ min: 0.01, max: 500, noNaN: true });
+  const spans = (n: number): fc.Arbitrary<number[]> => fc.array(span, { minLength: n, maxLength: n });
+
+  it('are the means of the stages, which sum to that of the whole', () => {
     fc.assert(
-      fc.property(fc.array(millis, { minLength: 13, maxLength: 13 }), millis, millis, (p50s, glass, click) => {
-        for (const [stack, total] of [
-          [pictureStack(withStages(p50s, glass, click)), glass],
-          [clickStack(withStages(p50s, glass, click)), click],
+      fc.property(spans(3), spans(10), (before, parts) => {
+        const stats = withMeans(before, parts);
+        for (const [stack, whole, dists] of [
+          [pictureStack(stats), stats.glass_to_glass_ms, stats.stages_ms],
+          [clickStack(stats), stats.click_to_photon_ms, stats.click_stages_ms],
         ] as const) {
-          if (total < 0.001) continue;
-          expect(sum(stack)).toBeCloseTo(total, 6);
-          const shares = stack.segments.reduce((all, { share }) => all + share, 0);
-          expect(shares).toBeCloseTo(1, 6);
-          for (const segment of stack.segments) expect(segment.millis).toBeGreaterThanOrEqual(0);
+          expect(stack.total).toBe(whole.mean);
+          expect(sum(stack)).toBeCloseTo(whole.mean, 6);
+          for (const { stage, millis } of stack.segments) expect(millis).toBeCloseTo(dists[stage].mean, 6);
         }
       }),
     );
   });
 
-  it('call the rest unattributed', () => {
-    const stack = pictureStack(withStages([9, 9, 9, 1, 1, 4, 0, 0, 2, 0, 1, 3, 99], 20, 0));
-    expect(stack.segments.at(-1)).toMatchObject({ stage: 'unattributed', millis: 8 });
+  it('sum to the whole when the clocks disagree, too', () => {
+    fc.assert(
+      fc.property(spans(9), fc.double({ min: 0, max: 1, noNaN: true }), (parts, part) => {
+        const rest = -0.9 * part * parts.reduce((a, b) => a + b, 0);
+        const stack = pictureStack(withMeans([0, 0, 0], [...parts, rest]));
+        expect(sum(stack)).toBeCloseTo(stack.total, 6);
+        for (const { millis } of stack.segments) expect(millis).toBeGreaterThanOrEqual(0);
+      }),
+    );
+  });
+
+  it('call unattributed what no stage owns, and nothing else', () => {
+    const stack = pictureStack(withMeans([9, 9, 9], [1, 1, 4, 0, 0, 2, 0, 1, 3, 8]));
+    expect(stack.segments.at(-1)).toEqual({ stage: 'unattributed', millis: 8, share: 0.4 });
     expect(stack.segments.map(({ stage }) => stage)).toEqual(STAGES.slice(3));
   });
 

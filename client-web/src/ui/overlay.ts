@@ -81,7 +81,7 @@ const STAGE_WORDS: Readonly<Record<StageName, string>> = {
   reassemble: 'Reassemble',
   decode: 'Decode',
   present: 'Present',
-  unattributed: 'Other',
+  unattributed: 'Unattributed',
 };
 
 type Percentiles = { readonly p50: number; readonly p95: number; readonly p99: number; readonly n: number };
@@ -119,7 +119,7 @@ class StackBar {
     const words = stack.segments
       .filter((segment) => segment.millis >= 0.05)
       .map((segment) => `${STAGE_WORDS[segment.stage]} ${millis(segment.millis)} ms`);
-    this.#bar.setAttribute('aria-label', words.join(', ') || 'no samples yet');
+    this.#bar.setAttribute('aria-label', words.length > 0 ? `Mean ${millis(stack.total)} ms: ${words.join(', ')}` : 'no samples yet');
   }
 }
 

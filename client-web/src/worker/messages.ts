@@ -85,6 +85,7 @@ export type Measured = {
     readonly malformed: number;
   };
   readonly stages_ms: Readonly<Record<StageName, Dist>>;
+  readonly click_stages_ms: Readonly<Record<StageName, Dist>>;
   readonly glass_to_glass_ms: Dist;
   readonly click_to_photon_ms: Dist;
   readonly frozen_ms_total: number;

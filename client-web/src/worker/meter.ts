@@ -5,7 +5,7 @@ import type { Picture } from '../decode/decoder';
 import type { ReceiverCounts } from '../receive/receiver';
 import { type Dist, STAGES, type StageName } from '../stats';
 import type { Micros } from '../time';
-import { timelineOf } from '../timeline';
+import { type Spans, timelineOf } from '../timeline';
 
 type Shown = Pick<Picture, 'unit' | 'submittedAt' | 'decodedAt'>;
 
@@ -26,7 +26,8 @@ export class Meter {
   recovery = 0;
   width = 0;
   height = 0;
-  #stages = new Map<StageName, Rolling>(STAGES.map((stage) => [stage, new Rolling()]));
+  #stages = new StageDists();
+  #clickStages = new StageDists();
   #glass = new Rolling();
   #click = new Rolling();
   #received = new Rolling(RATE_WINDOW);
@@ -88,11 +89,11 @@ export class Meter {
     const timeline = timelineOf({ ...shown, presentedAt: at, inputAt: fresh ? inputAt(id) : null }, offset);
     if (timeline === null) return;
     this.#glass.add(at, timeline.glassToGlass);
-    if (timeline.clickToPhoton !== null) this.#click.add(at, timeline.clickToPhoton);
-    for (const stage of STAGES) {
-      const span = timeline.stages[stage];
-      if (span !== undefined) this.#stages.get(stage)?.add(at, span);
-    }
+    this.#stages.add(at, timeline.stages);
+    const { clickToPhoton, clickStages } = timeline;
+    if (clickToPhoton === null || clickStages === null) return;
+    this.#click.add(at, clickToPhoton);
+    this.#clickStages.add(at, clickStages);
   }
 
   /** An attachment is over: its counts stay in the sums. */
@@ -109,6 +110,9 @@ export class Meter {
     const packets = counts === null ? this.#basePackets : sum(this.#basePackets, counts.packets);
     const perSecond = (rate: Rolling): number => (rate.dist(now).n * 1_000_000) / RATE_WINDOW;
     const { repeated, ...packetCounts } = packets;
+    const clickStages = this.#clickStages.dists(now);
+    // Only pictures that answer an input have these.
+    const { input, inject, app } = clickStages;
     return {
       width: this.width,
       height: this.height,
@@ -127,9 +131,8 @@ export class Meter {
         repeated_packets: repeated,
       },
       packets: packetCounts,
-      stages_ms: Object.fromEntries(
-        [...this.#stages].map(([stage, rolling]) => [stage, rolling.dist(now, 0.001)]),
-      ) as Record<StageName, Dist>,
+      stages_ms: { ...this.#stages.dists(now), input, inject, app },
+      click_stages_ms: clickStages,
       glass_to_glass_ms: this.#glass.dist(now, 0.001),
       click_to_photon_ms: this.#click.dist(now, 0.001),
       frozen_ms_total: this.#frozenMs(now),
@@ -142,7 +145,7 @@ export class Meter {
     const second = {
       decoded: this.decoded - this.#lastSecond.decoded,
       presented: this.presented - this.#lastSecond.presented,
-      decodeUs: Math.round(this.#stages.get('decode')?.dist(now).p50 ?? 0),
+      decodeUs: Math.round(this.#stages.p50('decode', now)),
       glassToGlassUs: Math.max(Math.round(this.#glass.dist(now).p50), 0),
       clickToPhotonUs: Math.max(Math.round(this.#click.dist(now).p50), 0),
       frozenMs: Math.max(Math.round(frozen - this.#lastSecond.frozen), 0),
@@ -163,6 +166,28 @@ export class Meter {
     const last = this.#lastDecodedAt;
     const still = this.#behindSince !== null && last !== null && now - last > FROZEN ? now - this.#behindSince : 0;
     return (this.#frozen + still) / 1000;
+  }
+}
+
+/** A distribution for each stage, over the same pictures. */
+class StageDists {
+  #rolling = new Map<StageName, Rolling>(STAGES.map((stage) => [stage, new Rolling()]));
+
+  add(at: Micros, spans: Spans): void {
+    for (const [stage, rolling] of this.#rolling) {
+      const span = spans[stage];
+      if (span !== undefined) rolling.add(at, span);
+    }
+  }
+
+  p50(stage: StageName, now: Micros): Micros {
+    return this.#rolling.get(stage)?.dist(now).p50 ?? 0;
+  }
+
+  /** Milliseconds. */
+  dists(now: Micros): Record<StageName, Dist> {
+    const dists = [...this.#rolling].map(([stage, rolling]) => [stage, rolling.dist(now, 0.001)]);
+    return Object.fromEntries(dists) as Record<StageName, Dist>;
   }
 }
 
