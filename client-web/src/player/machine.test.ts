@@ -162,19 +162,59 @@ describe('starting', () => {
 });
 
 describe('reconnecting', () => {
-  it('tries at once, then with pauses, and counts down', () => {
+  it('tries at once, replaces what does not open, and counts down', () => {
     const rig = new Rig().play().close(null);
     expect(rig.machine.state).toBe('reconnecting');
     expect(rig.did).toEqual(['status', 'attach']);
     expect(rig.url).toContain('resume=one');
     expect(rig.machine.secondsLeft(rig.now)).toBe(120);
     const at: number[] = [];
-    for (let n = 0; n < 8; n += 1) {
+    for (let n = 0; n < 7; n += 1) {
       const start = rig.now;
-      if (rig.wait().did.includes('attach')) at.push(rig.now - start);
+      expect(rig.wait().did).toEqual(['detach', 'status', 'attach']);
+      expect(rig.url).toContain('resume=one');
+      at.push(rig.now - start);
     }
-    expect(at).toEqual([500, 1000, 1000, 1500]);
+    expect(at).toEqual([700, 1000, 1500, 2500, 4000, 700, 1000]);
     expect(rig.machine.secondsLeft(rig.now + 60_000)).toBeLessThan(50);
+  });
+
+  it('has one attempt at a time, and hears nothing of the one given up', () => {
+    const rig = new Rig().play().close(null);
+    const given = rig.attempt;
+    const { attempt } = rig.wait();
+    expect(attempt).not.toBe(given);
+    expect(rig.on({ on: 'opened', attempt: given }).on({ on: 'picture', attempt: given }).machine.state).toBe('reconnecting');
+    rig.on({ on: 'closed', attempt: given, opened: false, code: null, reason: '' });
+    rig.on({ on: 'opened', attempt }).on({ on: 'picture', attempt });
+    expect(rig.machine.state).toBe('playing');
+    rig.last = attempt;
+    const start = rig.close(null).now;
+    expect(rig.wait().now - start).toBe(700);
+  });
+
+  it.each([100, 300, 600, 1200])('gets in over a line with a round trip of %i ms', (roundTrip) => {
+    const rig = new Rig().play().close(null);
+    const opens = 3 * roundTrip;
+    for (let n = 0; n < 5 && (rig.machine.timeoutAt() ?? 0) - rig.now < opens; n += 1) {
+      rig.wait();
+      // The engine answers meanwhile, and still has the player as attached.
+      rig.on(status({ state: 'attached' })).on(status({ state: 'waiting' }));
+      expect(rig.actions).toEqual([]);
+    }
+    expect((rig.machine.timeoutAt() ?? 0) - rig.now).toBeGreaterThanOrEqual(opens);
+  });
+
+  it('pauses after an attempt that is refused', () => {
+    const rig = new Rig().play().close(null);
+    const at: number[] = [];
+    for (let n = 0; n < 5; n += 1) {
+      rig.last = rig.attempt;
+      const start = rig.close(null, '', false).now;
+      expect(rig.wait().did).toEqual(['status', 'attach']);
+      at.push(rig.now - start);
+    }
+    expect(at).toEqual([500, 1000, 1000, 1500, 2000]);
   });
 
   it('plays on when a picture comes', () => {
@@ -190,7 +230,6 @@ describe('reconnecting', () => {
     const url = 'https://h:2/v1/media';
     rig.on(status({ waitLeft: 77, endpoints: [{ kind: 'webtransport', url, certSha256: [] }] }));
     expect(rig.machine.secondsLeft(rig.now)).toBe(77);
-    rig.wait();
     expect(rig.wait().url).toContain(url);
   });
 

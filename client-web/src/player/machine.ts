@@ -71,6 +71,8 @@ export class Machine {
   #attempt: Attempt | null = null;
   /** Attaches that failed in a row. */
   #tries = 0;
+  /** Those among them that were given up unanswered. */
+  #unanswered = 0;
   #retryAt: Millis | null = null;
   /** A picture was seen since the start. */
   #played = false;
@@ -120,9 +122,13 @@ export class Machine {
 
   handleTimeout(now: Millis): Action[] {
     if (this.#attempt !== null && now >= this.#attempt.until) {
+      const { opened } = this.#attempt;
       this.#act({ do: 'detach', leave: 'abandon' });
       this.#attempt = null;
+      if (!opened) this.#unanswered += 1;
       this.#tryFailed(now);
+      // The patience was the pause.
+      if (!opened && this.#retryAt !== null) this.#retryAt = now;
     }
     if (this.#retryAt !== null && now >= this.#retryAt) this.#retry(now);
     return this.#take();
@@ -291,10 +297,16 @@ export class Machine {
     // A ticket is good once.
     session.ticket = null;
     this.#attempts += 1;
-    this.#attempt = { id: this.#attempts, opened: false, until: now + OPEN_MS };
+    this.#attempt = { id: this.#attempts, opened: false, until: now + this.#patience() };
     const { url, certSha256 } = endpoint;
     const separator = url.includes('?') ? '&' : '?';
     this.#act({ do: 'attach', attempt: this.#attempts, url: `${url}${separator}${credential}`, certSha256 });
+  }
+
+  /** A first attach gets more: nothing says yet that the line was cut, and a ticket is good once. */
+  #patience(): Millis {
+    const step = this.#unanswered + (this.#played ? 0 : 1);
+    return PATIENCE[step % PATIENCE.length] ?? 0;
   }
 
   #onOpened(now: Millis): void {
@@ -316,6 +328,7 @@ export class Machine {
     if (this.#attempt !== null) this.#attempt.until = Infinity;
     this.#played = true;
     this.#tries = 0;
+    this.#unanswered = 0;
     this.#deadline = null;
     this.#state = 'playing';
   }
@@ -401,8 +414,10 @@ export class Machine {
 
   /** The engine answers and the attach does not succeed: the secret is stale, or somebody else has the session. */
   #mendSecret(now: Millis, state: Session['state']): void {
-    if (this.#session?.secret == null || this.#tries < STALE_TRIES || this.#attempt?.opened === true) return;
-    if (state === 'attached' && this.#tries >= ELSEWHERE_TRIES) {
+    // Silence says nothing of the secret.
+    const refused = this.#tries - this.#unanswered;
+    if (this.#session?.secret == null || refused < STALE_TRIES || this.#attempt?.opened === true) return;
+    if (state === 'attached' && refused >= ELSEWHERE_TRIES) {
       this.#end('taken_over', null);
     } else if (state === 'waiting' || state === 'ready') {
       if (this.#attempt !== null) this.#act({ do: 'detach', leave: 'abandon' });
@@ -455,6 +470,7 @@ export class Machine {
     this.#session = null;
     this.#attempt = null;
     this.#tries = 0;
+    this.#unanswered = 0;
     this.#retryAt = null;
     this.#played = false;
     this.#waitS = null;
@@ -483,10 +499,14 @@ function backoff(tries: number): Millis {
 
 const CODE = { ended: 1, takenOver: 2, protocol: 3, gaveWay: 4 } as const;
 const UNREACHABLE = { problem: 'unreachable', status: 0, detail: '', retryAfterS: null };
-/** After the first, second… attempt that failed. */
+/** After the first, second… attempt that was refused or broke. */
 const BACKOFF: readonly Millis[] = [200, 500, 1000, 1000, 1500, 2000];
-/** QUIC repeats its first packet after 1 s; a fresh attempt is quicker than its second repeat. */
-const OPEN_MS: Millis = 2_000;
+/**
+ * How long the first, second… attempt may take to open. QUIC doubles the pause before each repeat of its first packet, so
+ * that an attempt begun while the line was cut notices late that it is back, and a fresh one at once. A slow line, which
+ * takes three round trips to open, needs the longer ones. Then from the start again: a long cut must not make it slow.
+ */
+const PATIENCE: readonly Millis[] = [700, 1_000, 1_500, 2_500, 4_000];
 /** A worker that was held up may close a stale attachment so; what happens again and again is a fault. */
 const MISUNDERSTANDINGS_MAX = 3;
 const PICTURE_MS: Millis = 5_000;
