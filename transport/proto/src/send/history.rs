@@ -119,6 +119,8 @@ impl History {
         let slot = self.slots.get_mut(index(unit.frame)).ok_or(Overflow)?;
         if slot.frame != unit.frame {
             slot.begin(now, unit);
+            // Its first unit was dropped with what was cut for a larger path, and a recovery was asked for then.
+            slot.broken = unit.unit != 0;
             self.newest = self.newest.max(unit.frame);
             if unit.idr || unit.recovery {
                 self.newest_start = self.newest_start.max(unit.frame);

@@ -193,6 +193,15 @@ fn a_smaller_path_costs_no_idr_where_the_client_has_a_picture() {
         ),
         "{wish:?}"
     );
+    // The rest of an access unit whose beginning was dropped asks for nothing more.
+    let rest = VideoUnit {
+        unit: 1,
+        ..unit(4, false, &nals)
+    };
+    sender.push_video(later, rest);
+    while let Some(wish) = sender.poll_event() {
+        assert!(!matches!(wish, SendEvent::NeedIdr(_)), "{wish:?}");
+    }
 }
 
 fn unit(frame: u64, idr: bool, nals: &[u8]) -> VideoUnit<'_> {
