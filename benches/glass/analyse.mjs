@@ -1,5 +1,5 @@
 // From raw samples to figures. Pure.
-import { crc16 } from '../../tests/e2e/lib/barcode.mjs';
+import { decodeBarcode } from '../../tests/e2e/lib/barcode.mjs';
 import { distribution, round } from '../report/report.mjs';
 
 /** A pause between two decoded pictures longer than this is a freeze. */
@@ -7,16 +7,9 @@ const FREEZE_MS = 100;
 /** An answer later than this belongs to no click: the press was lost or the run ended. */
 const ANSWER_MS_MAX = 1_000;
 
-/** Decodes the 16 bytes of a barcode; null where the checksum does not fit. */
-export function decodeBits(bits) {
-  if (crc16(bits.slice(0, 14)) !== ((bits[14] << 8) | bits[15])) return null;
-  const view = new DataView(Uint8Array.from(bits).buffer);
-  return { drawnMs: Number(view.getBigUint64(0)) / 1000, frame: view.getUint32(8), inputs: view.getUint16(12) };
-}
-
 /** Figures of one stretch of time on one page. */
 export function stretch({ decoded, presented, clicks, seconds }) {
-  const read = (samples) => samples.map(({ at, bits }) => ({ at, code: decodeBits(bits) }));
+  const read = (samples) => samples.map(({ at, bits }) => ({ at, code: decodeBarcode(bits) }));
   const [out, shown] = [read(decoded), read(presented)];
   const fresh = (samples) => {
     const seen = new Set();

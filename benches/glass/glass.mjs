@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join as path } from 'node:path';
 import { Engine, ROOT, descendants, freePort, titlesFolder, until } from '../../tests/e2e/lib/engine.mjs';
-import { RECT } from '../../tests/e2e/lib/barcode.mjs';
+import { RECT, sampleBarcode } from '../../tests/e2e/lib/barcode.mjs';
 import { openBrowser, untilState, untilStats } from '../../tests/e2e/lib/browser.mjs';
 import { bar, cpuSeconds, distribution, options, printBars, result, round, table, write } from '../report/report.mjs';
 import { barPlot } from '../report/plot.mjs';
@@ -58,6 +58,8 @@ class Ours {
   /** A stretch of play. Coming back to the waiting session gives a first-picture figure each time. */
   async run(seconds) {
     if (this.away) this.firstPicture.push(await this.comeBack());
+    // As a text: the page's policy forbids it to make code itself.
+    await this.page.evaluate(`globalThis.sampleBarcode = ${sampleBarcode}`);
     await this.page.evaluate(install, { rect: RECT });
     await wait(SETTLE_MS);
     const before = this.cpu();
@@ -143,7 +145,7 @@ class Floor {
       await until(async () => fetch(`http://127.0.0.1:${port}/`).then((r) => r.ok, () => false), 'the floor to listen');
       await page.goto(`http://127.0.0.1:${port}/`);
       await page.waitForFunction(() => globalThis.floor?.decoded > 10, undefined, { timeout: 20_000 });
-      await page.evaluate(`globalThis.install = ${install.toString()}`);
+      await page.evaluate(`globalThis.sampleBarcode = ${sampleBarcode}; globalThis.install = ${install}`);
       await page.evaluate((rect) => globalThis.install({ rect, observe: (r, fn) => globalThis.floor.observe(r, fn) }), RECT);
       await wait(SETTLE_MS);
       const before = this.cpu(child.pid);

@@ -5,16 +5,7 @@
  * key presses. `observe(rect, fn)` calls `fn({ decodedAt, luma })` for each decoded picture.
  */
 export function install({ rect, observe }) {
-  const centres = [];
-  for (let bit = 0; bit < 128; bit++) centres.push((bit < 64 ? 8 : 24) * rect.width + (bit % 64) * 16 + 8);
-  const bits = (luma, stride = rect.width) => {
-    const bytes = new Array(16).fill(0);
-    for (let bit = 0; bit < 128; bit++) {
-      const at = centres[bit];
-      if (luma[Math.floor(at / rect.width) * stride + (at % rect.width)] > 126) bytes[bit >> 3] |= 0x80 >> (bit & 7);
-    }
-    return bytes;
-  };
+  const bits = globalThis.sampleBarcode;
   const probe = { on: false, decoded: [], presented: [], clicks: [] };
   globalThis.glass = probe;
   const source = observe ?? ((r, fn) => globalThis.firstlight.observe(r, fn));

@@ -3,27 +3,26 @@
 
 /** The rectangle of the picture that holds the barcode. */
 export const RECT = { x: 0, y: 0, width: 1024, height: 32 };
-const BLOCK = 16;
-const ROW_BITS = 64;
-/** Limited-range black is 16 and white 235; the middle decides. */
-const THRESHOLD = 126;
 
-/**
- * Reads a barcode out of luma samples of {@link RECT}, row by row without padding.
- * Returns null where the checksum does not fit: a picture without a barcode, or a damaged one.
- */
-export function readBarcode(luma) {
-  const bytes = new Uint8Array(16);
-  for (let bit = 0; bit < 2 * ROW_BITS; bit++) {
-    const row = bit < ROW_BITS ? 0 : 1;
-    const x = (bit % ROW_BITS) * BLOCK + BLOCK / 2;
-    const y = row * BLOCK + BLOCK / 2;
-    if (luma[y * RECT.width + x] > THRESHOLD) bytes[bit >> 3] |= 0x80 >> (bit & 7);
+/** The 16 bytes of a barcode from luma samples of {@link RECT}, row by row without padding. Also runs inside pages. */
+export function sampleBarcode(luma, stride = 1024) {
+  const bytes = new Array(16).fill(0);
+  for (let bit = 0; bit < 128; bit++) {
+    // The middle of the block; limited-range black is 16 and white 235, and the middle of these decides.
+    const at = (bit < 64 ? 8 : 24) * stride + (bit % 64) * 16 + 8;
+    if (luma[at] > 126) bytes[bit >> 3] |= 0x80 >> (bit & 7);
   }
-  if (crc16(bytes.subarray(0, 14)) !== ((bytes[14] << 8) | bytes[15])) return null;
-  const view = new DataView(bytes.buffer);
+  return bytes;
+}
+
+/** What the bytes say; null where the checksum does not fit: a picture without a barcode, or a damaged one. */
+export function decodeBarcode(bytes) {
+  if (crc16(bytes.slice(0, 14)) !== ((bytes[14] << 8) | bytes[15])) return null;
+  const view = new DataView(Uint8Array.from(bytes).buffer);
   return { drawnMs: Number(view.getBigUint64(0)) / 1000, frame: view.getUint32(8), inputs: view.getUint16(12) };
 }
+
+export const readBarcode = (luma) => decodeBarcode(sampleBarcode(luma));
 
 /** CRC-16/CCITT-FALSE: polynomial 0x1021, start 0xffff. */
 export function crc16(bytes) {

@@ -2,7 +2,7 @@
 import { after, afterEach, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { Engine, titlesFolder, until } from '../lib/engine.mjs';
-import { RECT, readBarcode } from '../lib/barcode.mjs';
+import { RECT, decodeBarcode, readBarcode, sampleBarcode } from '../lib/barcode.mjs';
 import { openBrowser, play, untilStats } from '../lib/browser.mjs';
 import { Relay } from '../lib/relay.mjs';
 import { rmSync } from 'node:fs';
@@ -19,11 +19,12 @@ afterEach(async () => { await page?.context().close(); relay?.close(); relay = u
 /** A large datagram to the browser is media; the small ones are acks, clocks and QUIC's own. */
 const MEDIA_BYTES = 700;
 
-test('frames lost for good are followed by a clean picture without an IDR', async () => {
+test('frames lost for good are followed by a clean picture, by recoveries and not by IDRs', async () => {
   relay = new Relay();
   page = await play(browser, engine, 'beacon', { relay });
   await untilStats(page, (s) => s.frames.decoded > 60, 'a running picture');
-  await page.evaluate((rect) => { globalThis.seen = []; firstlight.observe(rect, ({ luma }) => { seen.push(Array.from(luma)); if (seen.length > 300) seen.shift(); }); }, RECT);
+  await page.evaluate(`globalThis.sampleBarcode = ${sampleBarcode}`);
+  await page.evaluate((rect) => { globalThis.seen = []; firstlight.observe(rect, ({ luma }) => seen.push(sampleBarcode(luma))); }, RECT);
   const before = await page.evaluate(() => firstlight.stats().frames);
   // A burst of 60 ms, eight times: too long for a repeat to help every frame in it.
   for (let round = 1; round <= 8; round++) {
@@ -34,8 +35,11 @@ test('frames lost for good are followed by a clean picture without an IDR', asyn
   }
   const after = await page.evaluate(() => firstlight.stats().frames);
   assert.ok(relay.counts.lost > 0, 'the relay lost packets');
-  assert.equal(after.idr, before.idr, 'no IDR was needed');
-  const seen = (await page.evaluate(() => globalThis.seen)).map((luma) => readBarcode(luma));
+  const [recoveries, idrs] = [after.recovery - before.recovery, after.idr - before.idr];
+  assert.ok(recoveries > 0, 'the encoder was told what was lost');
+  // More than 15 frames lost in a row, as on a machine that stalls, do cost an IDR: that is not what this is about.
+  assert.ok(idrs <= 1, `${idrs} IDRs beside ${recoveries} recoveries`);
+  const seen = (await page.evaluate(() => globalThis.seen)).map(decodeBarcode);
   assert.ok(seen.every((code) => code !== null), 'no damaged barcode was ever shown');
   const frames = seen.map((code) => code.frame);
   assert.deepEqual(frames, [...frames].sort((a, b) => a - b), 'in order');
