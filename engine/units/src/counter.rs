@@ -21,7 +21,9 @@ impl Unwrapper {
     #[must_use]
     pub fn peek(&self, low: u32) -> u64 {
         const SPAN: u64 = 1 << 32;
-        let Some(newest) = self.newest else { return u64::from(low) };
+        let Some(newest) = self.newest else {
+            return u64::from(low);
+        };
         let candidate = (newest & !(SPAN - 1)) | u64::from(low);
         if candidate.saturating_add(SPAN / 2) < newest {
             candidate.saturating_add(SPAN)

@@ -36,7 +36,9 @@ impl ByteCount {
         u128::from(self.0)
             .saturating_mul(8_000_000)
             .checked_div(u128::from(span.as_micros()))
-            .map_or(Bitrate::MAX, |bps| Bitrate::bps(u64::try_from(bps).unwrap_or(u64::MAX)))
+            .map_or(Bitrate::MAX, |bps| {
+                Bitrate::bps(u64::try_from(bps).unwrap_or(u64::MAX))
+            })
     }
 }
 

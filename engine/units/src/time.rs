@@ -184,7 +184,10 @@ mod tests {
         assert_eq!(b - a, Micros::new(4));
         assert_eq!(a - b, Micros::ZERO);
         assert_eq!(a.before(Micros::from_secs(1)), Timestamp::from_micros(0));
-        assert_eq!(Timestamp::from_micros(u64::MAX) + Micros::new(1), Timestamp::from_micros(u64::MAX));
+        assert_eq!(
+            Timestamp::from_micros(u64::MAX) + Micros::new(1),
+            Timestamp::from_micros(u64::MAX)
+        );
     }
 
     #[test]
