@@ -422,16 +422,20 @@ describe('over a simulated network', () => {
   it('whatever the network does, nothing damaged is delivered and it comes back', () => {
     const conditions = fc.record({
       seed: fc.nat(),
-      loss: fc.double({ min: 0, max: 0.3, noNaN: true }),
+      // A fifth each way: past that nearly every access unit of eight packets loses some, and its repeats too.
+      loss: fc.double({ min: 0, max: 0.2, noNaN: true }),
       jitter: fc.nat(ms(40)),
       outage: fc.boolean(),
       first: fc.constantFrom(1, 2 ** 32 - 60),
     });
     fc.assert(
       fc.property(conditions, (where) => {
-        expect(run(where, 120).delivered.length).toBeGreaterThan(10);
+        // Two seconds after the outage.
+        const { delivered } = run(where, 240);
+        expect(delivered.length).toBeGreaterThan(10);
+        expect(delivered.at(-1) ?? 0).toBeGreaterThan(where.first + 120);
       }),
-      { numRuns: 20 },
+      { numRuns: 10 },
     );
   });
 
