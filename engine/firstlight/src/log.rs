@@ -31,7 +31,8 @@ fn filter() -> Result<EnvFilter> {
     let filter: EnvFilter = wanted.parse().with_context(|| {
         format!("{VARIABLE}={wanted:?} is no filter; try info, debug or firstlight_host=debug")
     })?;
-    // At debug they write the request's address, and a ticket is part of that.
+    // At debug they write the request's address, and a ticket is part of that. web_transport_quinn also warns whenever a page
+    // goes away without a goodbye, which is how pages go.
     SECRETIVE.iter().try_fold(filter, |filter, directive| {
         let directive: Directive = directive.parse().context("a built-in filter")?;
         Ok(filter.add_directive(directive))
@@ -40,7 +41,7 @@ fn filter() -> Result<EnvFilter> {
 
 const VARIABLE: &str = "FIRSTLIGHT_LOG";
 const SECRETIVE: [&str; 3] = [
-    "web_transport_quinn=info",
+    "web_transport_quinn=error",
     "web_transport_proto=info",
     "quinn_proto=info",
 ];
