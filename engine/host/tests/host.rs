@@ -35,7 +35,7 @@ impl Rig {
             folder.path().join("run"),
             vec![worker],
         );
-        Host::open(configure(config.media_ports(20_000..=60_000)).build().unwrap()).unwrap()
+        Host::open(configure(config.media_ports(media_ports())).build().unwrap()).unwrap()
     }
 
     fn request(&self, player: &str, title: &str) -> Request {
@@ -284,14 +284,7 @@ async fn folders_given_relative_are_named_in_full_to_workers() {
     let relative = PathBuf::from(folder.path().file_name().unwrap());
     let worker = PathBuf::from(env!("CARGO_BIN_EXE_firstlight-host-fake-worker"));
     let config = Config::builder(relative.join("data"), relative.join("run"), vec![worker]);
-    let host = Host::open(
-        config
-            .slots(Some(1))
-            .media_ports(20_000..=60_000)
-            .build()
-            .unwrap(),
-    )
-    .unwrap();
+    let host = Host::open(config.slots(Some(1)).media_ports(media_ports()).build().unwrap()).unwrap();
     let rig = Rig { host, folder };
     let placed = rig.start("p1", "plain").await.unwrap();
     let order = rig.order(&placed.session);
@@ -341,4 +334,14 @@ async fn a_killed_engine_takes_its_workers_along_and_the_next_goes_on_counting()
     };
     let placed = rig.start("p", "plain").await.unwrap();
     assert_eq!(rig.order(&placed.session).epoch, 2);
+}
+
+/// Media ports of this test's own: workers of tests that run side by side would take each other's between a host's look and
+/// the worker's bind.
+fn media_ports() -> std::ops::RangeInclusive<u16> {
+    static NEXT: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(0);
+    let turn = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % 20;
+    let process = u16::try_from(std::process::id() % 100).unwrap();
+    let first = 20_000 + process * 400 + turn * 20;
+    first..=first + 19
 }

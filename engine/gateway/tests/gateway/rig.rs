@@ -63,7 +63,7 @@ impl Rig {
         let data = folder.path().join("data");
         let worker = PathBuf::from(env!("CARGO_BIN_EXE_firstlight-gateway-fake-worker"));
         let config = Config::builder(data.clone(), folder.path().join("run"), vec![worker])
-            .media_ports(20_000..=60_000)
+            .media_ports(media_ports())
             .slots(Some(slots))
             .sessions_per_player(2);
         let host = Host::open(config.build().unwrap()).unwrap();
@@ -145,4 +145,14 @@ pub(crate) fn request(
 
 pub(crate) fn player(n: u8) -> String {
     format!("flp_{}", char::from(b'A' + n).to_string().repeat(43))
+}
+
+/// Media ports of this test's own: workers of tests that run side by side would take each other's between a host's look and
+/// the worker's bind.
+fn media_ports() -> std::ops::RangeInclusive<u16> {
+    static NEXT: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(0);
+    let turn = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % 20;
+    let process = u16::try_from(std::process::id() % 100).unwrap();
+    let first = 20_000 + process * 400 + turn * 20;
+    first..=first + 19
 }
