@@ -146,7 +146,10 @@ impl Attempt {
             tracing::debug!(%error, "a refused client left first");
             return;
         }
-        if tokio::time::timeout(GOODBYE, connection.closed()).await.is_err() {
+        if tokio::time::timeout(REFUSED_WITHIN, connection.closed())
+            .await
+            .is_err()
+        {
             tracing::debug!("a refused client stayed");
         }
     }
@@ -213,6 +216,8 @@ const ATTEMPTS_MAX: usize = 16;
 const CONNECTIONS_MAX: usize = 64;
 /// A handshake on the worst line a game is playable on takes well under this.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long a refused client may take to read why: some round trips of a slow line, or a machine that is busy.
+const REFUSED_WITHIN: Duration = Duration::from_secs(2);
 /// How long a closing port waits for its peers.
 const GOODBYE: Duration = Duration::from_millis(500);
 /// Half a second at 50 Mbit/s. The pacer above keeps it nearly empty; past it quinn drops the oldest.
