@@ -180,8 +180,8 @@ async fn await_ready(life: &mut watch::Receiver<Life>) -> Result<(), Error> {
     }
 }
 
-/// Two threads, where there are two cores: a 720p picture is then encoded in two thirds of the time for a tenth more CPU
-/// (`encoder`'s measure example), and the time is in every picture's age.
+/// Two threads, where there are two cores: a picture is encoded sooner for somewhat more CPU (`measure_encoder` prints both),
+/// and the time is in every picture's age.
 fn encoder_threads() -> u8 {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     if cores > 1 { 2 } else { 1 }
