@@ -69,8 +69,9 @@ impl Still {
         // The cap cut it short: the same again, for the rows that had to do with less.
         let short = bytes * 10 > cap * CUT_SHORT;
         let sharp = done.sharp + u8::from(done.qp <= QP_SHARP && !short);
-        let little = done.first && bytes * LITTLE < cap;
-        if sharp > 0 && (little || sharp >= SHARP_STEPS) {
+        let little = bytes * LITTLE < cap;
+        let enough = if done.first { 1 } else { SHARP_STEPS };
+        if sharp >= enough && little {
             self.next = None;
             return;
         }
@@ -84,6 +85,7 @@ impl Still {
             at,
             qp,
             sharp,
+            first: false,
             ..done
         };
         self.next = (at.since(done.changed_at) <= GIVE_UP).then_some(next);
@@ -133,7 +135,8 @@ const CUT_SHORT: u64 = 5;
 /// A first step under one part in so many of the cap was all there was to sharpen: a cursor, a clock.
 const LITTLE: u64 = 16;
 /// x264 is careful with a picture whose bits it cannot foresee, and raises the QP of rows although there is room, the
-/// more so with threads. After one step at the last QP Freedoom is at 45 dB, after eight, with growing room, at 49.
+/// more so with threads. After one step at the last QP Freedoom is at 45 dB, after eight, with growing room, at 49. A
+/// last step that still sends something is followed by another.
 const SHARP_STEPS: u8 = 8;
 
 #[cfg(test)]

@@ -23,6 +23,26 @@ fn software(config: Config) -> Encoder {
     Encoder::open(config).unwrap()
 }
 
+/// Runs a claim about the whole process in a process of its own: other tests share this one under plain `cargo test`.
+fn alone(name: &str, claim: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    const ALONE: &str = "FIRSTLIGHT_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return claim();
+    }
+    let program = std::env::current_exe().map_err(|e| e.to_string())?;
+    let run = std::process::Command::new(program)
+        .args(["--exact", name, "--nocapture"])
+        .env(ALONE, "1")
+        .output()
+        .map_err(|e| e.to_string())?;
+    let printed = String::from_utf8_lossy(&run.stdout);
+    if run.status.success() && printed.contains("1 passed") {
+        Ok(())
+    } else {
+        Err(format!("{printed}{}", String::from_utf8_lossy(&run.stderr)))
+    }
+}
+
 macro_rules! contract {
     ($module:ident, $open:expr) => {
         mod $module {
@@ -70,7 +90,11 @@ macro_rules! contract {
 
             #[test]
             fn a_thousand_encoders_leave_nothing_behind() {
-                claims::open_and_close($open).unwrap();
+                let name = concat!(
+                    stringify!($module),
+                    "::a_thousand_encoders_leave_nothing_behind"
+                );
+                alone(name, || claims::open_and_close($open)).unwrap();
             }
         }
     };
