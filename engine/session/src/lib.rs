@@ -28,6 +28,7 @@ mod error;
 mod ffi;
 mod knocks;
 mod lifecycle;
+mod link;
 mod media;
 mod orders;
 mod pictures;

@@ -1,9 +1,10 @@
 //! The attached player: its link and its control stream.
 
 use crate::admission::Generation;
+use crate::link::{ControlReader, ControlWriter, Link, LinkError};
 use crate::words::Farewell;
 use bytes::Bytes;
-use firstlight_quic::{CloseCode, ControlReader, ControlWriter, Error as LinkError, Link};
+use firstlight_quic::CloseCode;
 use firstlight_units::Timestamp;
 use firstlight_wire::control::{ClientMessage, Ended, ServerMessage, client_message, server_message};
 use prost::Message;
@@ -93,7 +94,7 @@ impl Player {
             Ok(()) => true,
             Err(error) => {
                 tracing::trace!(%error, "a datagram was not sent");
-                !matches!(error, LinkError::TooLarge { .. })
+                !matches!(error, LinkError::TooLarge)
             }
         }
     }
@@ -191,7 +192,7 @@ impl Reading {
                         }
                     }
                 }
-                Err(error @ LinkError::ControlTooLong { .. }) => ControlContent::Violation(error.to_string()),
+                Err(LinkError::ControlTooLong(words)) => ControlContent::Violation(words),
                 // The stream is gone; whether the player is, the link says.
                 Ok(None) | Err(_) => return,
             };

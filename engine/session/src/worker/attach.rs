@@ -3,6 +3,7 @@
 use super::Worker;
 use crate::admission::{Credential, Generation};
 use crate::lifecycle::Action;
+use crate::link::Link;
 use crate::pictures::Asked;
 use crate::player::{ControlContent, ControlEvent, Player};
 use crate::shared::Mode;
@@ -11,7 +12,7 @@ use crate::{Error, audio, clock};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use firstlight_link::{End, Report, Start};
-use firstlight_quic::{Attempt, CloseCode, Link, Refusal};
+use firstlight_quic::{Attempt, CloseCode, Refusal};
 use firstlight_ticket::Verifier;
 use firstlight_title::Mouse;
 use firstlight_units::{Bitrate, Timestamp};
@@ -57,7 +58,10 @@ impl Worker {
                 tokio::spawn(async move {
                     match attempt.accept().await {
                         // An error means that the session is over.
-                        Ok(link) => drop(accepted.send(Accepted { link, generation, by }).await),
+                        Ok(link) => {
+                            let link = Link::Quic(link);
+                            drop(accepted.send(Accepted { link, generation, by }).await);
+                        }
                         Err(error) => tracing::debug!(%error, "an admitted client left first"),
                     }
                 });

@@ -4,13 +4,14 @@ use super::attach::Accepted;
 use crate::Error;
 use crate::alarm::Alarm;
 use crate::audio::AudioUnit;
+use crate::link::Link;
 use crate::media::MediaEvent;
 use crate::player::ControlEvent;
 use crate::run::MediaReceiver;
 use bytes::Bytes;
 use firstlight_container::CursorEvent;
 use firstlight_link::Order;
-use firstlight_quic::{Attempt, Link, Listener};
+use firstlight_quic::{Attempt, Listener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 

@@ -1,0 +1,137 @@
+//! A player's link, whatever transport it came over.
+//!
+//! Every transport carries the same three things: datagrams both ways (docs/PROTOCOL.md), one reliable stream of control
+//! messages, and an end with a code. What differs is hidden here; the worker never asks which it is, save for statistics.
+
+use bytes::Bytes;
+use firstlight_quic::{CloseCode, Error as QuicError};
+
+/// An attached client. Clones share the connection.
+#[derive(Clone, Debug)]
+pub(crate) enum Link {
+    /// WebTransport: straight from the player or through a relay.
+    Quic(firstlight_quic::Link),
+}
+
+/// Why a link did not do what it was told to.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LinkError {
+    /// The datagram is larger than the path takes.
+    #[error("a datagram does not fit the path")]
+    TooLarge,
+    /// A control message is over the limit: the peer broke the protocol.
+    #[error("{0}")]
+    ControlTooLong(String),
+    /// Anything else: this datagram or message is lost, and the link perhaps with it.
+    #[error("the link failed")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<QuicError> for LinkError {
+    fn from(error: QuicError) -> Self {
+        if matches!(error, QuicError::TooLarge { .. }) {
+            Self::TooLarge
+        } else if matches!(error, QuicError::ControlTooLong { .. }) {
+            Self::ControlTooLong(error.to_string())
+        } else {
+            Self::Failed(Box::new(error))
+        }
+    }
+}
+
+impl Link {
+    /// What it is called in metrics.
+    #[expect(
+        dead_code,
+        reason = "the transports that tell themselves apart in statistics come next"
+    )]
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Quic(_) => "webtransport",
+        }
+    }
+
+    /// Queues a datagram.
+    pub(crate) fn send(&self, datagram: Bytes) -> Result<(), LinkError> {
+        match self {
+            Self::Quic(link) => Ok(link.send(datagram)?),
+        }
+    }
+
+    /// The next datagram of the client; an error when the link is gone.
+    pub(crate) async fn receive(&self) -> Result<Bytes, LinkError> {
+        match self {
+            Self::Quic(link) => Ok(link.receive().await?),
+        }
+    }
+
+    /// Largest datagram the path takes at present, in bytes.
+    pub(crate) fn datagram_max(&self) -> usize {
+        match self {
+            Self::Quic(link) => link.datagram_max(),
+        }
+    }
+
+    /// Rises whenever anything came from the client, signs of life of the transport itself included.
+    pub(crate) fn received(&self) -> u64 {
+        match self {
+            Self::Quic(link) => link.received(),
+        }
+    }
+
+    /// The control stream, when the client has opened it.
+    pub(crate) async fn control(&self) -> Result<(ControlWriter, ControlReader), LinkError> {
+        match self {
+            Self::Quic(link) => {
+                let (writer, reader) = link.control().await?;
+                Ok((ControlWriter::Quic(writer), ControlReader::Quic(reader)))
+            }
+        }
+    }
+
+    /// Closes with a code and a reason, and waits until they left.
+    pub(crate) async fn close(&self, code: CloseCode, reason: &str) {
+        match self {
+            Self::Quic(link) => link.close(code, reason).await,
+        }
+    }
+}
+
+/// Our half of the control stream.
+#[derive(Debug)]
+pub(crate) enum ControlWriter {
+    /// See [`Link::Quic`].
+    Quic(firstlight_quic::ControlWriter),
+}
+
+impl ControlWriter {
+    /// Writes one message.
+    pub(crate) async fn write(&mut self, message: &[u8]) -> Result<(), LinkError> {
+        match self {
+            Self::Quic(writer) => Ok(writer.write(message).await?),
+        }
+    }
+
+    /// Ends the stream and waits until the client has everything.
+    pub(crate) async fn finish(&mut self) -> Result<(), LinkError> {
+        match self {
+            Self::Quic(writer) => Ok(writer.finish().await?),
+        }
+    }
+}
+
+/// The client's half of the control stream.
+#[derive(Debug)]
+pub(crate) enum ControlReader {
+    /// See [`Link::Quic`].
+    Quic(firstlight_quic::ControlReader),
+}
+
+impl ControlReader {
+    /// Reads one message; `None` when the client finished the stream.
+    pub(crate) async fn read(&mut self) -> Result<Option<Vec<u8>>, LinkError> {
+        match self {
+            Self::Quic(reader) => Ok(reader.read().await?),
+        }
+    }
+}
