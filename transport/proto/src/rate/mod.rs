@@ -1,15 +1,24 @@
-//! How fast a path may be used: the contract of a rule, and the first one.
+//! How fast a path may be used: the contract of a rule, and the rule of this version.
 //!
 //! ```text
-//! sizes of what is sent, Arrivals, losses, silence -> RateRule -> target, in bits per second on the wire
+//! Arrivals -> Trains (capacity samples) -+
+//!         \-> Delay (standing queue) ----+-> TrainRule -> target, capacity, queue
+//! losses, silence -----------------------+
 //! ```
 //!
 //! A rule counts whole datagrams; what of it is left for the encoder is the sender's business.
 
+mod delay;
+mod estimate;
+mod features;
 mod first;
+mod rule;
+mod train;
 
+pub use features::Features;
 pub use first::FirstRule;
 use firstlight_units::{Bitrate, ByteCount, FrameId, Micros, PacketSeq, RemoteTime, Timestamp};
+pub use rule::TrainRule;
 
 /// A packet that came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +29,8 @@ pub struct Arrival {
     pub train: FrameId,
     /// Its size, header included.
     pub bytes: ByteCount,
+    /// What was sent in this attachment up to and with it: the difference of two is what lies between them, lost packets included.
+    pub total: ByteCount,
     /// When it was sent.
     pub sent_at: Timestamp,
     /// When it came, by the client's clock.
@@ -51,6 +62,14 @@ pub trait RateRule: std::fmt::Debug + Send {
     fn on_silence(&mut self, now: Timestamp);
     /// Datagram bits a second that the path may carry.
     fn target(&self) -> Bitrate;
+    /// Datagram bits a second that the path is thought to carry: what a packet train leaves it at.
+    fn capacity(&self) -> Bitrate {
+        self.target()
+    }
+    /// What stands in the path's queue even before a frame is added to it.
+    fn queue(&self) -> Micros {
+        Micros::ZERO
+    }
 }
 
 /// The range of a rule.

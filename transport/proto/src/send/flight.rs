@@ -138,6 +138,7 @@ impl Flight {
                 seq: PacketSeq::new(seq),
                 train: packet.train,
                 bytes: ByteCount::new(packet.bytes),
+                total: ByteCount::new(packet.total),
                 sent_at: packet.sent_at,
                 arrived_at: RemoteTime::from_micros(feedback.base_time.saturating_add(after)),
             });

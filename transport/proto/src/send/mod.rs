@@ -24,7 +24,7 @@ mod types;
 mod wishes;
 
 use crate::near;
-use crate::rate::{FirstRule, RateLimits, RateRule, Report};
+use crate::rate::{RateLimits, RateRule, Report, TrainRule};
 use audio::AudioQueue;
 use budget::Budget;
 use firstlight_units::{Bitrate, ByteCount, FrameId, Micros, Timestamp};
@@ -69,11 +69,12 @@ impl Sender {
     pub fn new(config: SenderConfig) -> Self {
         // Two bits more, so that rounding down on the way back loses none.
         let on_wire = |video: Bitrate| video.scale(100, MEDIA_PERCENT) + AUDIO_RATE + Bitrate::bps(2);
-        let rule = FirstRule::new(RateLimits {
+        let limits = RateLimits {
             min: on_wire(config.bitrate_min),
             start: on_wire(config.bitrate_start),
             max: on_wire(config.bitrate_max),
-        });
+        };
+        let rule = TrainRule::new(limits, config.features);
         Self::with_rule(config, Box::new(rule))
     }
 
@@ -268,8 +269,23 @@ impl Sender {
     #[must_use]
     pub fn may_encode(&self, now: Timestamp) -> bool {
         self.attached
-            && !self.is_starved(now)
-            && self.flight.in_flight() + self.history.queued() <= self.cap()
+            && !(self.config.features.starvation && self.is_starved(now))
+            && self.backlog() <= self.backlog_max()
+    }
+
+    /// Most bytes that the access unit that is encoded at `now` may have, all its units together: what passes in its time, with
+    /// room for the ups and downs of an encoder, less what those before it have overspent. A larger one is sent all the same, and paid
+    /// for by the next ones.
+    #[must_use]
+    pub fn frame_max(&self, _now: Timestamp) -> ByteCount {
+        if !self.config.features.frame_cap {
+            return ByteCount::new(u64::MAX);
+        }
+        let room = self
+            .rule
+            .capacity()
+            .bytes_in(self.interval().scale(FRAME_ROOM, 100));
+        room.saturating_sub(self.backlog()).max(FRAME_LEAST)
     }
 
     /// The video bitrate.
@@ -431,7 +447,12 @@ impl Sender {
     }
 
     fn is_starved(&self, now: Timestamp) -> bool {
-        let patience = self.patience();
+        let patience = if self.history.is_empty() || !self.flight.is_heard() {
+            self.patience()
+        } else {
+            // What waits here waits for what is stuck there.
+            self.flight.rtt_min().unwrap_or(RTT_UNKNOWN) + STARVATION_HELD
+        };
         self.flight
             .oldest_uncovered()
             .is_some_and(|sent| now.since(sent) > patience)
@@ -446,10 +467,19 @@ impl Sender {
         }
     }
 
-    /// Most bytes on the way, those in the pacer included.
-    fn cap(&self) -> ByteCount {
-        let span = self.patience() + self.interval();
-        self.rule.target().bytes_in(span) + CAP_EXTRA
+    /// What is on the way or waits here and is more than the path holds by itself: what the next frame would wait for.
+    fn backlog(&self) -> ByteCount {
+        let pipe = self.flight.rtt_min().unwrap_or(RTT_UNKNOWN) + REPORT_INTERVAL;
+        (self.flight.in_flight() + self.history.queued()).saturating_sub(self.rule.capacity().bytes_in(pipe))
+    }
+
+    fn backlog_max(&self) -> ByteCount {
+        let span = if self.config.features.in_flight_cap {
+            BACKLOG_MAX
+        } else {
+            self.patience() + self.interval()
+        };
+        self.rule.capacity().bytes_in(span) + CAP_EXTRA
     }
 
     fn interval(&self) -> Micros {
@@ -498,12 +528,20 @@ const AUDIO_RATE: Bitrate = Bitrate::kbps(160);
 const RTT_UNKNOWN: Micros = Micros::from_millis(100);
 /// facts/rate-control: the guard that took the p99 of every tried estimator from about 800 to 130 ms.
 const STARVATION: Micros = Micros::from_millis(75);
+/// While the pacer holds packets back, less is needed to know.
+const STARVATION_HELD: Micros = Micros::from_millis(40);
+/// The wait that a frame may begin with: less than a frame's time at 60 fps.
+const BACKLOG_MAX: Micros = Micros::from_millis(12);
+/// Per cent of a frame's time at what the path carries.
+const FRAME_ROOM: u64 = 130;
+/// A packet: with less no picture can be coded.
+const FRAME_LEAST: ByteCount = ByteCount::new(1_200);
 /// A page may still be setting up when the first picture is on its way.
 const FIRST_REPORT: Micros = Micros::from_millis(300);
 /// How often a receiver reports.
 const REPORT_INTERVAL: Micros = Micros::from_millis(20);
-/// Ten packets (RFC 6928's initial window): a rate near the minimum must not round to nothing.
-const CAP_EXTRA: ByteCount = ByteCount::new(12_000);
+/// A few packets: a rate near the minimum must not round to nothing.
+const CAP_EXTRA: ByteCount = ByteCount::new(3_000);
 /// After this long a probe per frame interval is a waste.
 const PROBE_OFTEN: Micros = Micros::from_secs(3);
 const PROBE_SELDOM: Micros = Micros::from_millis(100);

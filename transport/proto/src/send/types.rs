@@ -1,5 +1,6 @@
 //! What goes into a [`Sender`](super::Sender) and what comes out.
 
+use crate::rate::Features;
 use firstlight_units::{Bitrate, ByteCount, FrameId, Micros, Timestamp};
 use firstlight_wire::VideoTrace;
 
@@ -14,6 +15,8 @@ pub struct SenderConfig {
     pub bitrate_max: Bitrate,
     /// Pictures a second, at the most; sets the length of a packet train. Default 60.
     pub fps: u16,
+    /// Ideas in use. Default all; for measurements only.
+    pub features: Features,
 }
 
 impl Default for SenderConfig {
@@ -23,6 +26,7 @@ impl Default for SenderConfig {
             bitrate_start: Bitrate::mbps(8),
             bitrate_max: Bitrate::mbps(20),
             fps: 60,
+            features: Features::ALL,
         }
     }
 }

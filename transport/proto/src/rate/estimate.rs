@@ -1,0 +1,113 @@
+//! What the path carries: samples in, an estimate and its spread out.
+
+use super::Features;
+use super::train::Sample;
+use firstlight_units::{Bitrate, Micros};
+
+/// The estimate; falls at once on evidence, grows within a few frames.
+#[derive(Debug)]
+pub(crate) struct Estimate {
+    features: Features,
+    value: Bitrate,
+    /// Mean deviation of the samples from the estimate, in thousandths of it.
+    spread: u64,
+    /// Slow samples in a row.
+    slow: u32,
+    /// The faster one of them.
+    slow_best: Bitrate,
+}
+
+impl Estimate {
+    pub(crate) const fn new(features: Features, start: Bitrate) -> Self {
+        Self {
+            features,
+            value: start,
+            spread: SPREAD_START,
+            slow: 0,
+            slow_best: Bitrate::ZERO,
+        }
+    }
+
+    pub(crate) const fn value(&self) -> Bitrate {
+        self.value
+    }
+
+    pub(crate) const fn spread(&self) -> u64 {
+        self.spread
+    }
+
+    pub(crate) const fn set(&mut self, value: Bitrate) {
+        self.value = value;
+    }
+
+    /// Takes a sample; `span` is the time since the one before it, `rtt` the smallest round trip.
+    pub(crate) fn on_sample(&mut self, sample: &Sample, span: Micros, rtt: Micros) {
+        if sample.at_least {
+            self.slow = 0;
+            self.note_spread(self.value);
+            if sample.rate > self.value {
+                let grown = self.grown(span, rtt);
+                self.value = sample.rate.min(grown);
+            }
+            return;
+        }
+        self.note_spread(sample.rate);
+        if sample.rate < self.value.scale(SLOW, 100) {
+            self.slow_best = if self.slow == 0 {
+                sample.rate
+            } else {
+                self.slow_best.max(sample.rate)
+            };
+            self.slow += 1;
+            let needed = if sample.lossy && sample.waited > LOSS_QUEUE {
+                1
+            } else {
+                2
+            };
+            if self.features.fast_drop && self.slow >= needed {
+                self.value = self.slow_best;
+                self.slow = 0;
+            } else if !self.features.fast_drop {
+                self.value = mix(self.value, sample.rate, 1, 8);
+            }
+            return;
+        }
+        self.slow = 0;
+        if sample.rate < self.value {
+            self.value = mix(self.value, sample.rate, 1, 3);
+        } else if self.features.fast_growth {
+            self.value = mix(self.value, sample.rate.min(self.value.scale(2, 1)), 1, 4);
+        } else {
+            self.value = sample.rate.min(self.grown(span, rtt));
+        }
+    }
+
+    /// 8 % more for each round trip.
+    fn grown(&self, span: Micros, rtt: Micros) -> Bitrate {
+        let rtt = rtt.max(RTT_LEAST).as_micros();
+        let span = span.as_micros().min(2 * rtt);
+        self.value.scale(100 * rtt + GROWTH * span, 100 * rtt)
+    }
+
+    fn note_spread(&mut self, rate: Bitrate) {
+        let value = self.value.as_bps().max(1);
+        let off = rate.as_bps().abs_diff(value).saturating_mul(1_000) / value;
+        self.spread = (self.spread * 7 + off.min(1_000)) / 8;
+    }
+}
+
+/// `a` moved towards `b` by `num / den`.
+fn mix(a: Bitrate, b: Bitrate, num: u64, den: u64) -> Bitrate {
+    a.scale(den - num, den) + b.scale(num, den)
+}
+
+/// Thousandths: a path that nothing is known about is taken for a steady one.
+const SPREAD_START: u64 = 0;
+/// Per cent of the estimate below which a sample is a drop and no noise.
+const SLOW: u64 = 70;
+/// Per cent per round trip.
+const GROWTH: u64 = 8;
+/// On a fast path the encoder is the slower one: a frame at 60 fps.
+const RTT_LEAST: Micros = Micros::from_millis(16);
+/// Loss in front of such a queue is a full one.
+const LOSS_QUEUE: Micros = Micros::from_millis(15);

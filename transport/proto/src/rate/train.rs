@@ -1,0 +1,207 @@
+//! What the path carried while it was busy: arrivals in, capacity samples out.
+//!
+//! A packet that entered the path before the one ahead of it had left it waited behind that one, so the time between their
+//! arrivals is the time the path took for it. Packets of one frame are sent faster than the path is thought to carry, so they
+//! do; packets of the next frame do where a queue stands. Dispersion alone is measured: one-way delay would read jitter as a
+//! narrow path (an SQP-style sample used 13 % of a jittery cell trace).
+
+use super::Arrival;
+use super::delay::Delay;
+use firstlight_units::{Bitrate, ByteCount, FrameId, Micros, PacketSeq, RemoteTime, Timestamp};
+
+/// What a few packets in a row say of the path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sample {
+    pub(crate) rate: Bitrate,
+    /// The path was not the bottleneck: it carries at least this.
+    pub(crate) at_least: bool,
+    /// The client's clock at the newest arrival.
+    pub(crate) at: RemoteTime,
+    /// What the last packet waited.
+    pub(crate) waited: Micros,
+    /// Packets were lost in it.
+    pub(crate) lossy: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Trains {
+    loss_counted: bool,
+    last: Option<Last>,
+    busy: Run,
+    train: FrameId,
+    sent: Span,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    seq: PacketSeq,
+    total: ByteCount,
+    at: RemoteTime,
+}
+
+/// Packets that arrived while the path was busy.
+#[derive(Clone, Copy, Debug, Default)]
+struct Run {
+    packets: u32,
+    bytes: ByteCount,
+    time: Micros,
+    lossy: bool,
+}
+
+/// The train as it was sent.
+#[derive(Clone, Copy, Debug, Default)]
+struct Span {
+    packets: u32,
+    bytes: ByteCount,
+    from: Timestamp,
+    to: Timestamp,
+}
+
+impl Trains {
+    pub(crate) const fn new(loss_counted: bool) -> Self {
+        Self {
+            loss_counted,
+            last: None,
+            busy: Run::new(),
+            train: FrameId::new(0),
+            sent: Span::new(),
+        }
+    }
+
+    /// Takes an arrival; a sample where there is enough for one.
+    pub(crate) fn on_arrival(&mut self, arrival: &Arrival, delay: &Delay) -> Option<Sample> {
+        let ended = (arrival.train != self.train && arrival.train.get() != 0)
+            .then(|| self.end_train(arrival.train))
+            .flatten();
+        let Some(last) = self.last else {
+            self.set_last(arrival);
+            return ended;
+        };
+        if arrival.seq <= last.seq {
+            // Overtaken: what it took is in the gap of the one that overtook it.
+            return ended;
+        }
+        let waited = delay.over_least(arrival);
+        let gap = arrival.arrived_at.since(last.at);
+        let hole = arrival.seq.get() - last.seq.get() > 1;
+        // What was dropped by a full queue never used the path; what chance took behind it did.
+        let whole = self.loss_counted && waited < QUEUE_THAT_DROPS;
+        let bytes = if whole {
+            arrival.total.saturating_sub(last.total)
+        } else {
+            arrival.bytes
+        };
+        self.set_last(arrival);
+        // It entered before the one ahead of it left, if it waited for at least the gap between them.
+        if waited + GRAIN >= gap && arrival.arrived_at >= last.at {
+            self.busy.packets += 1;
+            self.busy.bytes += bytes;
+            self.busy.time = self.busy.time + gap;
+            self.busy.lossy |= hole;
+        }
+        if arrival.train == self.train && arrival.train.get() != 0 {
+            self.sent.add(arrival, bytes);
+        }
+        self.enough(arrival, waited).or(ended)
+    }
+
+    fn set_last(&mut self, arrival: &Arrival) {
+        self.last = Some(Last {
+            seq: arrival.seq,
+            total: arrival.total,
+            at: arrival.arrived_at,
+        });
+    }
+
+    /// A sample of what was busy, without waiting for the end of a train that takes long.
+    fn enough(&mut self, arrival: &Arrival, waited: Micros) -> Option<Sample> {
+        let run = self.busy;
+        let many = run.packets >= PACKETS_MIN && run.time >= TIME_WISE;
+        let slow = run.packets >= PACKETS_FEW && run.time >= TIME_LONG;
+        if !many && !slow {
+            return None;
+        }
+        self.busy = Run::new();
+        Some(Sample {
+            rate: run.bytes.per(run.time),
+            at_least: false,
+            at: arrival.arrived_at,
+            waited,
+            lossy: run.lossy,
+        })
+    }
+
+    fn end_train(&mut self, next: FrameId) -> Option<Sample> {
+        self.train = next;
+        let sent = std::mem::take(&mut self.sent);
+        let run = std::mem::take(&mut self.busy);
+        let last = self.last?;
+        if sent.packets < PACKETS_MIN {
+            return None;
+        }
+        let took = sent.to - sent.from;
+        let sent_rate = sent.bytes.per(took);
+        let stretched = run.packets >= PACKETS_MIN && run.time > took.scale(9, 8) + COMPACT;
+        let rate = if stretched {
+            run.bytes.per(run.time)
+        } else {
+            sent_rate
+        };
+        Some(Sample {
+            rate: rate.min(RATE_MAX),
+            at_least: !stretched,
+            at: last.at,
+            waited: Micros::ZERO,
+            lossy: run.lossy,
+        })
+    }
+}
+
+impl Run {
+    const fn new() -> Self {
+        Self {
+            packets: 0,
+            bytes: ByteCount::ZERO,
+            time: Micros::ZERO,
+            lossy: false,
+        }
+    }
+}
+
+impl Span {
+    const fn new() -> Self {
+        Self {
+            packets: 0,
+            bytes: ByteCount::ZERO,
+            from: Timestamp::from_micros(0),
+            to: Timestamp::from_micros(0),
+        }
+    }
+
+    fn add(&mut self, arrival: &Arrival, bytes: ByteCount) {
+        if self.packets == 0 {
+            self.from = arrival.sent_at;
+        } else {
+            self.bytes += bytes;
+        }
+        self.packets += 1;
+        self.to = self.to.max(arrival.sent_at);
+    }
+}
+
+/// Fewer packets say nothing (SQP and BurstRTC ignore them too).
+const PACKETS_MIN: u32 = 5;
+/// Where five take longer than [`TIME_LONG`], this many say something.
+const PACKETS_FEW: u32 = 2;
+/// Half a frame interval at 60 fps: long enough that a link layer's aggregates even out, short enough for two in a frame.
+const TIME_WISE: Micros = Micros::from_millis(8);
+/// A path of half a megabit takes 20 ms for a packet.
+const TIME_LONG: Micros = Micros::from_millis(25);
+/// A train within this of how it was sent met no queue worth speaking of.
+const COMPACT: Micros = Micros::from_millis(1);
+/// Arrivals are told in steps of 32 µs, and the clock that stamps them may be a coarse one.
+const GRAIN: Micros = Micros::new(200);
+/// A queue of this much may be a full one: the shallowest of home routers hold about as much.
+const QUEUE_THAT_DROPS: Micros = Micros::from_millis(30);
+/// Ten times what any encoder is asked for.
+const RATE_MAX: Bitrate = Bitrate::mbps(1_000);
