@@ -1,6 +1,6 @@
 //! What a link is like.
 
-use crate::{Chance, Error, Link, Schedule};
+use crate::{Chance, Error, Link, Packet, Schedule};
 use firstlight_units::{Bitrate, ByteCount, Micros, Timestamp};
 
 /// Describes a link; [`Config::build`] makes it.
@@ -18,6 +18,7 @@ pub struct Config {
     pub(crate) reorder: Chance,
     pub(crate) reorder_delay: Micros,
     pub(crate) queue: Queue,
+    pub(crate) ramp: Option<Ramp>,
     pub(crate) outages: Vec<Outage>,
     pub(crate) overhead: ByteCount,
 }
@@ -29,6 +30,28 @@ pub enum Queue {
     Bytes(ByteCount),
     /// What takes so long to send.
     Time(Micros),
+}
+
+/// Marks "congestion experienced" as an L4S queue does: never where a packet waits up to `from`, always from `full` on, and in
+/// between with a chance that rises in a straight line (the ramp of RFC 9332, appendix A.1, which suggests a few milliseconds).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ramp {
+    /// Up to this wait, nothing is marked.
+    pub from: Micros,
+    /// From this wait on, everything is.
+    pub full: Micros,
+}
+
+impl Ramp {
+    pub(crate) fn chance(self, waits: Micros) -> Chance {
+        let over = waits.saturating_sub(self.from).as_micros();
+        let span = self.full.saturating_sub(self.from).as_micros();
+        if waits >= self.full {
+            return Chance::ALWAYS;
+        }
+        let ppm = over.saturating_mul(1_000_000).checked_div(span).unwrap_or(0);
+        Chance::ppm(u32::try_from(ppm).unwrap_or(1_000_000))
+    }
 }
 
 /// Loss in bursts: the Gilbert-Elliott chain, one step per packet.
@@ -64,6 +87,7 @@ impl Default for Config {
             reorder: Chance::NEVER,
             reorder_delay: Micros::ZERO,
             queue: Queue::Time(Micros::from_millis(100)),
+            ramp: None,
             outages: Vec::new(),
             overhead: ByteCount::ZERO,
         }
@@ -135,6 +159,13 @@ impl Config {
         self
     }
 
+    /// Marks instead of (or before) dropping. Default never.
+    #[must_use]
+    pub const fn ramp(mut self, ramp: Ramp) -> Self {
+        self.ramp = Some(ramp);
+        self
+    }
+
     /// Windows in which everything is lost, in order. Default none.
     #[must_use]
     pub fn outages(mut self, outages: Vec<Outage>) -> Self {
@@ -152,8 +183,13 @@ impl Config {
     /// Makes the link; its schedule and outages count from `start`.
     ///
     /// # Errors
-    /// When a schedule has no step, steps or outages are out of order, or a chance is over one.
-    pub fn build(self, start: Timestamp) -> Result<Link, Error> {
+    /// When a schedule has no step, steps or outages are out of order, a ramp falls, or a chance is over one.
+    pub fn build<P: Packet>(self, start: Timestamp) -> Result<Link<P>, Error> {
+        self.validate()?;
+        Ok(Link::new(self, start))
+    }
+
+    fn validate(&self) -> Result<(), Error> {
         self.rate.validate()?;
         for pair in self.outages.windows(2) {
             if let [a, b] = pair
@@ -161,6 +197,11 @@ impl Config {
             {
                 return Err(Error::Order { at: b.at });
             }
+        }
+        if let Some(Ramp { from, full }) = self.ramp
+            && full < from
+        {
+            return Err(Error::Order { at: full });
         }
         let bursts = self
             .bursts
@@ -175,6 +216,6 @@ impl Config {
                 return Err(Error::Chance { chance });
             }
         }
-        Ok(Link::new(self, start))
+        Ok(())
     }
 }

@@ -1,7 +1,7 @@
-//! Sans-IO link emulator: rate, delay, jitter, bursty loss, duplication, reordering, queue, outages, trace replay.
+//! Sans-IO link emulator: rate, delay, jitter, bursty loss, duplication, reordering, queue, L4S marks, outages, trace replay.
 //!
 //! ```text
-//! send -> [outage?] -> drop-tail queue -> bottleneck (Schedule) -> [loss?] -> delay + jitter -> poll
+//! send -> [outage?] -> drop-tail queue -> [mark?] -> bottleneck (Schedule) -> [loss?] -> delay + jitter -> poll
 //! ```
 //!
 //! A [`Link`] is one direction; a path is two of them. Everything follows from the seed and the calls: the same calls give the
@@ -15,8 +15,8 @@ mod link;
 mod random;
 mod schedule;
 
-pub use config::{Bursts, Config, Outage, Queue};
+pub use config::{Bursts, Config, Outage, Queue, Ramp};
 pub use error::Error;
-pub use link::{Link, Stats};
+pub use link::{Fate, Link, Packet, Stats};
 pub use random::{Chance, Random};
 pub use schedule::{Schedule, Step};

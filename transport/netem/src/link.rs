@@ -4,9 +4,24 @@ use crate::{Chance, Config, Queue, Random};
 use firstlight_units::{ByteCount, Micros, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 
+/// What a link carries.
+pub trait Packet: Clone {
+    /// Bytes of the payload; [`Config::overhead`] comes on top.
+    fn size(&self) -> ByteCount;
+
+    /// The bottleneck sets the mark "congestion experienced" ([`Config::ramp`]).
+    fn mark(&mut self) {}
+}
+
+impl Packet for Vec<u8> {
+    fn size(&self) -> ByteCount {
+        ByteCount::from(self.len())
+    }
+}
+
 /// One direction of a path: packets in, packets out later, or never.
 #[derive(Debug)]
-pub struct Link {
+pub struct Link<P = Vec<u8>> {
     config: Config,
     start: Timestamp,
     random: Random,
@@ -19,7 +34,7 @@ pub struct Link {
     /// Arrival of the newest packet that kept its turn.
     newest_arrival: Timestamp,
     /// By arrival, then in the order of sending.
-    on_the_way: BTreeMap<(Timestamp, u64), Vec<u8>>,
+    on_the_way: BTreeMap<(Timestamp, u64), P>,
     order: u64,
     stats: Stats,
 }
@@ -41,9 +56,24 @@ pub struct Stats {
     pub overflowed: u64,
     /// Delivered twice.
     pub duplicated: u64,
+    /// Marked by the bottleneck.
+    pub marked: u64,
 }
 
-impl Link {
+/// What became of one packet when it was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It arrives.
+    OnTheWay,
+    /// Chance takes it.
+    Lost,
+    /// It falls into an outage.
+    LostInOutage,
+    /// The queue is full.
+    Overflowed,
+}
+
+impl<P: Packet> Link<P> {
     pub(crate) fn new(config: Config, start: Timestamp) -> Self {
         Self {
             random: Random::new(config.seed),
@@ -60,23 +90,30 @@ impl Link {
         }
     }
 
-    /// A packet enters. `now` must not go back from call to call.
-    pub fn send(&mut self, now: Timestamp, packet: Vec<u8>) {
+    /// A packet enters. `now` must not go back from call to call. A sender in the real world learns of the fate later, if at all.
+    pub fn send(&mut self, now: Timestamp, mut packet: P) -> Fate {
         self.stats.sent += 1;
         self.release(now);
-        let size = ByteCount::from(packet.len()) + self.config.overhead;
+        let size = packet.size() + self.config.overhead;
         if self.in_outage(now) {
             self.stats.lost_in_outage += 1;
-            return;
+            return Fate::LostInOutage;
         }
+        let waits = self.queueing(now);
         let Some(left) = self.enqueue(now, size) else {
             self.stats.overflowed += 1;
-            return;
+            return Fate::Overflowed;
         };
+        if let Some(ramp) = self.config.ramp
+            && self.random.happens(ramp.chance(waits))
+        {
+            self.stats.marked += 1;
+            packet.mark();
+        }
         // Chance takes packets behind the bottleneck: what the air loses has used the sender's share of it.
         if self.is_lost() {
             self.stats.lost += 1;
-            return;
+            return Fate::Lost;
         }
         let arrival = self.arrival(left);
         if self.random.happens(self.config.duplicate) {
@@ -85,14 +122,15 @@ impl Link {
             self.deliver(again, packet.clone());
         }
         self.deliver(arrival, packet);
+        Fate::OnTheWay
     }
 
     /// The next packet that has arrived by `now`.
-    pub fn poll(&mut self, now: Timestamp) -> Option<Vec<u8>> {
+    pub fn poll(&mut self, now: Timestamp) -> Option<P> {
         let entry = self.on_the_way.first_entry().filter(|e| e.key().0 <= now)?;
         let packet = entry.remove();
         self.stats.delivered += 1;
-        self.stats.delivered_bytes += ByteCount::from(packet.len());
+        self.stats.delivered_bytes += packet.size();
         Some(packet)
     }
 
@@ -106,6 +144,12 @@ impl Link {
     #[must_use]
     pub const fn stats(&self) -> Stats {
         self.stats
+    }
+
+    /// Packets that are queued or on their way.
+    #[must_use]
+    pub fn on_the_way(&self) -> usize {
+        self.on_the_way.len()
     }
 
     /// How long a packet that enters at `now` waits for those before it.
@@ -167,7 +211,7 @@ impl Link {
         self.newest_arrival
     }
 
-    fn deliver(&mut self, at: Timestamp, packet: Vec<u8>) {
+    fn deliver(&mut self, at: Timestamp, packet: P) {
         self.order += 1;
         self.on_the_way.insert((at, self.order), packet);
     }

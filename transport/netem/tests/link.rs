@@ -5,7 +5,9 @@
     reason = "a test may panic, and cuts numbers on purpose"
 )]
 
-use firstlight_netem::{Bursts, Chance, Config, Error, Link, Outage, Queue, Schedule, Step};
+use firstlight_netem::{
+    Bursts, Chance, Config, Error, Fate, Link, Outage, Packet, Queue, Ramp, Schedule, Step,
+};
 use firstlight_units::{Bitrate, ByteCount, Micros, Timestamp};
 
 const START: Timestamp = Timestamp::from_micros(1_000_000);
@@ -170,9 +172,13 @@ fn the_same_seed_gives_the_same_run() {
 
 #[test]
 fn impossible_links_are_refused() {
-    let empty = Config::default().rate(Schedule::steps(Vec::new())).build(START);
+    let empty = Config::default()
+        .rate(Schedule::steps(Vec::new()))
+        .build::<Vec<u8>>(START);
     assert_eq!(empty.err(), Some(Error::NoRate));
-    let over = Config::default().loss(Chance::percent(101)).build(START);
+    let over = Config::default()
+        .loss(Chance::percent(101))
+        .build::<Vec<u8>>(START);
     assert!(matches!(over.err(), Some(Error::Chance { .. })));
     let at = Micros::from_millis(5);
     let twice = vec![
@@ -185,6 +191,51 @@ fn impossible_links_are_refused() {
             rate: Bitrate::ZERO,
         },
     ];
-    let twice = Config::default().rate(Schedule::steps(twice)).build(START);
+    let twice = Config::default()
+        .rate(Schedule::steps(twice))
+        .build::<Vec<u8>>(START);
     assert_eq!(twice.err(), Some(Error::Order { at }));
+}
+
+#[derive(Clone)]
+struct Probe {
+    bytes: u64,
+    marked: bool,
+}
+
+impl Packet for Probe {
+    fn size(&self) -> ByteCount {
+        ByteCount::new(self.bytes)
+    }
+
+    fn mark(&mut self) {
+        self.marked = true;
+    }
+}
+
+#[test]
+fn marks_rise_with_the_wait() {
+    let mut link = Config::default()
+        .rate(Schedule::constant(Bitrate::mbps(8)))
+        .delay(Micros::ZERO)
+        .ramp(Ramp {
+            from: Micros::from_millis(2),
+            full: Micros::from_millis(10),
+        })
+        .build(START)
+        .unwrap();
+    let probe = Probe {
+        bytes: 1_000,
+        marked: false,
+    };
+    // At once: the n-th waits n milliseconds.
+    for _ in 0..20 {
+        assert_eq!(link.send(START, probe.clone()), Fate::OnTheWay);
+    }
+    let marked: Vec<bool> = std::iter::from_fn(|| link.poll(ms(30)))
+        .map(|p| p.marked)
+        .collect();
+    assert!(marked[..3].iter().all(|m| !m), "up to 2 ms none");
+    assert!(marked[10..].iter().all(|m| *m), "from 10 ms on all");
+    assert_eq!(link.stats().marked, marked.iter().filter(|m| **m).count() as u64);
 }
