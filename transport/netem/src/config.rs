@@ -1,7 +1,8 @@
 //! What a link is like.
 
-use crate::{Chance, Error, Link, Packet, Schedule};
+use crate::{Chance, Error, Link, Packet, Schedule, Trace};
 use firstlight_units::{Bitrate, ByteCount, Micros, Timestamp};
+use std::sync::Arc;
 
 /// Describes a link; [`Config::build`] makes it.
 ///
@@ -21,6 +22,7 @@ pub struct Config {
     pub(crate) ramp: Option<Ramp>,
     pub(crate) outages: Vec<Outage>,
     pub(crate) overhead: ByteCount,
+    pub(crate) trace: Option<Arc<Trace>>,
 }
 
 /// How much a link holds back before it drops what comes (drop-tail).
@@ -90,6 +92,7 @@ impl Default for Config {
             ramp: None,
             outages: Vec::new(),
             overhead: ByteCount::ZERO,
+            trace: None,
         }
     }
 }
@@ -177,6 +180,14 @@ impl Config {
     #[must_use]
     pub const fn overhead(mut self, overhead: ByteCount) -> Self {
         self.overhead = overhead;
+        self
+    }
+
+    /// Half of the recorded round trip and the recorded loss, on top of [`Config::delay`] and [`Config::loss`]. Its capacity is
+    /// for the direction that has it: [`Config::rate`] with [`Trace::schedule`]. Default none.
+    #[must_use]
+    pub fn follow(mut self, trace: Arc<Trace>) -> Self {
+        self.trace = Some(trace);
         self
     }
 

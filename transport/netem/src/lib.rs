@@ -14,9 +14,11 @@ mod error;
 mod link;
 mod random;
 mod schedule;
+mod trace;
 
 pub use config::{Bursts, Config, Outage, Queue, Ramp};
 pub use error::Error;
 pub use link::{Fate, Link, Packet, Stats};
 pub use random::{Chance, Random};
 pub use schedule::{Schedule, Step};
+pub use trace::{Row, Trace, TraceError};

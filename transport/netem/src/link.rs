@@ -111,11 +111,17 @@ impl<P: Packet> Link<P> {
             packet.mark();
         }
         // Chance takes packets behind the bottleneck: what the air loses has used the sender's share of it.
-        if self.is_lost() {
+        let recorded = self
+            .config
+            .trace
+            .as_ref()
+            .map(|trace| trace.row(left.since(self.start)));
+        if self.is_lost(recorded.map_or(Chance::NEVER, |row| row.loss)) {
             self.stats.lost += 1;
             return Fate::Lost;
         }
-        let arrival = self.arrival(left);
+        let rtt = recorded.map_or(Micros::ZERO, |row| row.rtt);
+        let arrival = self.arrival(left + rtt.scale(1, 2));
         if self.random.happens(self.config.duplicate) {
             self.stats.duplicated += 1;
             let again = arrival + self.random.span(DUPLICATE_DELAY_MAX);
@@ -190,7 +196,7 @@ impl<P: Packet> Link<P> {
             .any(|outage| outage.at <= at && at < outage.at + outage.length)
     }
 
-    fn is_lost(&mut self) -> bool {
+    fn is_lost(&mut self, recorded: Chance) -> bool {
         if let Some(bursts) = self.config.bursts {
             let change = if self.in_burst { bursts.end } else { bursts.begin };
             self.in_burst ^= self.random.happens(change);
@@ -199,7 +205,8 @@ impl<P: Packet> Link<P> {
                 return true;
             }
         }
-        self.random.happens(self.config.loss)
+        // No number is drawn where there is no recording, so that links without one stay as they were.
+        (recorded != Chance::NEVER && self.random.happens(recorded)) || self.random.happens(self.config.loss)
     }
 
     fn arrival(&mut self, left: Timestamp) -> Timestamp {

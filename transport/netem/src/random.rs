@@ -66,6 +66,12 @@ impl Chance {
         Self(n.saturating_mul(10_000))
     }
 
+    /// From 0 to 1.
+    #[must_use]
+    pub fn share(self) -> f64 {
+        f64::from(self.0) / 1e6
+    }
+
     pub(crate) fn is_valid(self) -> bool {
         self <= Self::ALWAYS
     }

@@ -35,6 +35,15 @@ impl Schedule {
         Self { steps, period: None }
     }
 
+    /// Steps in order, over and over: the first at 0, `period` past the last.
+    #[must_use]
+    pub const fn repeating(steps: Vec<Step>, period: Micros) -> Self {
+        Self {
+            steps,
+            period: Some(period),
+        }
+    }
+
     /// A trace: equally long samples of a measured rate, over and over.
     #[must_use]
     pub fn trace(sample: Micros, rates: &[Bitrate]) -> Self {
