@@ -157,6 +157,16 @@ impl Trace {
         Schedule::repeating(steps.collect(), self.end)
     }
 
+    /// The same path, on which nothing is lost.
+    #[must_use]
+    pub fn without_loss(&self) -> Self {
+        let mut trace = self.clone();
+        for row in &mut trace.rows {
+            row.loss = Chance::NEVER;
+        }
+        trace
+    }
+
     /// The mean capacity.
     #[must_use]
     pub fn mean(&self) -> Bitrate {
@@ -196,14 +206,14 @@ fn parse_row(line: usize, text: &str) -> Result<(Row, bool), TraceError> {
     };
     let last = rate.parse() == Ok(END);
     let column = |column| TraceError::Number { line, column };
-    let at = number(at, 1_000.0, TIME_MAX).ok_or(column("t_ms"))?;
+    let at = number(at, 1_000.0, TIME_MAX).ok_or_else(|| column("t_ms"))?;
     let rate = if last {
         0
     } else {
-        number(rate, 1_000.0, RATE_MAX).ok_or(column("capacity_kbps"))?
+        number(rate, 1_000.0, RATE_MAX).ok_or_else(|| column("capacity_kbps"))?
     };
-    let rtt = number(rtt, 1_000.0, RTT_MAX).ok_or(column("rtt_ms"))?;
-    let loss = number(loss, 1_000_000.0, 1.0).ok_or(column("loss"))?;
+    let rtt = number(rtt, 1_000.0, RTT_MAX).ok_or_else(|| column("rtt_ms"))?;
+    let loss = number(loss, 1_000_000.0, 1.0).ok_or_else(|| column("loss"))?;
     let row = Row {
         at: Micros::new(at),
         rate: Bitrate::bps(rate),

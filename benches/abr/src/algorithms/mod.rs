@@ -1,0 +1,24 @@
+//! The algorithms, by the names that the result has.
+
+mod bound;
+mod firstlight;
+
+pub use bound::Bound;
+pub use firstlight::Firstlight;
+
+use crate::flow::Flow;
+use firstlight_netem::Trace;
+use std::sync::Arc;
+
+/// Those that run by default, in the order of the tables.
+pub const ALL: &[&str] = &["firstlight", "bound"];
+
+/// The flow of that name, as flow number `flow` of its path.
+#[must_use]
+pub fn open(name: &str, flow: usize, trace: &Arc<Trace>) -> Option<Box<dyn Flow>> {
+    Some(match name {
+        "firstlight" => Box::new(Firstlight::new(flow, trace, Firstlight::config())),
+        "bound" => Box::new(Bound::new(trace)),
+        _ => return None,
+    })
+}

@@ -1,0 +1,18 @@
+//! Transport bench: our sender and receiver beside other algorithms, over simulated paths, with one encoder model for all.
+//!
+//! ```text
+//! Source (encoder model) -> Flow (host) -> Path (netem, trace) -> Flow (player) -> Source::on_decoded -> metrics
+//!                              ^------------- feedback ---------------+
+//! ```
+//!
+//! Everything follows from the seed; nothing here reads a clock.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
+
+pub mod algorithms;
+pub mod cases;
+pub mod flow;
+pub mod metrics;
+pub mod path;
+pub mod source;
+pub mod world;
