@@ -14,5 +14,6 @@ pub mod cases;
 pub mod flow;
 pub mod metrics;
 pub mod path;
+pub mod rtp;
 pub mod source;
 pub mod world;

@@ -1,6 +1,6 @@
 //! The path that all flows of a run share: a bottleneck down, a plain link up.
 
-use firstlight_netem::{Config, Link, Queue, Trace};
+use firstlight_netem::{Config, Link, Packet, Queue, Trace};
 use firstlight_units::{Bitrate, ByteCount, Micros, Timestamp};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -47,10 +47,32 @@ pub struct Spent {
     pub extra: ByteCount,
 }
 
+/// What travels.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// A real datagram.
+    Bytes(Vec<u8>),
+    /// A model of one.
+    Model(crate::rtp::Packet),
+}
+
+#[derive(Clone, Debug)]
+struct Sent {
+    flow: usize,
+    size: ByteCount,
+    body: Body,
+}
+
+impl Packet for Sent {
+    fn size(&self) -> ByteCount {
+        self.size
+    }
+}
+
 #[derive(Debug)]
 struct Lane {
-    link: Link,
-    inboxes: Vec<VecDeque<Vec<u8>>>,
+    link: Link<Sent>,
+    inboxes: Vec<VecDeque<Body>>,
 }
 
 impl Path {
@@ -83,32 +105,31 @@ impl Path {
         })
     }
 
-    /// Sends a datagram to the player; `headers` is what the layers below add to it.
-    pub fn send_down(&mut self, now: Timestamp, flow: usize, class: Class, datagram: &[u8], headers: usize) {
+    /// Sends something to the player that takes `size` on the line.
+    pub fn send_down(&mut self, now: Timestamp, flow: usize, class: Class, size: ByteCount, body: Body) {
         if now.since(START) >= SETTLE
             && let Some(spent) = self.spent.get_mut(flow)
         {
-            let bytes = ByteCount::from(datagram.len() + headers);
             match class {
-                Class::Media => spent.media += bytes,
-                Class::Extra => spent.extra += bytes,
+                Class::Media => spent.media += size,
+                Class::Extra => spent.extra += size,
             }
         }
-        self.down.send(now, flow, datagram, headers);
+        self.down.link.send(now, Sent { flow, size, body });
     }
 
-    /// Sends a datagram to the host.
-    pub fn send_up(&mut self, now: Timestamp, flow: usize, datagram: &[u8], headers: usize) {
-        self.up.send(now, flow, datagram, headers);
+    /// Sends something to the host.
+    pub fn send_up(&mut self, now: Timestamp, flow: usize, size: ByteCount, body: Body) {
+        self.up.link.send(now, Sent { flow, size, body });
     }
 
     /// What has come to a flow's player.
-    pub fn take_down(&mut self, flow: usize) -> Option<Vec<u8>> {
+    pub fn take_down(&mut self, flow: usize) -> Option<Body> {
         self.down.inboxes.get_mut(flow)?.pop_front()
     }
 
     /// What has come to a flow's host.
-    pub fn take_up(&mut self, flow: usize) -> Option<Vec<u8>> {
+    pub fn take_up(&mut self, flow: usize) -> Option<Body> {
         self.up.inboxes.get_mut(flow)?.pop_front()
     }
 
@@ -141,34 +162,17 @@ impl Path {
 }
 
 impl Lane {
-    fn new(link: Link, flows: usize) -> Self {
+    fn new(link: Link<Sent>, flows: usize) -> Self {
         Self {
             link,
             inboxes: vec![VecDeque::new(); flows],
         }
     }
 
-    /// The trailer that stands for the headers below names the flow.
-    fn send(&mut self, now: Timestamp, flow: usize, datagram: &[u8], headers: usize) {
-        let mut packet = Vec::with_capacity(datagram.len() + headers);
-        packet.extend_from_slice(datagram);
-        packet.resize(datagram.len() + headers.max(TRAILER_MIN), 0);
-        if let Some(trailer) = packet.last_chunk_mut::<TRAILER_MIN>() {
-            let flow = u8::try_from(flow).unwrap_or(u8::MAX);
-            let headers = u8::try_from(headers.max(TRAILER_MIN)).unwrap_or(u8::MAX);
-            *trailer = [headers, flow];
-        }
-        self.link.send(now, packet);
-    }
-
     fn deliver(&mut self, now: Timestamp) {
-        while let Some(mut packet) = self.link.poll(now) {
-            let Some(&[headers, flow]) = packet.last_chunk::<TRAILER_MIN>() else {
-                continue;
-            };
-            packet.truncate(packet.len().saturating_sub(headers.into()));
-            if let Some(inbox) = self.inboxes.get_mut(usize::from(flow)) {
-                inbox.push_back(packet);
+        while let Some(sent) = self.link.poll(now) {
+            if let Some(inbox) = self.inboxes.get_mut(sent.flow) {
+                inbox.push_back(sent.body);
             }
         }
     }
@@ -182,6 +186,5 @@ fn queue_size(trace: &Trace) -> ByteCount {
         .clamp(ByteCount::new(64_000), ByteCount::new(2_000_000))
 }
 
-const TRAILER_MIN: usize = 2;
 /// Feedback is small; what it competes with is not modelled.
 const UP: Bitrate = Bitrate::mbps(100);

@@ -53,7 +53,7 @@ pub fn run(
     while now < end {
         path.deliver(now);
         if now >= capture_at {
-            capture_at = capture_at + INTERVAL;
+            capture_at += INTERVAL;
             for actor in &mut actors {
                 actor.flow.capture(now, &mut actor.source);
             }
@@ -62,7 +62,7 @@ pub fn run(
             actor.flow.step(now, &mut path, &mut actor.source);
         }
         if now >= sample_at {
-            sample_at = sample_at + SAMPLE;
+            sample_at += SAMPLE;
             samples.push(Sample {
                 at: now.since(START),
                 queueing: path.queueing(now),

@@ -1,12 +1,12 @@
 //! Ours: the very sender and receiver that the product runs.
 
 use crate::flow::{Flow, QUIC, UDP};
-use crate::path::{Class, Path, START};
+use crate::path::{Body, Class, Path, START};
 use crate::source::{BITRATE_MAX, BITRATE_MIN, BITRATE_START, Encoded, Order, Source};
 use firstlight_netem::Trace;
 use firstlight_proto::receive::Receiver;
 use firstlight_proto::send::{SendEvent, Sender, SenderConfig, VideoUnit};
-use firstlight_units::{Bitrate, FrameId, Micros, Timestamp};
+use firstlight_units::{Bitrate, ByteCount, FrameId, Micros, Timestamp};
 use firstlight_wire::{Kind, MediaHeader};
 use std::sync::Arc;
 
@@ -69,12 +69,16 @@ impl Firstlight {
             let first = MediaHeader::parse(&self.buffer)
                 .is_ok_and(|(header, _)| header.kind == Kind::Video && !header.flags.repeat);
             let class = if first { Class::Media } else { Class::Extra };
-            path.send_down(now, self.flow, class, &self.buffer, UDP + QUIC);
+            let body = Body::Bytes(self.buffer.clone());
+            path.send_down(now, self.flow, class, on_wire(&self.buffer), body);
         }
         while let Some(event) = self.sender.poll_event() {
+            #[expect(clippy::wildcard_enum_match_arm, reason = "what else it says is for encoders that have it")]
             match event {
                 SendEvent::NeedIdr(_) => self.idr = true,
                 SendEvent::NeedRecovery { acknowledged, .. } => self.reference = Some(acknowledged.get()),
+                // The target is asked for when it is needed.
+                SendEvent::Target(_) => {}
                 _ => {}
             }
         }
@@ -108,7 +112,8 @@ impl Firstlight {
             self.receiver.handle_decoded(unit.frame);
         }
         while self.receiver.poll_feedback(there, &mut self.buffer) {
-            path.send_up(now, self.flow, &self.buffer, UDP + QUIC);
+            let body = Body::Bytes(self.buffer.clone());
+            path.send_up(now, self.flow, on_wire(&self.buffer), body);
         }
     }
 
@@ -140,7 +145,7 @@ impl Flow for Firstlight {
     }
 
     fn step(&mut self, now: Timestamp, path: &mut Path, source: &mut Source) {
-        while let Some(datagram) = path.take_up(self.flow) {
+        while let Some(Body::Bytes(datagram)) = path.take_up(self.flow) {
             self.sender.handle_feedback(now, &datagram);
             self.drain_host(now, path);
         }
@@ -150,7 +155,7 @@ impl Flow for Firstlight {
         }
         self.sender.handle_timeout(now);
         self.drain_host(now, path);
-        while let Some(datagram) = path.take_down(self.flow) {
+        while let Some(Body::Bytes(datagram)) = path.take_down(self.flow) {
             self.receiver.handle_datagram(now + AHEAD, &datagram);
             self.drain_player(now, path, source);
         }
@@ -167,6 +172,10 @@ impl Flow for Firstlight {
     fn target(&self) -> Bitrate {
         self.sender.target()
     }
+}
+
+fn on_wire(datagram: &[u8]) -> ByteCount {
+    ByteCount::from(datagram.len() + UDP + QUIC)
 }
 
 /// What QUIC's smallest packet size leaves.
