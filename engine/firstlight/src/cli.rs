@@ -62,6 +62,18 @@ pub(crate) struct Up {
     /// Another name that players reach this engine by; may be repeated
     #[arg(long, value_name = "NAME", value_parser = host_name)]
     pub(crate) host_name: Vec<String>,
+    /// Serve the page and the API over HTTPS: self-signed, or files in PEM as CERT,KEY
+    #[arg(long, value_name = "self-signed|CERT,KEY", value_parser = tls)]
+    pub(crate) tls: Option<TlsChoice>,
+}
+
+/// What `--tls` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TlsChoice {
+    /// A certificate made and kept in the data folder.
+    SelfSigned,
+    /// A certificate's file and its key's.
+    Files(PathBuf, PathBuf),
 }
 
 #[derive(Debug, Subcommand)]
@@ -131,6 +143,16 @@ fn host_name(text: &str) -> Result<String, String> {
     }
 }
 
+fn tls(text: &str) -> Result<TlsChoice, String> {
+    match text.split_once(',') {
+        None if text == "self-signed" => Ok(TlsChoice::SelfSigned),
+        Some((certificate, key)) if !certificate.is_empty() && !key.is_empty() => {
+            Ok(TlsChoice::Files(certificate.into(), key.into()))
+        }
+        _ => Err("expected self-signed, or CERT,KEY: two files in PEM".to_owned()),
+    }
+}
+
 /// What clap says, without its line breaks and its usage.
 pub(crate) fn in_one_line(message: &str) -> String {
     let complaint = message.split("\n\nUsage:").next().unwrap_or_default();
@@ -177,6 +199,18 @@ mod tests {
             "8MB",
         ] {
             assert!(bitrate(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn tls_is_made_or_read() {
+        assert_eq!(tls("self-signed"), Ok(TlsChoice::SelfSigned));
+        assert_eq!(
+            tls("a.pem,b.pem"),
+            Ok(TlsChoice::Files("a.pem".into(), "b.pem".into()))
+        );
+        for text in ["", "a.pem", ",", "a.pem,", ",b.pem"] {
+            assert!(tls(text).is_err(), "{text}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! `firstlight up`.
 
-use crate::cli::Up;
+use crate::cli::{TlsChoice, Up};
 use crate::listen::Address;
 use crate::out::say;
 use crate::run_root;
@@ -8,10 +8,12 @@ use anyhow::{Context, Result, bail};
 use firstlight_container::{Isolation, isolate};
 use firstlight_gateway::{Gateway, Metrics, OperatorKey, Settings, has_client, serve};
 use firstlight_host::{Config, Host};
+use firstlight_tls::{Choice, Tls};
+use firstlight_units::WallTime;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -54,6 +56,12 @@ async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<(
         .first()
         .and_then(|first| first.local_addr().ok())
         .map_or(address.port, |a| a.port());
+    let names = names(options, address, &ips);
+    let tls = options
+        .tls
+        .as_ref()
+        .map(|choice| open_tls(choice, options, &names))
+        .transpose()?;
     let host = open_host(options, &ips, isolation)?;
     let operator = OperatorKey::open(&options.data)?;
     let key_path = operator
@@ -64,14 +72,19 @@ async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<(
         host: host.clone(),
         titles: options.titles.clone(),
         operator,
-        names: names(options, address, &ips),
+        names,
         port,
+        secure: tls.is_some(),
         metrics: Metrics::install()?,
     })?;
     greet(options, address, port, &gateway, &key_path, isolation);
+    if let Some(tls) = &tls {
+        say(format!("Certificate     SHA-256 {}", tls.fingerprint()));
+    }
+    say("Stop it with Ctrl-C");
 
     let (stop, stopped) = oneshot::channel::<()>();
-    let serving = tokio::spawn(serve(gateway, listeners, async move {
+    let serving = tokio::spawn(serve(gateway, listeners, tls, async move {
         // Dropping the sender stops as well.
         drop(stopped.await);
     }));
@@ -97,6 +110,27 @@ async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<(
     serving.await.context("the gateway panicked")?;
     say("Stopped");
     Ok(())
+}
+
+/// What is made is for every name that players may write, and this machine's own.
+fn open_tls(choice: &TlsChoice, options: &Up, names: &[String]) -> Result<Tls> {
+    let choice = match choice {
+        TlsChoice::SelfSigned => Choice::SelfSigned {
+            file: options.data.join("tls.pem"),
+            names: ["localhost", "127.0.0.1", "::1"]
+                .map(str::to_owned)
+                .into_iter()
+                .chain(names.iter().cloned())
+                .collect(),
+        },
+        TlsChoice::Files(certificate, key) => Choice::Files {
+            certificate: certificate.clone(),
+            key: key.clone(),
+        },
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = WallTime::from_micros(u64::try_from(now.as_micros()).unwrap_or(u64::MAX));
+    Ok(Tls::open(&choice, now)?)
 }
 
 fn open_host(options: &Up, ips: &[IpAddr], isolation: &Isolation) -> Result<Host> {
@@ -149,7 +183,8 @@ fn greet(options: &Up, address: &Address, port: u16, gateway: &Gateway, key: &Pa
     } else {
         titles.join(", ")
     };
-    say(format!("Play at         http://{name}:{port}/"));
+    let scheme = if options.tls.is_some() { "https" } else { "http" };
+    say(format!("Play at         {scheme}://{name}:{port}/"));
     say(format!(
         "Titles          {list} (in {})",
         absolute(&options.titles).display()
@@ -168,12 +203,11 @@ fn greet(options: &Up, address: &Address, port: u16, gateway: &Gateway, key: &Pa
             "Note            the browser client is not built in: cd client-web && npm ci && npm run build, then build again",
         );
     }
-    if !address.is_local() {
+    if !address.is_local() && options.tls.is_none() {
         say(
-            "Note            browsers play over localhost or HTTPS only; from elsewhere, put a TLS proxy in front",
+            "Note            browsers play over localhost or HTTPS only; from elsewhere, start it with --tls",
         );
     }
-    say("Stop it with Ctrl-C");
 }
 
 fn absolute(path: &Path) -> PathBuf {

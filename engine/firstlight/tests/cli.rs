@@ -52,7 +52,12 @@ struct Engine {
 
 impl Engine {
     fn up(titles: &Path, data: &Path) -> Self {
+        Self::up_with(titles, data, &[])
+    }
+
+    fn up_with(titles: &Path, data: &Path, more: &[&str]) -> Self {
         let mut child = firstlight(&["up", "--listen", "127.0.0.1:0", "--media-ports", "20000-60000"])
+            .args(more)
             .args([Path::new("--titles"), titles, Path::new("--data"), data])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -112,7 +117,7 @@ impl Drop for Engine {
 
 #[test]
 fn what_is_asked_wrongly_is_answered_in_one_line() {
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 9] = [
         (&[], "name a command"),
         (&["fly"], "'fly'"),
         (&["up", "--slots", "none"], "--slots"),
@@ -120,6 +125,7 @@ fn what_is_asked_wrongly_is_answered_in_one_line() {
         (&["up", "--media-ports", "9-8"], "7000-7099"),
         (&["up", "--bitrate-max", "8MB"], "8M or 800k"),
         (&["up", "--host-name", "http://x"], "play.example"),
+        (&["up", "--tls", "cert.pem"], "CERT,KEY"),
         (&["title", "check", "--yaml"], "--yaml"),
     ];
     for (arguments, word) in cases {
@@ -156,6 +162,13 @@ fn what_cannot_be_done_is_said_in_one_line() {
     );
     let (line, code) = refusal(&mut up(&["--listen", "8080"]));
     assert!(line.contains("localhost:8080") && code == 1, "{line}");
+    for (pair, words) in [
+        ("/nowhere.pem,/nowhere.key", "cannot read /nowhere.pem"),
+        ("/dev/null,/dev/null", "/dev/null holds no certificate in PEM"),
+    ] {
+        let (line, code) = refusal(&mut up(&["--listen", "127.0.0.1:0", "--tls", pair]));
+        assert!(line.contains(words) && code == 1, "{line}");
+    }
     let (line, code) = refusal(up(&[]).env("FIRSTLIGHT_LOG", "=="));
     assert!(line.contains("FIRSTLIGHT_LOG") && code == 1, "{line}");
     assert!(!data.exists(), "nothing is made by a command that is refused");
@@ -343,4 +356,33 @@ fn an_engine_greets_plays_and_stops_without_a_trace() {
             .iter()
             .any(|root| Path::new(root).join(format!("firstlight-{session}")).exists())
     );
+}
+
+#[test]
+fn over_tls_the_engine_prints_https_and_its_fingerprint_and_tells_a_plain_client() {
+    let folder = tempfile::tempdir().unwrap();
+    title(&folder, "plain", PLAIN);
+    let data = folder.path().join("data");
+    let fingerprint = |engine: &Engine| {
+        let (_, rest) = engine.greeting.split_once("SHA-256 ").unwrap();
+        rest.lines().next().unwrap().to_owned()
+    };
+    let engine = Engine::up_with(folder.path(), &data, &["--tls", "self-signed"]);
+    let first = fingerprint(&engine);
+    let (_, rest) = engine.greeting.split_once("https://").unwrap();
+    let mut plain = TcpStream::connect(rest.split_once('/').unwrap().0).unwrap();
+    plain
+        .write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    plain.read_to_string(&mut answer).unwrap();
+    assert!(
+        answer.starts_with("HTTP/1.1 400") && answer.contains("https://"),
+        "{answer}"
+    );
+    let mode = fs::metadata(data.join("tls.pem")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(engine.stop().1, 0);
+    let again = Engine::up_with(folder.path(), &data, &["--tls", "self-signed"]);
+    assert_eq!(fingerprint(&again), first, "it is kept");
 }

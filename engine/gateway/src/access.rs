@@ -10,9 +10,12 @@ use axum::http::{HeaderMap, Method, Uri, header};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// The names that this engine answers to.
+/// The names that this engine answers to, and whether over TLS of its own.
 #[derive(Clone, Debug)]
-pub(crate) struct Names(BTreeSet<String>);
+pub(crate) struct Names {
+    names: BTreeSet<String>,
+    secure: bool,
+}
 
 /// What a request that is answered asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,28 +36,42 @@ pub(crate) enum Verdict {
 
 impl Names {
     /// This machine's names, and `more`.
-    pub(crate) fn new(more: impl IntoIterator<Item = String>) -> Self {
+    pub(crate) fn new(more: impl IntoIterator<Item = String>, secure: bool) -> Self {
         let local = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned);
-        Self(
-            local
+        Self {
+            names: local
                 .into_iter()
                 .chain(more.into_iter().map(|name| name.to_ascii_lowercase()))
                 .collect(),
-        )
+            secure,
+        }
+    }
+
+    /// The schemes that a page of the engine's own can have come by. Without TLS here there may be a proxy that has it.
+    pub(crate) const fn schemes(&self) -> &'static [&'static str] {
+        if self.secure {
+            &["https"]
+        } else {
+            &["http", "https"]
+        }
     }
 
     /// Every origin whose pages are the engine's own, when it listens on `port`.
     pub(crate) fn origins(&self, port: u16) -> Vec<String> {
-        let origin = |name: &String| match port {
-            80 => format!("http://{name}"),
-            _ => format!("http://{name}:{port}"),
+        let (scheme, usual) = if self.secure { ("https", 443) } else { ("http", 80) };
+        let origin = |name: &String| {
+            if port == usual {
+                format!("{scheme}://{name}")
+            } else {
+                format!("{scheme}://{name}:{port}")
+            }
         };
-        self.0.iter().map(origin).collect()
+        self.names.iter().map(origin).collect()
     }
 
     /// A host that is given by address cannot have been rebound, as long as it is the address that was connected to.
     fn has(&self, name: &str, local: Option<IpAddr>) -> bool {
-        self.0.contains(name) || local.is_some_and(|local| address(name) == Some(local.to_canonical()))
+        self.names.contains(name) || local.is_some_and(|local| address(name) == Some(local.to_canonical()))
     }
 }
 
@@ -88,7 +105,7 @@ pub(crate) fn judge(names: &Names, asked: Asked<'_>) -> Result<Verdict, Problem>
             "Open the engine by the address it printed, or allow this name with --host-name.",
         ));
     }
-    judge_origin(asked.headers, &authority)?;
+    judge_origin(names, asked.headers, &authority)?;
     let site = text(asked.headers, "sec-fetch-site");
     if matches!(site, None | Some("same-origin" | "none")) {
         return Ok(Verdict::Answer(authority));
@@ -99,14 +116,13 @@ pub(crate) fn judge(names: &Names, asked: Asked<'_>) -> Result<Verdict, Problem>
     Ok(without_start(asked.uri).map_or(Verdict::Answer(authority), Verdict::WithoutStart))
 }
 
-fn judge_origin(headers: &HeaderMap, authority: &Authority) -> Result<(), Problem> {
+fn judge_origin(names: &Names, headers: &HeaderMap, authority: &Authority) -> Result<(), Problem> {
     for origin in headers.get_all(header::ORIGIN) {
         let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
-        // A page that came over TLS came through the operator's own proxy: no other has this name.
         let site = origin
-            .strip_prefix("http://")
-            .or_else(|| origin.strip_prefix("https://"));
-        if site != Some(authority.full.as_str()) {
+            .split_once("://")
+            .filter(|(scheme, _)| names.schemes().contains(scheme));
+        if site.map(|(_, site)| site) != Some(authority.full.as_str()) {
             return Err(foreign_origin());
         }
     }
@@ -179,7 +195,7 @@ mod tests {
                 HeaderValue::try_from(*value).unwrap(),
             );
         }
-        let names = Names::new(["play.example".to_owned()]);
+        let names = Names::new(["play.example".to_owned()], false);
         let local = Some("192.168.1.5".parse().unwrap());
         judge(
             &names,
@@ -274,7 +290,7 @@ mod tests {
 
     #[test]
     fn media_is_open_to_the_same_pages() {
-        let origins = Names::new(["play.example".to_owned()]).origins(8080);
+        let origins = Names::new(["play.example".to_owned()], false).origins(8080);
         assert_eq!(
             origins,
             [
@@ -285,10 +301,33 @@ mod tests {
             ]
         );
         assert!(
-            Names::new([])
+            Names::new([], false)
                 .origins(80)
                 .contains(&"http://localhost".to_owned())
         );
+        let secure = Names::new([], true);
+        assert!(secure.origins(443).contains(&"https://localhost".to_owned()));
+        assert!(secure.origins(8443).contains(&"https://[::1]:8443".to_owned()));
+    }
+
+    #[test]
+    fn with_tls_a_page_in_the_clear_is_another_sites() {
+        let ask = |secure, origin: &str| {
+            let headers: HeaderMap = [("host", "localhost:8080"), ("origin", origin)]
+                .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
+                .into_iter()
+                .collect();
+            let asked = Asked {
+                method: &Method::GET,
+                uri: &Uri::from_static("/v1/titles"),
+                headers: &headers,
+                local: None,
+            };
+            judge(&Names::new([], secure), asked).is_ok()
+        };
+        assert!(ask(true, "https://localhost:8080") && !ask(true, "http://localhost:8080"));
+        assert!(ask(false, "https://localhost:8080") && ask(false, "http://localhost:8080"));
+        assert!(!ask(false, "ftp://localhost:8080"));
     }
 
     proptest! {

@@ -34,6 +34,8 @@ pub struct Settings {
     pub names: Vec<String>,
     /// The port it listens on.
     pub port: u16,
+    /// Whether it is served over TLS.
+    pub secure: bool,
     /// Where metrics are collected.
     pub metrics: Metrics,
 }
@@ -61,7 +63,7 @@ impl Gateway {
     /// # Errors
     /// [`Error::Titles`] when their folder cannot be read.
     pub fn open(settings: Settings) -> Result<Self, Error> {
-        let names = Names::new(settings.names);
+        let names = Names::new(settings.names, settings.secure);
         let inner = Inner {
             host: settings.host,
             titles: Titles::open(&settings.titles)?,
@@ -170,7 +172,7 @@ async fn measure(request: Request, next: Next) -> Response {
 }
 
 /// The page talks to media ports of this machine, which is another origin each; nothing else comes from elsewhere.
-const CSP: &str = "default-src 'self'; connect-src 'self' https:; img-src 'self' data: blob:; style-src 'self'; \
+const CSP: &str = "default-src 'self'; connect-src 'self' https: wss:; img-src 'self' data: blob:; style-src 'self'; \
     worker-src 'self' blob:; media-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'self'";
 

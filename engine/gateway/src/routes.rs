@@ -184,7 +184,8 @@ async fn start(gateway: &Inner, caller: &Caller, at: &Authority, listed: Listed)
     let title = listed.title.id.to_string();
     let mut origins = gateway.origins.clone();
     // The page that asked, whatever address it came by; access control has let it through.
-    origins.extend(["http", "https"].map(|scheme| format!("{scheme}://{}", at.full)));
+    let schemes = gateway.names.schemes().iter();
+    origins.extend(schemes.map(|scheme| format!("{scheme}://{}", at.full)));
     origins.sort_unstable();
     origins.dedup();
     let request = Request {

@@ -4,14 +4,17 @@ use crate::{Error, Gateway};
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
+use firstlight_tls::Tls;
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use std::error::Error as _;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, interval_at, timeout};
@@ -46,8 +49,14 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
     })
 }
 
-/// Serves until `stop` is done, then lets answers under way be finished, for two seconds at most.
-pub async fn serve(gateway: Gateway, listeners: Vec<TcpListener>, stop: impl Future<Output = ()>) {
+/// Serves until `stop` is done, then lets answers under way be finished, for two seconds at most. With `tls`, nothing in the
+/// clear.
+pub async fn serve(
+    gateway: Gateway,
+    listeners: Vec<TcpListener>,
+    tls: Option<Tls>,
+    stop: impl Future<Output = ()>,
+) {
     let router = gateway.router();
     let graceful = Arc::new(GracefulShutdown::new());
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
@@ -57,11 +66,13 @@ pub async fn serve(gateway: Gateway, listeners: Vec<TcpListener>, stop: impl Fut
             tokio::spawn(accept(
                 listener,
                 router.clone(),
+                tls.clone(),
                 Arc::clone(&graceful),
                 Arc::clone(&places),
             ))
         })
         .collect();
+    let rereading = tls.map(|tls| tokio::spawn(reread(tls)));
     let folding = tokio::spawn(async move {
         let mut ticks = interval_at(Instant::now() + FOLD_EVERY, FOLD_EVERY);
         loop {
@@ -71,6 +82,9 @@ pub async fn serve(gateway: Gateway, listeners: Vec<TcpListener>, stop: impl Fut
     });
     stop.await;
     folding.abort();
+    if let Some(rereading) = rereading {
+        rereading.abort();
+    }
     for task in accepting {
         task.abort();
         // An aborted task gives its listener and its share of `graceful` back when it has ended.
@@ -86,6 +100,7 @@ pub async fn serve(gateway: Gateway, listeners: Vec<TcpListener>, stop: impl Fut
 async fn accept(
     listener: TcpListener,
     router: Router,
+    tls: Option<Tls>,
     graceful: Arc<GracefulShutdown>,
     places: Arc<Semaphore>,
 ) {
@@ -94,7 +109,15 @@ async fn accept(
             return;
         };
         match listener.accept().await {
-            Ok((stream, _)) => converse(stream, router.clone(), &graceful, place),
+            Ok((stream, _)) => {
+                tokio::spawn(converse(
+                    stream,
+                    tls.clone(),
+                    router.clone(),
+                    graceful.watcher(),
+                    place,
+                ));
+            }
             Err(error) => {
                 // Out of file descriptors, most likely: some come back when a connection ends.
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -104,7 +127,13 @@ async fn accept(
     }
 }
 
-fn converse(stream: TcpStream, router: Router, graceful: &GracefulShutdown, place: OwnedSemaphorePermit) {
+async fn converse(
+    stream: TcpStream,
+    tls: Option<Tls>,
+    router: Router,
+    watcher: Watcher,
+    place: OwnedSemaphorePermit,
+) {
     let local = stream
         .local_addr()
         .map(|address| LocalAddress(address.ip().to_canonical()))
@@ -112,6 +141,20 @@ fn converse(stream: TcpStream, router: Router, graceful: &GracefulShutdown, plac
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "small answers may be late");
     }
+    match tls {
+        None => answer(stream, local, router, watcher).await,
+        Some(tls) => match tls.accept(stream).await {
+            Ok(stream) => answer(stream, local, router, watcher).await,
+            Err(error) => tracing::debug!(%error, "a connection was not served"),
+        },
+    }
+    drop(place);
+}
+
+async fn answer<S>(stream: S, local: Option<LocalAddress>, router: Router, watcher: Watcher)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service =
         hyper_util::service::TowerToHyperService::new(tower::service_fn(move |request: Request<_>| {
             let mut request = request.map(Body::new);
@@ -125,13 +168,27 @@ fn converse(stream: TcpStream, router: Router, graceful: &GracefulShutdown, plac
         .header_read_timeout(HEADERS_WITHIN)
         .max_buf_size(HEADER_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service);
-    let watched = graceful.watch(connection);
-    tokio::spawn(async move {
-        if let Err(error) = watched.await {
-            tracing::debug!(%error, "a connection broke");
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%error, "a connection broke");
+    }
+}
+
+/// Takes up certificates that were replaced on disk.
+async fn reread(tls: Tls) {
+    let mut ticks = interval_at(Instant::now() + REREAD_EVERY, REREAD_EVERY);
+    loop {
+        ticks.tick().await;
+        let tls = tls.clone();
+        match tokio::task::spawn_blocking(move || tls.refresh().map(|is_other| (is_other, tls))).await {
+            Ok(Ok((true, tls))) => tracing::info!(sha256 = tls.fingerprint(), "a new certificate is in use"),
+            Ok(Ok((false, _))) => {}
+            Ok(Err(error)) => {
+                let why = error.source().map(ToString::to_string);
+                tracing::warn!(%error, why, "the certificate on disk is not used; the one before stays");
+            }
+            Err(error) => tracing::error!(%error, "the certificate could not be looked at"),
         }
-        drop(place);
-    });
+    }
 }
 
 /// A page opens six; more players than that is another machine's business.
@@ -145,3 +202,5 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 const FINISH_WITHIN: Duration = Duration::from_secs(2);
 /// As the exporter's documentation advises.
 const FOLD_EVERY: Duration = Duration::from_secs(5);
+/// Whoever renews a certificate leaves days for it; a look costs two `stat`s.
+const REREAD_EVERY: Duration = Duration::from_secs(10);

@@ -54,7 +54,7 @@ export function scriptTitle(dir, id, script, extra = '') {
 
 /** A running engine. `stop()` is what Ctrl-C does; `kill()` is kill -9. */
 export class Engine {
-  static async start({ titles = join(ROOT, 'titles'), args = [], data, env = {} } = {}) {
+  static async start({ titles = join(ROOT, 'titles'), args = [], data, env = {}, scheme = 'http' } = {}) {
     const engine = new Engine();
     engine.port = await freePort();
     engine.data = data ?? mkdtempSync(join(tmpdir(), 'firstlight-data-'));
@@ -76,7 +76,7 @@ export class Engine {
         if (engine.lines.length > 2000) engine.lines.splice(0, 1000);
       });
     }
-    engine.url = `http://localhost:${engine.port}/`;
+    engine.url = `${scheme}://localhost:${engine.port}/`;
     const gone = engine.exited.then(([code]) => { throw new Error(`the engine exited with ${code}:\n${engine.lines.join('\n')}`); });
     gone.catch(() => {});
     await Promise.race([engine.untilHealthy(), gone]);

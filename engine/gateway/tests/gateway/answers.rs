@@ -354,7 +354,7 @@ async fn a_port_in_use_is_said_and_connections_are_served_until_the_stop() {
     );
 
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = tokio::spawn(serve(rig.gateway.clone(), vec![listener], async move {
+    let serving = tokio::spawn(serve(rig.gateway.clone(), vec![listener], None, async move {
         drop(stopped.await)
     }));
     let talk = |text: String| async move {

@@ -73,6 +73,7 @@ impl Rig {
             operator: OperatorKey::open(&data).unwrap(),
             names: vec!["play.example".to_owned()],
             port: 8080,
+            secure: false,
             metrics: Metrics::install().unwrap(),
         })
         .unwrap();
