@@ -2,22 +2,28 @@
 
 mod bound;
 mod firstlight;
+mod fixed;
+mod goog;
 
 pub use bound::Bound;
 pub use firstlight::Firstlight;
 
 use crate::flow::Flow;
+use crate::rtp::Skip;
 use firstlight_netem::Trace;
 use std::sync::Arc;
 
 /// Those that run by default, in the order of the tables.
-pub const ALL: &[&str] = &["firstlight", "bound"];
+pub const ALL: &[&str] = &["firstlight", "fixed-rs", "goog_cc", "goog_cc+skip", "bound"];
 
 /// The flow of that name, as flow number `flow` of its path.
 #[must_use]
 pub fn open(name: &str, flow: usize, trace: &Arc<Trace>) -> Option<Box<dyn Flow>> {
     Some(match name {
         "firstlight" => Box::new(Firstlight::new(flow, trace, Firstlight::config())),
+        "fixed-rs" => fixed::open(flow),
+        "goog_cc" => goog::open(flow, Skip::Never),
+        "goog_cc+skip" => goog::open(flow, Skip::Starved),
         "bound" => Box::new(Bound::new(trace)),
         _ => return None,
     })
