@@ -30,33 +30,46 @@ export class JitterBuffer {
   #gain = 0;
   /** How late each of the last frames came against an even clock, in samples. */
   #delays: number[] = [];
-  /** Frames since the last pull. */
-  #unpulled = 0;
+  /** The card's count at the last frame, and the frame at which it began to stand there. */
+  #clock = -1;
+  #stoodAt = 0;
+  #slept = false;
   #spread = 0;
+  /** The spread from before a long silence: it holds until enough is learned again. */
+  #carried = 0;
+  /** The newest frame was silent: what does not come after it is silence, not loss. */
+  #quiet = false;
+  /** Frames of silence that were played in the place of frames to come. */
+  #assumed = 0;
+  /** Frames that were not sent since two came in a row. */
+  #rested = 0;
   /** Position and capture time of the newest frame. */
-  #newest: { readonly at: number; readonly capturedAt: Micros } | null = null;
+  #newest: { readonly at: number; readonly frame: number; readonly capturedAt: Micros } | null = null;
 
   constructor(sampleRate: number) {
     this.#rate = sampleRate;
   }
 
-  /** `clock`: samples pulled so far, by the card's own count. */
-  push(clock: number, frame: number, capturedAt: Micros, left: Float32Array, right: Float32Array): void {
+  /** `clock`: samples pulled so far, by the card's own count. `silent`: nothing is heard in it, and perhaps nothing follows. */
+  push(clock: number, frame: number, capturedAt: Micros, left: Float32Array, right: Float32Array, silent = false): void {
     const samples = Math.min(left.length, right.length);
     if (samples === 0 || samples > RING / 4) return;
-    if (this.#next !== null && (frame < this.#next - REORDER || frame > this.#next + GAP_MAX)) this.#restart();
+    if (this.#isElsewhere(frame, capturedAt, samples)) this.#restart();
     if (this.#next !== null && frame < this.#next) return;
     this.#frameSamples = samples;
     const missing = this.#next === null ? 0 : frame - this.#next;
-    for (let n = 0; n < missing; n += 1) this.#conceal(n);
-    this.#newest = { at: this.#write, capturedAt };
+    if (this.#quiet && missing + this.#assumed > 0) this.#endGap(missing);
+    else for (let n = 0; n < missing; n += 1) this.#conceal(n);
+    if (!this.#quiet || missing === 0) this.#learn(clock - frame * samples);
+    else this.#rested += missing;
+    this.#newest = { at: this.#write, frame, capturedAt };
     this.#append(left, right, samples);
     this.#next = frame + 1;
-    this.#unpulled += 1;
-    this.#delays.push(clock - frame * samples);
-    if (this.#delays.length > DELAYS) this.#delays.shift();
-    const sorted = Float64Array.from(this.#delays).sort();
-    this.#spread = (sorted[Math.floor(USUAL * (sorted.length - 1))] ?? 0) - (sorted[0] ?? 0);
+    this.#quiet = silent;
+    this.#assumed = 0;
+    if (clock !== this.#clock) this.#stoodAt = frame;
+    this.#clock = clock;
+    this.#slept ||= frame - this.#stoodAt > ASLEEP;
   }
 
   /** Fills a quantum; gives when its first sample was captured, null for silence. */
@@ -67,7 +80,9 @@ export class JitterBuffer {
     if (this.#filling) return this.#silence(left, right);
     this.#skipExcess();
     const speed = this.#speed();
-    if (this.level < Math.ceil(count * speed) + 1) return this.#runDry(left, right);
+    const needed = Math.ceil(count * speed) + 1;
+    if (this.#quiet && this.level < needed) this.#assumeSilence();
+    if (this.level < needed) return this.#runDry(left, right);
     const capturedAt = this.#capturedAt();
     const step = 1 / FADE;
     for (let n = 0; n < count; n += 1) {
@@ -94,12 +109,66 @@ export class JitterBuffer {
     return Math.max(Math.min(needed + this.hold, this.#rate * TARGET_MAX_S), this.#frameSamples + MARGIN);
   }
 
+  /** Another session, a long hole, or a host that stood still in between: numbers and times do not go on as they should. */
+  #isElsewhere(frame: number, capturedAt: Micros, samples: number): boolean {
+    if (this.#next === null || this.#newest === null) return false;
+    if (frame < this.#next - REORDER || (!this.#quiet && frame > this.#next + GAP_MAX)) return true;
+    const due = this.#newest.capturedAt + ((frame - this.#newest.frame) * samples * 1_000_000) / this.#rate;
+    return Math.abs(capturedAt - due) > JUMP;
+  }
+
+  #learn(delay: number): void {
+    if (this.#rested > LONG_REST) {
+      // Two clocks part by milliseconds in a minute: what is older says nothing about what comes.
+      this.#carried = this.#spread;
+      this.#delays = [];
+    }
+    this.#rested = 0;
+    this.#delays.push(delay);
+    if (this.#delays.length > DELAYS) this.#delays.shift();
+    const sorted = Float64Array.from(this.#delays).sort();
+    const spread = (sorted[Math.floor(USUAL * (sorted.length - 1))] ?? 0) - (sorted[0] ?? 0);
+    this.#spread = this.#delays.length < DELAYS / 2 ? Math.max(spread, this.#carried) : spread;
+  }
+
+  /**
+   * Silence took the place of `missing` frames that were not sent. In time, the frame goes where it belongs. Where playing has not
+   * begun, or has gone past that, silence is made as long as is needed for the frame to start at once with the usual delay.
+   */
+  #endGap(missing: number): void {
+    const due = (missing - this.#assumed) * this.#frameSamples;
+    const late = this.#filling || due < 0;
+    const short = Math.ceil(this.target - this.level) - this.#frameSamples;
+    // In silence nobody hears a correction: a part of it each time, as one arrival alone says little.
+    const zeros = late ? short : due + Math.trunc((short - due) / 4);
+    this.#silent(Math.min(Math.max(zeros, 0), RING / 4));
+  }
+
+  /** As the card goes on while nothing is sent, so does the silence. */
+  #assumeSilence(): void {
+    this.#assumed += 1;
+    this.#silent(this.#frameSamples);
+  }
+
+  #silent(samples: number): void {
+    for (let n = 0; n < samples; n += 1) {
+      const at = (this.#write + n) % RING;
+      this.#left[at] = 0;
+      this.#right[at] = 0;
+    }
+    this.#advance(samples);
+  }
+
   #append(left: Float32Array, right: Float32Array, samples: number): void {
     for (let n = 0; n < samples; n += 1) {
       const at = (this.#write + n) % RING;
       this.#left[at] = left[n] ?? 0;
       this.#right[at] = right[n] ?? 0;
     }
+    this.#advance(samples);
+  }
+
+  #advance(samples: number): void {
     this.#write += samples;
     // Nobody pulls: the oldest goes.
     if (this.level > RING / 2) {
@@ -127,16 +196,16 @@ export class JitterBuffer {
 
   /** The card was off: its clock stood still, so what was learned of arrivals is wrong, and what waits is old. */
   #wake(): void {
-    const slept = this.#unpulled > ASLEEP;
-    this.#unpulled = 0;
-    if (!slept) return;
-    this.#delays = [];
-    this.#spread = 0;
+    if (!this.#slept) return;
+    this.#slept = false;
+    this.#forgetDelays();
     this.#read = Math.max(this.#read, this.#write - this.target);
     this.#gain = 0;
   }
 
   #speed(): number {
+    // In assumed silence there is nothing to hold, and stretching it would move what comes after it.
+    if (this.#quiet && this.#assumed > 0) return 1;
     const excess = (this.level - this.target) / this.#rate;
     if (Math.abs(excess) < DEAD_S) return 1;
     return 1 + Math.min(Math.max(excess * SPEED_PER_S, -SPEED_MAX), SPEED_MAX);
@@ -181,11 +250,19 @@ export class JitterBuffer {
   #restart(): void {
     this.#read = this.#write;
     this.#next = null;
-    this.#delays = [];
-    this.#spread = 0;
+    this.#forgetDelays();
     this.#newest = null;
+    this.#quiet = false;
+    this.#assumed = 0;
     this.#filling = true;
     this.#gain = 0;
+  }
+
+  #forgetDelays(): void {
+    this.#delays = [];
+    this.#spread = 0;
+    this.#carried = 0;
+    this.#rested = 0;
   }
 }
 
@@ -203,6 +280,10 @@ const TARGET_MAX_S = 0.15;
 /** Frames that are older than this are of another session. */
 const REORDER = 50;
 const GAP_MAX = 25;
+/** A host was frozen in between, or a session waited; a clock that is corrected does not jump this far. */
+const JUMP: Micros = 100_000;
+/** A second of 10 ms frames. */
+const LONG_REST = 100;
 /** After this many frames, what is repeated is silent. */
 const CONCEAL_MAX = 5;
 /** Within this much of the target nothing is stretched. */

@@ -7,6 +7,8 @@ export type FromDecoder = {
   readonly frame: number;
   /** Of the first sample. Host's clock. */
   readonly capturedAt: Micros;
+  /** Nothing is heard in it, and frames that do not come after it are silence. */
+  readonly silent: boolean;
   readonly left: Float32Array<ArrayBuffer>;
   readonly right: Float32Array<ArrayBuffer>;
 };

@@ -24,7 +24,8 @@ class SoundProcessor extends AudioWorkletProcessor {
         return;
       }
       data.port.onmessage = ({ data: samples }: MessageEvent<FromDecoder>) => {
-        this.#buffer.push(currentFrame, samples.frame, samples.capturedAt, samples.left, samples.right);
+        const { frame, capturedAt, left, right, silent } = samples;
+        this.#buffer.push(currentFrame, frame, capturedAt, left, right, silent);
       };
     };
   }

@@ -6,6 +6,8 @@ export type AudioPacket = {
   readonly frame: number;
   /** Of the first sample. Host's clock. */
   readonly capturedAt: Micros;
+  /** Digital silence: frames that do not come after it are silence too, not lost. */
+  readonly silent: boolean;
   readonly opus: Uint8Array;
 };
 
@@ -13,6 +15,7 @@ export class AudioReceiver {
   frameUs: Micros = 10_000;
   readonly counts = { received: 0, recovered: 0, lost: 0, late: 0, malformed: 0 };
   #newest: number | null = null;
+  #quiet = false;
   #ready: AudioPacket[] = [];
 
   handlePacket(header: MediaHeader, datagram: Uint8Array): void {
@@ -30,13 +33,14 @@ export class AudioReceiver {
     }
     const recovered = missing > 0 && unit.previous.length > 0;
     if (recovered) {
-      this.#ready.push({ frame: frame - 1, capturedAt: header.capturedAt - this.frameUs, opus: unit.previous });
+      this.#ready.push({ frame: frame - 1, capturedAt: header.capturedAt - this.frameUs, silent: false, opus: unit.previous });
       this.counts.recovered += 1;
     }
-    this.counts.lost += missing - Number(recovered);
+    if (!this.#quiet) this.counts.lost += missing - Number(recovered);
     this.counts.received += 1;
     this.#newest = frame;
-    this.#ready.push({ frame, capturedAt: header.capturedAt, opus: unit.primary });
+    this.#quiet = header.still;
+    this.#ready.push({ frame, capturedAt: header.capturedAt, silent: header.still, opus: unit.primary });
   }
 
   poll(): AudioPacket | null {

@@ -288,6 +288,22 @@ describe('feedback', () => {
   });
 });
 
+it('what does not follow silence was not lost', () => {
+  const source = new Source();
+  const receiver = new Receiver();
+  const audio = (seq: number, frame: number, still: boolean): void =>
+    receiver.handleDatagram(1, source.packet(seq, { kind: Kind.audio, track: 1, frame, reference: frame, capturedAt: 10_000 * frame, lastUnit: true, still }, writeAudioUnit({ primary: Uint8Array.of(frame & 255), previous: new Uint8Array() })));
+  audio(1, 1, false);
+  audio(2, 2, true);
+  audio(3, 42, true);
+  audio(4, 60, false);
+  audio(5, 62, false);
+  const got = [];
+  for (let packet = receiver.pollAudio(); packet !== null; packet = receiver.pollAudio()) got.push([low32(packet.frame), packet.silent]);
+  expect(got).toEqual([[1, false], [2, true], [42, true], [60, false], [62, false]]);
+  expect(receiver.audio.counts.lost).toBe(1);
+});
+
 it('audio comes once each, the copy where the packet itself was lost', () => {
   const receiver = new Receiver();
   const source = new Source();

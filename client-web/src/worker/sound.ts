@@ -10,7 +10,7 @@ export class SoundDecoder {
   #port: MessagePort | null = null;
   #decoder: AudioDecoder | null = null;
   /** Frame and capture time of what is in the decoder, by timestamp. */
-  #inside = new Map<number, { readonly frame: number; readonly capturedAt: Micros }>();
+  #inside = new Map<number, { readonly frame: number; readonly capturedAt: Micros; readonly silent: boolean }>();
 
   set port(port: MessagePort) {
     this.#port = port;
@@ -55,7 +55,8 @@ export class SoundDecoder {
     if (inside !== undefined && this.#port !== null) {
       const left = plane(samples, 0);
       const right = samples.numberOfChannels > 1 ? plane(samples, 1) : left.slice();
-      const message: FromDecoder = { type: 'samples', frame: inside.frame, capturedAt: inside.capturedAt, left, right };
+      const { frame, capturedAt, silent } = inside;
+      const message: FromDecoder = { type: 'samples', frame, capturedAt, silent, left, right };
       this.#port.postMessage(message, [left.buffer, right.buffer]);
     }
     samples.close();

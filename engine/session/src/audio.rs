@@ -1,6 +1,7 @@
 //! The sound thread: recorded samples to Opus packets with one frame of redundancy.
 
 use crate::Error;
+use crate::silence::{Silence, Verdict};
 use firstlight_container::{Audio, Error as ContainerError};
 use firstlight_units::{Bitrate, FrameId, Timestamp};
 use std::sync::Arc;
@@ -12,6 +13,8 @@ use tokio::sync::mpsc;
 pub(crate) struct AudioUnit {
     pub(crate) frame: FrameId,
     pub(crate) captured_at: Timestamp,
+    /// Digital silence, and perhaps more of it follows unsent.
+    pub(crate) silent: bool,
     pub(crate) primary: Vec<u8>,
     pub(crate) previous: Vec<u8>,
 }
@@ -21,7 +24,8 @@ pub(crate) type Listening = Arc<AtomicI32>;
 
 /// Encodes until the sound or the receiver is gone. While nobody listens it only keeps the recording empty.
 ///
-/// Silence is sent like any sound: Opus makes a few bytes of it, and the client's buffer never has to guess.
+/// Of a silence only the beginning and a packet now and then are sent (see [`Silence`]). Frame numbers count what was recorded, sent
+/// or not, so that they are a clock to the client.
 pub(crate) fn run(
     mut audio: Audio,
     listening: &Listening,
@@ -34,6 +38,7 @@ pub(crate) fn run(
     let mut packet = [0; OPUS_BYTES_MAX];
     let mut previous = Vec::new();
     let mut frame = FrameId::new(0);
+    let mut silence = Silence::default();
     loop {
         let captured_at = match audio.read(&mut samples) {
             Ok(at) => at,
@@ -43,8 +48,15 @@ pub(crate) fn run(
         if out.is_closed() {
             return Ok(());
         }
+        frame = frame.next();
         let wanted = listening.load(Ordering::Relaxed);
         if wanted == 0 {
+            previous.clear();
+            silence.restart();
+            continue;
+        }
+        let verdict = silence.judge(&samples);
+        if verdict == Verdict::Unsent {
             previous.clear();
             continue;
         }
@@ -54,12 +66,12 @@ pub(crate) fn run(
         }
         let length = encoder.encode(&samples, &mut packet)?;
         let primary = packet.get(..length).unwrap_or_default().to_vec();
-        frame = frame.next();
         let before = std::mem::replace(&mut previous, primary.clone());
         // Full: the network side is stuck; the newest sound is dropped, and the redundancy of the next fills the hole.
         drop(out.try_send(AudioUnit {
             frame,
             captured_at,
+            silent: verdict == Verdict::Silent,
             primary,
             previous: before,
         }));

@@ -35,6 +35,7 @@ mod pictures;
 mod player;
 mod run;
 mod shared;
+mod silence;
 mod tally;
 mod threads;
 mod words;

@@ -29,7 +29,7 @@ pub struct Flags {
     pub recovery: bool,
     /// Sent before under another packet seq.
     pub repeat: bool,
-    /// Refines a picture that did not change.
+    /// Video: refines a picture that did not change. Audio: digital silence, of which the rest may not be sent.
     pub still: bool,
 }
 

@@ -94,6 +94,7 @@ impl Worker {
                 AudioFrame {
                     frame: unit.frame,
                     captured_at: unit.captured_at,
+                    silent: unit.silent,
                     primary: &unit.primary,
                     previous: &unit.previous,
                 },

@@ -46,10 +46,22 @@ impl Audio {
         let captured_at = RemoteTime::from_micros(header.captured_at);
         let before = frame.wrapping_sub(1);
         if !unit.previous.is_empty() && self.newest != 0 && before != 0 && self.claim(before) {
-            self.push(before, captured_at, true, unit.previous);
+            let packet = AudioPacket {
+                frame: FrameId::new(before),
+                captured_at,
+                redundant: true,
+                silent: false,
+            };
+            self.push(packet, unit.previous);
         }
         if self.claim(frame) {
-            self.push(frame, captured_at, false, unit.primary);
+            let packet = AudioPacket {
+                frame: FrameId::new(frame),
+                captured_at,
+                redundant: false,
+                silent: header.flags.still,
+            };
+            self.push(packet, unit.primary);
         }
         true
     }
@@ -86,7 +98,7 @@ impl Audio {
         }
     }
 
-    fn push(&mut self, frame: u64, captured_at: RemoteTime, redundant: bool, packet: &[u8]) {
+    fn push(&mut self, packet: AudioPacket, opus: &[u8]) {
         if self.queue.len() >= QUEUE_MAX
             && let Some((_, bytes)) = self.queue.pop_front()
         {
@@ -95,12 +107,7 @@ impl Audio {
         }
         let mut bytes = self.spare.pop().unwrap_or_default();
         bytes.clear();
-        bytes.extend_from_slice(packet);
-        let packet = AudioPacket {
-            frame: FrameId::new(frame),
-            captured_at,
-            redundant,
-        };
+        bytes.extend_from_slice(opus);
         self.queue.push_back((packet, bytes));
     }
 }

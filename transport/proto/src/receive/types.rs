@@ -38,6 +38,8 @@ pub struct AudioPacket {
     pub captured_at: RemoteTime,
     /// It came with the frame after it.
     pub redundant: bool,
+    /// Nothing is heard in it: frames that do not come after it are silence, not lost.
+    pub silent: bool,
 }
 
 /// Why [`Receiver::handle_timeout`](super::Receiver::handle_timeout) is to be called.

@@ -37,6 +37,7 @@ impl AudioQueue {
             kind: Kind::Audio,
             flags: Flags {
                 last_unit: true,
+                still: frame.silent,
                 ..Flags::default()
             },
             participant: 0,

@@ -59,10 +59,12 @@ pub struct VideoUnit<'a> {
 /// An encoded audio frame and the one before it.
 #[derive(Clone, Copy, Debug)]
 pub struct AudioFrame<'a> {
-    /// Counts from 1, each is one more than the one before it.
+    /// Counts from 1, by one for each frame that was recorded: those of a silence may be left out.
     pub frame: FrameId,
     /// When its first sample was recorded.
     pub captured_at: Timestamp,
+    /// Nothing is heard in it: frames that do not come after it are silence too.
+    pub silent: bool,
     /// The Opus packet.
     pub primary: &'a [u8],
     /// The Opus packet of the frame before; may be empty.
