@@ -327,3 +327,89 @@ describe('ending', () => {
     expect(rig.machine.state).toBe('reconnecting');
   });
 });
+
+describe('a path that falls silent', () => {
+  const silent = (): Rig => {
+    const rig = new Rig().play();
+    return rig.on({ on: 'silent', attempt: rig.last });
+  };
+
+  it('is raced against a new attachment at once, and nothing is said yet', () => {
+    const rig = silent();
+    expect(rig.actions).toContainEqual(expect.objectContaining({ do: 'attach', race: true, url: 'https://h:1/v1/media?resume=one' }));
+    expect(rig.did).not.toContain('detach');
+    expect(rig.machine.state).toBe('playing');
+  });
+
+  it('is told as lost when it lasts, with the time that is left', () => {
+    const rig = silent();
+    while (rig.machine.state === 'playing') rig.wait();
+    expect(rig.now).toBe(1700);
+    expect(rig.machine.state).toBe('reconnecting');
+    expect(rig.machine.secondsLeft(rig.now)).toBe(120);
+  });
+
+  it('is used when it revives first; what was on its way is given up', () => {
+    const rig = silent();
+    const rival = rig.attempt;
+    rig.wait();
+    rig.on({ on: 'revived', attempt: rig.last });
+    expect(rig.actions).toEqual([{ do: 'detach', leave: 'abandon', only: rival + 1 }]);
+    expect(rig.machine.state).toBe('playing');
+    expect(rig.machine.timeoutAt()).toBeNull();
+    // It may fall silent again.
+    rig.on({ on: 'silent', attempt: rig.last });
+    expect(rig.did).toContain('attach');
+  });
+
+  it('goes on being tried, each attempt by itself', () => {
+    const rig = silent();
+    const tried = [rig.attempt];
+    for (let n = 0; n < 12 && tried.length < 5; n += 1) {
+      rig.wait();
+      for (const action of rig.actions) {
+        if (action.do === 'detach') expect(action.only).toBe(tried.at(-1));
+        if (action.do === 'attach') {
+          expect(action.race).toBe(true);
+          tried.push(action.attempt);
+        }
+      }
+    }
+    expect(tried).toEqual([2, 3, 4, 5, 6]);
+  });
+
+  it('is left when the new attachment opens', () => {
+    const rig = silent();
+    const attempt = rig.attempt;
+    rig.on({ on: 'opened', attempt }).on({ on: 'picture', attempt });
+    expect(rig.machine.state).toBe('playing');
+    rig.on({ on: 'closed', attempt: rig.last, opened: true, code: 2, reason: '' });
+    expect(rig.actions).toEqual([]);
+    expect(rig.machine.state).toBe('playing');
+    expect(rig.machine.timeoutAt()).toBeNull();
+  });
+
+  it('may close for the attempt that takes its place', () => {
+    const rig = silent();
+    const attempt = rig.attempt;
+    rig.on({ on: 'closed', attempt: rig.last, opened: true, code: 2, reason: '' });
+    expect(rig.machine.state).toBe('playing');
+    rig.on({ on: 'opened', attempt }).on({ on: 'picture', attempt });
+    expect(rig.machine.state).toBe('playing');
+  });
+
+  it('and revived may yet be replaced by an attempt that was given up too late: that is no other player', () => {
+    const rig = silent();
+    rig.on({ on: 'revived', attempt: rig.last });
+    rig.on({ on: 'closed', attempt: rig.last, opened: true, code: 2, reason: '' });
+    expect(rig.machine.state).toBe('reconnecting');
+    expect(rig.actions).toContainEqual(expect.objectContaining({ do: 'attach', race: false }));
+  });
+
+  it('and says that the session is over ends it', () => {
+    const rig = silent();
+    rig.on({ on: 'ended', attempt: rig.last, reason: 'by_operator', message: 'm' });
+    expect(rig.machine.state).toBe('ended');
+    expect(rig.did).toContain('detach');
+  });
+});

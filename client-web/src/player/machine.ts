@@ -20,8 +20,16 @@ export type Action =
   | { readonly do: 'list' }
   | { readonly do: 'ticket'; readonly session: string }
   | { readonly do: 'status'; readonly session: string }
-  | { readonly do: 'attach'; readonly attempt: number; readonly url: string; readonly certSha256: readonly string[] }
-  | { readonly do: 'detach'; readonly leave: 'wait' | 'end' | 'abandon' }
+  /** `race`: the attachment that fell silent is kept until this one opens. */
+  | {
+      readonly do: 'attach';
+      readonly attempt: number;
+      readonly url: string;
+      readonly certSha256: readonly string[];
+      readonly race: boolean;
+    }
+  /** `only`: that attempt, and not the attachment that fell silent. */
+  | { readonly do: 'detach'; readonly leave: 'wait' | 'end' | 'abandon'; readonly only?: number }
   | { readonly do: 'delete'; readonly session: string }
   | { readonly do: 'save'; readonly stored: Stored }
   | { readonly do: 'secretStored'; readonly generation: number }
@@ -40,6 +48,8 @@ export type Event =
   | { readonly on: 'welcome'; readonly attempt: number; readonly waitS: number }
   | { readonly on: 'secret'; readonly attempt: number; readonly generation: number; readonly secret: string }
   | { readonly on: 'picture'; readonly attempt: number }
+  | { readonly on: 'silent'; readonly attempt: number }
+  | { readonly on: 'revived'; readonly attempt: number }
   | { readonly on: 'ended'; readonly attempt: number; readonly reason: string; readonly message: string }
   | {
       readonly on: 'closed';
@@ -69,6 +79,12 @@ export class Machine {
   #session: Current | null = null;
   #attempts = 0;
   #attempt: Attempt | null = null;
+  /** The attachment that fell silent. It may revive before another one opens. */
+  #standing: number | null = null;
+  /** When silence is told as such. */
+  #tellAt: Millis | null = null;
+  /** Until then a takeover may be the doing of an attempt that was given up on the way. */
+  #rivalUntil: Millis = -Infinity;
   /** Attaches that failed in a row. */
   #tries = 0;
   /** Those among them that were given up unanswered. */
@@ -116,27 +132,28 @@ export class Machine {
   }
 
   timeoutAt(): Millis | null {
-    const at = Math.min(this.#attempt?.until ?? Infinity, this.#retryAt ?? Infinity);
+    const at = Math.min(this.#attempt?.until ?? Infinity, this.#retryAt ?? Infinity, this.#tellAt ?? Infinity);
     return at === Infinity ? null : at;
   }
 
   handleTimeout(now: Millis): Action[] {
     if (this.#attempt !== null && now >= this.#attempt.until) {
       const { opened } = this.#attempt;
-      this.#act({ do: 'detach', leave: 'abandon' });
-      this.#attempt = null;
+      this.#abandon(now);
       if (!opened) this.#unanswered += 1;
       this.#tryFailed(now);
       // The patience was the pause.
       if (!opened && this.#retryAt !== null) this.#retryAt = now;
     }
     if (this.#retryAt !== null && now >= this.#retryAt) this.#retry(now);
+    if (this.#tellAt !== null && now >= this.#tellAt) this.#reconnecting(now);
     return this.#take();
   }
 
   handle(now: Millis, event: Event): Action[] {
+    if ('attempt' in event && event.attempt === this.#standing) this.#onStanding(now, event);
     // What an older attempt still has to say is of no interest.
-    if (!('attempt' in event) || event.attempt === this.#attempt?.id) this.#on(now, event);
+    else if (!('attempt' in event) || event.attempt === this.#attempt?.id) this.#on(now, event);
     return this.#take();
   }
 
@@ -168,6 +185,11 @@ export class Machine {
         break;
       case 'picture':
         this.#onPicture();
+        break;
+      case 'silent':
+        this.#onSilent(now);
+        break;
+      case 'revived':
         break;
       case 'ended':
         this.#end(event.reason, event.message);
@@ -300,7 +322,8 @@ export class Machine {
     this.#attempt = { id: this.#attempts, opened: false, until: now + this.#patience() };
     const { url, certSha256 } = endpoint;
     const separator = url.includes('?') ? '&' : '?';
-    this.#act({ do: 'attach', attempt: this.#attempts, url: `${url}${separator}${credential}`, certSha256 });
+    const race = this.#standing !== null;
+    this.#act({ do: 'attach', attempt: this.#attempts, url: `${url}${separator}${credential}`, certSha256, race });
   }
 
   /** A first attach gets more: nothing says yet that the line was cut, and a ticket is good once. */
@@ -313,6 +336,7 @@ export class Machine {
     if (this.#attempt === null) return;
     this.#attempt.opened = true;
     this.#attempt.until = now + PICTURE_MS;
+    this.#standing = null;
     this.#unreachable = false;
   }
 
@@ -330,7 +354,56 @@ export class Machine {
     this.#tries = 0;
     this.#unanswered = 0;
     this.#deadline = null;
+    this.#tellAt = null;
     this.#state = 'playing';
+  }
+
+  /** Another attachment is tried at once; this one is kept, for the path may come back by itself. */
+  #onSilent(now: Millis): void {
+    if (this.#attempt === null) return;
+    if (!this.#played) {
+      this.#abandon(now);
+      this.#tryFailed(now);
+      return;
+    }
+    this.#standing = this.#attempt.id;
+    this.#attempt = null;
+    if (this.#state === 'playing') this.#tellAt = now + TELL_MS;
+    this.#retry(now);
+  }
+
+  /** What the attachment says that fell silent. */
+  #onStanding(now: Millis, event: Event): void {
+    const standing = this.#standing;
+    if (standing === null) return;
+    if (event.on === 'revived') {
+      this.#abandon(now);
+      this.#standing = null;
+      this.#attempt = { id: standing, opened: true, until: Infinity };
+      this.#retryAt = null;
+      this.#unreachable = false;
+      this.#onPicture();
+    } else if (event.on === 'ended') {
+      this.#end(event.reason, event.message);
+    } else if (event.on === 'closed') {
+      this.#standing = null;
+      // Its host has said why, and no other attachment changes that. A takeover may be our own attempt's, on its way to open.
+      if (event.code === CODE.ended || event.code === CODE.gaveWay) {
+        this.#abandon(now);
+        this.#retryAt = null;
+        this.#onClosed(now, true, event.code, event.reason);
+      }
+    }
+  }
+
+  /** Gives the attempt up, if there is one. */
+  #abandon(now: Millis): void {
+    const attempt = this.#attempt;
+    this.#attempt = null;
+    if (attempt === null) return;
+    this.#rivalUntil = now + RIVAL_MS;
+    if (this.#standing === null) this.#act({ do: 'detach', leave: 'abandon' });
+    else this.#act({ do: 'detach', leave: 'abandon', only: attempt.id });
   }
 
   #onClosed(now: Millis, opened: boolean, code: number | null, reason: string): void {
@@ -345,7 +418,8 @@ export class Machine {
         if (this.#session !== null) this.#act({ do: 'status', session: this.#session.id });
         break;
       case CODE.takenOver:
-        this.#end('taken_over', null);
+        if (now < this.#rivalUntil) this.#lost(now);
+        else this.#end('taken_over', null);
         break;
       case CODE.gaveWay:
         this.#end('gave_way', null);
@@ -367,12 +441,17 @@ export class Machine {
       this.#tryFailed(now);
       return;
     }
-    if (this.#state !== 'reconnecting' && this.#waitS !== null) this.#deadline = now + 1000 * this.#waitS;
-    this.#state = 'reconnecting';
+    this.#reconnecting(now);
     // The first attempt comes at once; if that is cut off too, the next ones wait.
     this.#tries += 1;
     if (this.#tries === 1) this.#retry(now);
     else this.#retryAt = now + backoff(this.#tries);
+  }
+
+  #reconnecting(now: Millis): void {
+    this.#tellAt = null;
+    if (this.#state !== 'reconnecting' && this.#waitS !== null) this.#deadline = now + 1000 * this.#waitS;
+    this.#state = 'reconnecting';
   }
 
   #tryFailed(now: Millis): void {
@@ -417,11 +496,10 @@ export class Machine {
     // Silence says nothing of the secret.
     const refused = this.#tries - this.#unanswered;
     if (this.#session?.secret == null || refused < STALE_TRIES || this.#attempt?.opened === true) return;
-    if (state === 'attached' && refused >= ELSEWHERE_TRIES) {
+    if (state === 'attached' && refused >= ELSEWHERE_TRIES && this.#standing === null) {
       this.#end('taken_over', null);
     } else if (state === 'waiting' || state === 'ready') {
-      if (this.#attempt !== null) this.#act({ do: 'detach', leave: 'abandon' });
-      this.#attempt = null;
+      this.#abandon(now);
       this.#session.secret = null;
       this.#attach(now);
     }
@@ -461,14 +539,19 @@ export class Machine {
   }
 
   #drop(leave: 'wait' | 'end' | 'abandon'): void {
-    if (this.#attempt !== null) this.#act({ do: 'detach', leave });
+    if (this.#attempt !== null || this.#standing !== null) this.#act({ do: 'detach', leave });
     this.#attempt = null;
+    this.#standing = null;
     this.#retryAt = null;
+    this.#tellAt = null;
   }
 
   #reset(): void {
     this.#session = null;
     this.#attempt = null;
+    this.#standing = null;
+    this.#tellAt = null;
+    this.#rivalUntil = -Infinity;
     this.#tries = 0;
     this.#unanswered = 0;
     this.#retryAt = null;
@@ -510,6 +593,10 @@ const PATIENCE: readonly Millis[] = [700, 1_000, 1_500, 2_500, 4_000];
 /** A worker that was held up may close a stale attachment so; what happens again and again is a fault. */
 const MISUNDERSTANDINGS_MAX = 3;
 const PICTURE_MS: Millis = 5_000;
+/** A stall that is over by then is not worth a word: with the 300 ms until it is noticed, a second. */
+const TELL_MS: Millis = 700;
+/** A host that answers an attempt later than this has lost it. */
+const RIVAL_MS: Millis = 5_000;
 /** Before a first picture there is nothing to hold on to. */
 const FIRST_TRIES = 4;
 const STALE_TRIES = 2;

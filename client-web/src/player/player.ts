@@ -208,10 +208,10 @@ export class StreamPlayer implements Player {
         void api.session(action.session).then((answer) => this.#run({ on: 'status', session: action.session, answer }));
         break;
       case 'attach':
-        this.#post({ type: 'attach', attempt: action.attempt, url: action.url, certSha256: action.certSha256 });
+        this.#post({ type: 'attach', attempt: action.attempt, url: action.url, certSha256: action.certSha256, race: action.race });
         break;
       case 'detach':
-        this.#post({ type: 'detach', leave: action.leave });
+        this.#post({ type: 'detach', leave: action.leave, only: action.only });
         break;
       case 'delete':
         this.#ending = api.end(action.session);
@@ -257,6 +257,10 @@ export class StreamPlayer implements Player {
           this.#firstPictureMs ??= message.at / 1000 - performance.timeOrigin - this.#startedAt;
         }
         this.#run({ on: 'picture', attempt: message.attempt });
+        break;
+      case 'silent':
+      case 'revived':
+        this.#run({ on: message.type, attempt: message.attempt });
         break;
       case 'ended': {
         const { attempt, reason, message: words } = message;

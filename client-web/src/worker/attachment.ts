@@ -30,7 +30,11 @@ export type Parts = {
 };
 
 export type AttachmentEvents = {
+  /** Before anything of it is decoded or sent: what was attached before lets go now. */
   readonly onOpened: () => void;
+  /** Nothing comes; it is kept, for it may revive. */
+  readonly onSilent: () => void;
+  readonly onRevived: () => void;
   readonly onControl: (message: FromServer) => void;
   readonly onClosed: (opened: boolean, code: number | null, reason: string) => void;
 };
@@ -44,12 +48,12 @@ export class Attachment {
   #timer: ReturnType<typeof setTimeout> | null = null;
   #timerAt: Micros = Infinity;
   #over = false;
+  #opened = false;
   #greeted = false;
 
   constructor(transport: TransportLike, parts: Parts, events: AttachmentEvents) {
     this.#parts = parts;
     this.#events = events;
-    parts.decoder.reset();
     this.#link = new Link(transport, {
       onOpened: () => this.#onOpened(),
       onDatagram: (datagram) => this.#onDatagram(datagram),
@@ -103,23 +107,24 @@ export class Attachment {
 
   #onOpened(): void {
     if (this.#over) return;
-    const now = this.#parts.now();
+    this.#opened = true;
+    this.#events.onOpened();
+    this.#parts.decoder.reset();
     this.receiver.datagramMax = this.#link.datagramMax;
     this.#parts.input.attach();
-    this.#live.start(now);
-    this.#events.onOpened();
+    this.#live.start(this.#parts.now());
     this.pump();
   }
 
   #onDatagram(datagram: Uint8Array): void {
     const { clock, input, meter, now: read } = this.#parts;
     const now = read();
-    this.#live.onHeard(now);
+    if (this.#live.onHeard(now)) this.#events.onRevived();
     const kind = kindOf(datagram);
     if (kind === Kind.clockReply) {
       const reply = parseClockReply(datagram);
       if (typeof reply !== 'string' && clock.handleReply(now, reply)) {
-        this.#live.onReply();
+        this.#live.rtt = clock.latestRtt ?? 0;
         this.receiver.rtt = clock.offset(now)?.rtt ?? 0;
       }
     } else if (kind === Kind.inputAck) {
@@ -156,8 +161,13 @@ export class Attachment {
     const now = this.#parts.now();
     this.#timer = null;
     this.#timerAt = Infinity;
-    if (this.#live.isSilent(now)) {
+    if (this.#live.fellSilent(now)) {
       this.#parts.meter.onBehind(this.#live.heardAt);
+      this.#events.onSilent();
+      // Whoever hears that may have closed it.
+      if (this.#over) return;
+    }
+    if (this.#live.isDead(now)) {
       this.#link.close(Close.bye, 'nothing came');
       this.#finish(true, null, 'silence');
       return;
@@ -195,6 +205,8 @@ export class Attachment {
     this.#over = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
+    // What never opened leaves input and figures to the one that is open.
+    if (!this.#opened) return;
     this.#parts.input.detach();
     this.#parts.meter.onAttachmentOver(this.receiver.counts);
   }

@@ -9,9 +9,19 @@ export type ToWorker =
   | { readonly type: 'sink'; readonly sink: { readonly track: WritableStream<VideoFrame> } | { readonly canvas: OffscreenCanvas } }
   /** Where decoded sound goes. Transferred. */
   | { readonly type: 'sound'; readonly port: MessagePort }
-  /** Replaces the attachment before it. `attempt` comes back in everything that is about it. */
-  | { readonly type: 'attach'; readonly attempt: number; readonly url: string; readonly certSha256: readonly string[] }
-  | { readonly type: 'detach'; readonly leave: 'wait' | 'end' | 'abandon' }
+  /**
+   * Replaces the attachment before it: at once, or with `race` when it opens, for the one before may still revive. `attempt` comes back
+   * in everything that is about it.
+   */
+  | {
+      readonly type: 'attach';
+      readonly attempt: number;
+      readonly url: string;
+      readonly certSha256: readonly string[];
+      readonly race?: boolean;
+    }
+  /** `only`: that attempt; without it, all there is. */
+  | { readonly type: 'detach'; readonly leave: 'wait' | 'end' | 'abandon'; readonly only?: number | undefined }
   | { readonly type: 'secretStored'; readonly generation: number }
   | { readonly type: 'input'; readonly event: InputEvent; readonly at: Micros }
   | { readonly type: 'focus'; readonly focused: boolean }
@@ -38,6 +48,10 @@ export type FromWorker =
   | { readonly type: 'secret'; readonly attempt: number; readonly generation: number; readonly secret: string }
   /** The first picture of the attachment is decoded. */
   | { readonly type: 'picture'; readonly attempt: number; readonly at: Micros }
+  /** Nothing comes on the attachment; it is kept. */
+  | { readonly type: 'silent'; readonly attempt: number }
+  /** Something came again on one that was silent. */
+  | { readonly type: 'revived'; readonly attempt: number }
   | { readonly type: 'ended'; readonly attempt: number; readonly reason: string; readonly message: string }
   /** `opened` false: it never was. `code` null: it broke, or nothing came for too long. */
   | {

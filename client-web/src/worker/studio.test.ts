@@ -216,12 +216,14 @@ describe('the end of an attachment', () => {
     expect(rig.of('closed')).toMatchObject([{ opened: false, code: null }]);
   });
 
-  it('comes after a second of silence, though nobody closed', async () => {
+  it('comes after seconds of silence, though nobody closed; that it is silent is told within 300 ms', async () => {
     await rig.attach();
     await rig.pass(3000);
-    expect(rig.of('closed')).toEqual([]);
+    expect(rig.of('silent')).toEqual([]);
     rig.answersClock = false;
-    await rig.pass(700);
+    await rig.pass(300);
+    expect(rig.of('silent')).toEqual([{ type: 'silent', attempt: 1 }]);
+    await rig.pass(4500);
     expect(rig.of('closed')).toEqual([]);
     await rig.pass(600);
     expect(rig.of('closed')).toEqual([{ type: 'closed', attempt: 1, opened: true, code: null, reason: 'silence' }]);
@@ -260,6 +262,67 @@ describe('the end of an attachment', () => {
     await rig.pass(20);
     expect(MockVideoDecoder.all).toHaveLength(2);
     expect(rig.of('picture').map(({ attempt }) => attempt)).toEqual([1, 2]);
+  });
+});
+
+describe('a silent attachment', () => {
+  const race = (attempt: number): void => rig.studio.handle({ type: 'attach', attempt, url: 'https://h/', certSha256: [], race: true });
+
+  it('is kept while another one is tried, and goes on where it stopped when it revives first', async () => {
+    await rig.attach();
+    const [first] = rig.transports;
+    rig.transport.send(rig.frame(1, { idr: true }));
+    await rig.pass(20);
+    rig.answersClock = false;
+    await rig.pass(300);
+    race(2);
+    await rig.pass(100);
+    expect(rig.transports).toHaveLength(2);
+    expect(first?.closedBy).toBeNull();
+    first?.send(rig.frame(2));
+    await rig.pass(20);
+    expect(rig.of('revived')).toEqual([{ type: 'revived', attempt: 1 }]);
+    rig.studio.handle({ type: 'detach', leave: 'abandon', only: 2 });
+    await rig.pass(20);
+    expect(rig.transports[1]?.closedBy).not.toBeNull();
+    expect(first?.closedBy).toBeNull();
+    // The decoder was not disturbed.
+    expect(MockVideoDecoder.all).toHaveLength(1);
+    expect(MockVideoDecoder.all[0]?.decoded.map(({ type }) => type)).toEqual(['key', 'delta']);
+  });
+
+  it('lets go when the other one opens', async () => {
+    await rig.attach();
+    const [first] = rig.transports;
+    rig.transport.send(rig.frame(1, { idr: true }));
+    await rig.pass(20);
+    rig.answersClock = false;
+    await rig.pass(300);
+    race(2);
+    rig.answersClock = true;
+    rig.transport.open();
+    await rig.pass(10);
+    expect(rig.of('opened').map(({ attempt }) => attempt)).toEqual([1, 2]);
+    expect(first?.closedBy).toMatchObject({ closeCode: 0 });
+    rig.transport.send(rig.frame(5, { idr: true }));
+    await rig.pass(20);
+    expect(rig.of('picture').map(({ attempt }) => attempt)).toEqual([1, 2]);
+    expect(rig.of('closed')).toEqual([]);
+  });
+
+  it('may go while the other one is on its way', async () => {
+    await rig.attach();
+    rig.answersClock = false;
+    await rig.pass(300);
+    race(2);
+    rig.transports[0]?.cut();
+    await rig.pass(5);
+    expect(rig.of('closed')).toMatchObject([{ attempt: 1 }]);
+    rig.answersClock = true;
+    rig.transport.open();
+    rig.transport.send(rig.frame(5, { idr: true }));
+    await rig.pass(20);
+    expect(rig.of('picture').map(({ attempt }) => attempt)).toEqual([2]);
   });
 });
 

@@ -39,6 +39,8 @@ export class Studio {
   #clock = new Clock();
   #sink: Sink = NO_SINK;
   #attachment: Attachment | null = null;
+  /** On its way, while the attachment may still revive. */
+  #challenger: { readonly attempt: number; readonly attachment: Attachment } | null = null;
   #attempt = 0;
   #pictureSeen = false;
   #follows = true;
@@ -73,10 +75,10 @@ export class Studio {
         this.#sound.port = message.port;
         break;
       case 'attach':
-        this.#attach(message.attempt, message.url, message.certSha256);
+        this.#attach(message);
         break;
       case 'detach':
-        this.#detach(message.leave);
+        this.#detach(message.leave, message.only);
         break;
       case 'secretStored':
         this.#attachment?.send({ case: 'resumeAck', value: { generation: message.generation } });
@@ -108,13 +110,13 @@ export class Studio {
     }
   }
 
-  #attach(attempt: number, url: string, certSha256: readonly string[]): void {
-    this.#attachment?.close(Close.bye, 'another attempt');
-    this.#attachment = null;
-    this.#attempt = attempt;
-    this.#pictureSeen = false;
-    this.#clock = new Clock();
-    this.#sound.reset();
+  #attach({ attempt, url, certSha256, race = false }: Extract<ToWorker, { type: 'attach' }>): void {
+    this.#challenger?.attachment.close(Close.bye, 'another attempt');
+    this.#challenger = null;
+    if (!race) {
+      this.#attachment?.close(Close.bye, 'another attempt');
+      this.#attachment = null;
+    }
     let transport: TransportLike;
     try {
       transport = this.#wiring.open(url, certSha256);
@@ -123,9 +125,17 @@ export class Studio {
       this.#wiring.post({ type: 'closed', attempt, opened: false, code: null, reason });
       return;
     }
+    const clock = new Clock();
+    const attachment = this.#attachmentOver(transport, attempt, clock);
+    if (this.#attachment === null) this.#attachment = attachment;
+    else this.#challenger = { attempt, attachment };
+  }
+
+  #attachmentOver(transport: TransportLike, attempt: number, clock: Clock): Attachment {
+    const { post, now } = this.#wiring;
     const parts = {
-      now: this.#wiring.now,
-      clock: this.#clock,
+      now,
+      clock,
       input: this.#input,
       decoder: this.#decoder,
       meter: this.#meter,
@@ -133,16 +143,31 @@ export class Studio {
     };
     const attachment: Attachment = new Attachment(transport, parts, {
       onOpened: () => {
-        this.#wiring.post({ type: 'opened', attempt });
+        this.#adopt(attachment, attempt, clock);
+        post({ type: 'opened', attempt });
         void this.#greet(attachment);
       },
+      onSilent: () => post({ type: 'silent', attempt }),
+      onRevived: () => post({ type: 'revived', attempt }),
       onControl: (control) => this.#onControl(attempt, control),
       onClosed: (opened, code, reason) => {
-        this.#attachment = null;
-        this.#wiring.post({ type: 'closed', attempt, opened, code, reason });
+        if (this.#attachment === attachment) this.#attachment = null;
+        if (this.#challenger?.attachment === attachment) this.#challenger = null;
+        post({ type: 'closed', attempt, opened, code, reason });
       },
     });
+    return attachment;
+  }
+
+  /** It is open: everything is its from here on. */
+  #adopt(attachment: Attachment, attempt: number, clock: Clock): void {
+    if (this.#attachment !== attachment) this.#attachment?.close(Close.bye, 'another path');
     this.#attachment = attachment;
+    this.#challenger = null;
+    this.#attempt = attempt;
+    this.#pictureSeen = false;
+    this.#clock = clock;
+    this.#sound.reset();
   }
 
   async #greet(attachment: Attachment): Promise<void> {
@@ -157,10 +182,15 @@ export class Studio {
     if (this.#hidden) attachment.send({ case: 'visibility', value: { hidden: true } });
   }
 
-  #detach(leave: 'wait' | 'end' | 'abandon'): void {
+  #detach(leave: 'wait' | 'end' | 'abandon', only: number | undefined): void {
+    if (only === undefined || this.#challenger?.attempt === only) {
+      this.#challenger?.attachment.close(Close.bye, 'bye');
+      this.#challenger = null;
+      if (only !== undefined) return;
+    }
     const attachment = this.#attachment;
+    if (attachment === null || (only !== undefined && only !== this.#attempt)) return;
     this.#attachment = null;
-    if (attachment === null) return;
     if (leave !== 'abandon') attachment.send({ case: 'leave', value: { endSession: leave === 'end' } });
     attachment.close(Close.bye, 'bye');
   }
