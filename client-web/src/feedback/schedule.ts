@@ -40,7 +40,7 @@ export class Schedule {
   }
 }
 
-const INTERVAL: Micros = 20_000;
+const INTERVAL: Micros = 10_000;
 /** However much is urgent. */
 const GAP_MIN: Micros = 2_000;
 const TAIL_REPORTS = 2;

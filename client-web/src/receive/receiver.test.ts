@@ -259,13 +259,13 @@ describe('feedback', () => {
     expect(feedback(receiver, ms(60))).toMatchObject({ decoded: 70, decodedSet: 0 });
   });
 
-  it('is due every 20 ms while packets come, then twice more', () => {
+  it('is due every 10 ms while packets come, then twice more', () => {
     const { receiver, source, take } = started();
     expect(feedback(receiver, ms(0))).toMatchObject({ baseSeq: 1, baseTime: 0 });
     take(ms(5), source.accessUnit(ms(5), 2));
-    expect(feedback(receiver, ms(19))).toBeNull();
-    for (const at of [20, 40, 60]) expect(feedback(receiver, ms(at)), `at ${at}`).not.toBeNull();
-    expect(receiver.pollTimeout(ms(60))).toBeNull();
+    expect(feedback(receiver, ms(9))).toBeNull();
+    for (const at of [10, 20, 30]) expect(feedback(receiver, ms(at)), `at ${at}`).not.toBeNull();
+    expect(receiver.pollTimeout(ms(30))).toBeNull();
     expect(feedback(receiver, ms(500))).toBeNull();
   });
 

@@ -74,9 +74,9 @@ impl Estimate {
         }
         self.slow = 0;
         if sample.rate < self.value {
-            self.value = mix(self.value, sample.rate, 1, 3);
+            self.value = mix(self.value, sample.rate, DOWN, 100);
         } else if self.features.fast_growth {
-            self.value = mix(self.value, sample.rate.min(self.value.scale(2, 1)), 1, 4);
+            self.value = mix(self.value, sample.rate.min(self.value.scale(2, 1)), UP, 100);
         } else {
             self.value = sample.rate.min(self.grown(span, rtt));
         }
@@ -85,7 +85,7 @@ impl Estimate {
     /// 8 % more for each round trip.
     fn grown(&self, span: Micros, rtt: Micros) -> Bitrate {
         let rtt = rtt.max(RTT_LEAST).as_micros();
-        let span = span.as_micros().min(2 * rtt);
+        let span = span.min(SPAN_MAX).as_micros();
         self.value.scale(100 * rtt + GROWTH * span, 100 * rtt)
     }
 
@@ -103,10 +103,16 @@ fn mix(a: Bitrate, b: Bitrate, num: u64, den: u64) -> Bitrate {
 
 /// Thousandths: a path that nothing is known about is taken for a steady one.
 const SPREAD_START: u64 = 0;
+/// Per cent of the way to a faster sample: most of it in twenty, a fifth of a second, so that a moment's luck is not believed.
+const UP: u64 = 12;
+/// Per cent of the way to a slower one.
+const DOWN: u64 = 33;
 /// Per cent of the estimate below which a sample is a drop and no noise.
 const SLOW: u64 = 70;
 /// Per cent per round trip.
 const GROWTH: u64 = 8;
+/// A pause in the samples is not made up for by a leap.
+const SPAN_MAX: Micros = Micros::from_millis(250);
 /// On a fast path the encoder is the slower one: a frame at 60 fps.
 const RTT_LEAST: Micros = Micros::from_millis(16);
 /// Loss in front of such a queue is a full one.

@@ -66,6 +66,10 @@ pub trait RateRule: std::fmt::Debug + Send {
     fn capacity(&self) -> Bitrate {
         self.target()
     }
+    /// When a train of padding is to be sent if no sample comes before; `None`: never.
+    fn probe_at(&self) -> Option<Timestamp> {
+        None
+    }
     /// What stands in the path's queue even before a frame is added to it.
     fn queue(&self) -> Micros {
         Micros::ZERO

@@ -17,6 +17,8 @@ pub struct TrainRule {
     trains: Trains,
     estimate: Estimate,
     sampled_at: RemoteTime,
+    /// When the last report came that held a sample.
+    learnt_at: Timestamp,
     target: Bitrate,
     silence: Option<Silence>,
 }
@@ -38,16 +40,18 @@ impl TrainRule {
             trains: Trains::new(features.loss_counted),
             estimate: Estimate::new(features, limits.start.scale(1_000, USE_MOST)),
             sampled_at: RemoteTime::default(),
+            learnt_at: Timestamp::default(),
             target: limits.start,
             silence: None,
         }
     }
 
-    fn take(&mut self, arrival: &Arrival, rtt: Micros) {
+    fn take(&mut self, now: Timestamp, arrival: &Arrival, rtt: Micros) {
         self.delay.on_arrival(arrival);
         if let Some(sample) = self.trains.on_arrival(arrival, &self.delay) {
             let span = sample.at.since(self.sampled_at);
             self.sampled_at = self.sampled_at.max(sample.at);
+            self.learnt_at = now;
             self.estimate.on_sample(&sample, span, rtt);
             let most = self.limits.max.scale(CAPACITY_MOST, 1);
             let least = self.limits.min;
@@ -61,7 +65,7 @@ impl TrainRule {
         } else {
             0
         };
-        let used = USE_MOST.saturating_sub(spread / 2).max(USE_LEAST);
+        let used = USE_MOST.saturating_sub(spread).max(USE_LEAST);
         let drain = if self.features.drain {
             // What stands is gone in 100 ms.
             self.delay.standing().saturating_sub(QUEUE_FREE).as_micros() / 100
@@ -78,16 +82,17 @@ impl TrainRule {
 }
 
 impl RateRule for TrainRule {
-    fn attach(&mut self, _now: Timestamp) {
+    fn attach(&mut self, now: Timestamp) {
         *self = Self::new(self.limits, self.features);
+        self.learnt_at = now;
     }
 
     fn on_sent(&mut self, _now: Timestamp, _bytes: ByteCount) {}
 
-    fn on_report(&mut self, _now: Timestamp, report: &Report<'_>) {
+    fn on_report(&mut self, now: Timestamp, report: &Report<'_>) {
         let rtt = report.rtt_min.unwrap_or(RTT_UNKNOWN);
         for arrival in report.arrivals {
-            self.take(arrival, rtt);
+            self.take(now, arrival, rtt);
         }
         if self.silence.take_if(|_| !report.arrivals.is_empty()).is_some() || !report.arrivals.is_empty() {
             self.update();
@@ -112,6 +117,15 @@ impl RateRule for TrainRule {
         self.estimate.value()
     }
 
+    fn probe_at(&self) -> Option<Timestamp> {
+        let interval = if self.estimate.value() < SLOW_PATH {
+            PROBE_SLOW
+        } else {
+            PROBE
+        };
+        self.features.probes.then(|| self.learnt_at + interval)
+    }
+
     fn queue(&self) -> Micros {
         self.delay.standing()
     }
@@ -125,6 +139,11 @@ const USE_LEAST: u64 = 600;
 const USE_DRAINING: u64 = 300;
 /// A queue that nobody feels: below the grain of a Wi-Fi link.
 const QUEUE_FREE: Micros = Micros::from_millis(2);
+/// Below this a frame has too few packets to be a train: what grows there grows by probes.
+const SLOW_PATH: Bitrate = Bitrate::mbps(3);
+const PROBE_SLOW: Micros = Micros::from_millis(150);
+/// A still screen sends nothing for seconds (Vidaptive's dummy packets, SIGCOMM'22's ALR probes): twice a second is 1 % of a path.
+const PROBE: Micros = Micros::from_millis(500);
 /// The estimate is of no use past this many times the highest target.
 const CAPACITY_MOST: u64 = 4;
 const RTT_UNKNOWN: Micros = Micros::from_millis(100);

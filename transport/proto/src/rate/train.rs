@@ -190,7 +190,7 @@ impl Span {
 }
 
 /// Fewer packets say nothing (SQP and BurstRTC ignore them too).
-const PACKETS_MIN: u32 = 5;
+const PACKETS_MIN: u32 = 3;
 /// Where five take longer than [`TIME_LONG`], this many say something.
 const PACKETS_FEW: u32 = 2;
 /// Half a frame interval at 60 fps: long enough that a link layer's aggregates even out, short enough for two in a frame.

@@ -372,7 +372,7 @@ const fn low(n: u64) -> u32 {
 
 // All of `docs/PROTOCOL.md`, section 6.
 const RTT_UNKNOWN: Micros = Micros::from_millis(100);
-const REPORT_INTERVAL: Micros = Micros::from_millis(20);
+const REPORT_INTERVAL: Micros = Micros::from_millis(10);
 /// A burst of losses is told in a few reports, not in one for each.
 const REPORT_INTERVAL_MIN: Micros = Micros::from_millis(2);
 /// The newest state survives the loss of a report.

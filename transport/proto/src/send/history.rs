@@ -236,6 +236,11 @@ impl History {
         slot.units.get(usize::from(unit)).map(|unit| unit.count)
     }
 
+    /// Bytes of a payload at the most.
+    pub(crate) const fn payload_max(&self) -> usize {
+        self.payload_max
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }

@@ -67,7 +67,7 @@ impl Pacer {
     /// Packets that came, in order of sending.
     pub(crate) fn on_arrivals(&mut self, arrivals: &[Arrival]) {
         for arrival in arrivals.iter().filter(|arrival| arrival.train.get() != 0) {
-            if arrival.train > self.train.frame {
+            if arrival.train != self.train.frame {
                 self.judge();
                 self.train = Train {
                     frame: arrival.train,
@@ -76,7 +76,7 @@ impl Pacer {
                     sent: (arrival.sent_at, arrival.sent_at),
                     came: (arrival.arrived_at, arrival.arrived_at),
                 };
-            } else if arrival.train == self.train.frame {
+            } else {
                 let train = &mut self.train;
                 train.packets += 1;
                 train.bytes += arrival.bytes;

@@ -92,7 +92,9 @@ fn a_scheduler_that_hiccups_does_not_cut_the_rate() {
         world.run(s(20));
         let least = world.targets.iter().map(|(_, target)| *target).min().unwrap();
         assert!(least >= Bitrate::mbps(8), "{least}");
-        assert_eq!((world.skipped, world.sent_stats().repeated), (0, 0));
+        // A client that sleeps for 50 ms shows nothing meanwhile: a frame that isn't encoded then is missed by nobody.
+        assert!(world.skipped < 15, "{}", world.skipped);
+        assert_eq!(world.sent_stats().repeated, 0);
         assert!(world.longest_freeze(ms(100), s(20)) < ms(90));
         assert!(world.age(ms(200), s(20), 90) < ms(20));
     }
