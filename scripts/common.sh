@@ -22,8 +22,8 @@ need_packages() {
 }
 
 # To build: the compiler's libraries, protoc, Node.
-BUILD_PACKAGES=(build-essential ca-certificates clang cmake curl libclang-dev libopus-dev libpulse-dev libx264-dev
-  pkg-config protobuf-compiler)
+BUILD_PACKAGES=(build-essential ca-certificates clang cmake curl libavcodec-dev libavfilter-dev libavformat-dev
+  libavutil-dev libclang-dev libopus-dev libpulse-dev libswscale-dev libx264-dev pkg-config protobuf-compiler)
 # To run a session: display, sound, sandbox.
 RUN_PACKAGES=(bubblewrap libgl1-mesa-dri pulseaudio x11-xkb-utils xkb-data xvfb)
 # To test in a browser and to measure.
@@ -73,6 +73,6 @@ build_client() {
 
 build_engine() {
   say "Building the engine (the first time takes minutes)"
-  cargo build --release --locked -p firstlight
+  cargo build --release --locked -p firstlight -p firstlight-probe
   scripts/stage-titles release
 }

@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use firstlight_units::Bitrate;
+use std::ffi::OsString;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
@@ -30,6 +31,9 @@ pub(crate) enum Command {
     Title(TitleCommand),
     /// Say what this machine can capture and encode, and why not
     Doctor(Doctor),
+    /// Play without a screen, and say what came: how soon, how even, how late
+    #[command(disable_help_flag = true)]
+    Probe(Probe),
     /// Run one session (started by the engine)
     #[command(hide = true)]
     Worker,
@@ -107,6 +111,14 @@ pub(crate) struct Doctor {
     pub(crate) json: bool,
 }
 
+/// Arguments of `probe`: a program of its own reads them.
+#[derive(Args, Debug)]
+pub(crate) struct Probe {
+    /// See firstlight probe --help
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "URL")]
+    pub(crate) arguments: Vec<OsString>,
+}
+
 fn ports(text: &str) -> Result<RangeInclusive<u16>, String> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     match (first.trim().parse(), last.trim().parse()) {
@@ -164,7 +176,7 @@ pub(crate) fn in_one_line(message: &str) -> String {
     if complaint.contains("error:") {
         format!("{} (see --help)", words.join(" "))
     } else {
-        "error: name a command: up, title check or doctor (see --help)".to_owned()
+        "error: name a command: up, title check, doctor or probe (see --help)".to_owned()
     }
 }
 

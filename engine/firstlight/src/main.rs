@@ -8,6 +8,7 @@ mod doctor;
 mod listen;
 mod log;
 mod out;
+mod probe;
 mod run_root;
 mod title;
 mod up;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Up(options) => log::to_terminal().and_then(|()| up::up(&options)),
         Command::Title(TitleCommand::Check(options)) => title::check(&options),
         Command::Doctor(options) => doctor::doctor(&options),
+        Command::Probe(options) => probe::probe(options),
     };
     match done {
         Ok(code) => code,

@@ -260,6 +260,33 @@ fn titles_are_checked_with_file_line_and_what_was_expected() {
 }
 
 #[test]
+fn the_probe_is_the_program_beside_this_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let alone = folder.path().join("firstlight");
+    // A file that this process had open for writing may not be run: another test's child may hold it still.
+    let shell = |line: &str| {
+        let done = Command::new("sh")
+            .args(["-c", line])
+            .current_dir(folder.path())
+            .status();
+        assert!(done.unwrap().success(), "{line}");
+    };
+    shell(&format!("cp {} firstlight", env!("CARGO_BIN_EXE_firstlight")));
+    let (line, code) = refusal(Command::new(&alone).args(["probe", "x"]));
+    assert!(
+        line.contains("firstlight-probe is not there") && code == 1,
+        "{line}"
+    );
+    shell("printf '#!/bin/sh\\necho \"$@\"\\nexit 7\\n' > firstlight-probe && chmod 700 firstlight-probe");
+    let output = Command::new(&alone)
+        .args(["probe", "http://x", "--seconds", "3", "--help"])
+        .output()
+        .unwrap();
+    assert_eq!(output.stdout, b"http://x --seconds 3 --help\n");
+    assert_eq!(output.status.code(), Some(7));
+}
+
+#[test]
 fn every_command_explains_itself() {
     for arguments in [
         &["--help"][..],
