@@ -5,6 +5,7 @@
 
 use bytes::Bytes;
 use firstlight_quic::{CloseCode, Error as QuicError};
+use std::net::SocketAddr;
 
 /// An attached client. Clones share the connection.
 #[derive(Clone, Debug)]
@@ -69,6 +70,13 @@ impl Link {
     pub(crate) fn datagram_max(&self) -> usize {
         match self {
             Self::Quic(link) => link.datagram_max(),
+        }
+    }
+
+    /// Where the client is, where the transport says so; a NAT may change it under way.
+    pub(crate) fn remote(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Quic(link) => Some(link.remote()),
         }
     }
 

@@ -8,6 +8,7 @@ use firstlight_quic::CloseCode;
 use firstlight_units::Timestamp;
 use firstlight_wire::control::{ClientMessage, Ended, ServerMessage, client_message, server_message};
 use prost::Message;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -37,6 +38,8 @@ pub(crate) struct Player {
     pub(crate) generation: Generation,
     /// The client has said hello.
     pub(crate) greeted: bool,
+    /// Where it was when it was last heard.
+    pub(crate) remote: Option<SocketAddr>,
     /// What QUIC had received when it was last looked at.
     pub(crate) received: u64,
     messages: mpsc::Sender<Outgoing>,
@@ -58,6 +61,7 @@ impl Player {
         events: mpsc::Sender<ControlEvent>,
         malformed: Arc<AtomicU64>,
     ) -> Self {
+        let remote = link.remote();
         let (messages, queue) = mpsc::channel(MESSAGES_MAX);
         tokio::spawn(control(
             link.clone(),
@@ -73,6 +77,7 @@ impl Player {
             link,
             generation,
             greeted: false,
+            remote,
             received: 0,
             messages,
         }

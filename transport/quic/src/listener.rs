@@ -206,7 +206,8 @@ fn server_config(identity: &Identity) -> Result<quinn::ServerConfig, Error> {
         .max_idle_timeout(Some(quinn::VarInt::from_u32(IDLE_MILLIS).into()))
         .keep_alive_interval(Some(KEEP_ALIVE));
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(tls));
-    config.transport_config(Arc::new(transport));
+    // A NAT that forgets its binding gives the client another port in mid-game: the connection goes on from there.
+    config.migration(true).transport_config(Arc::new(transport));
     Ok(config)
 }
 

@@ -15,6 +15,7 @@ use firstlight_wire::{EventKind, Kind, VideoTrace};
 impl Worker {
     pub(super) fn on_datagram(&mut self, now: Timestamp, datagram: &[u8]) {
         self.life.heard(now);
+        self.look_for_rebinding(now);
         match Kind::of(datagram) {
             Ok(Kind::Input) => {
                 self.receiver.handle_datagram(now, datagram);
@@ -28,6 +29,17 @@ impl Worker {
             }
             Ok(Kind::Video | Kind::Audio | Kind::Padding | Kind::ClockReply | Kind::InputAck) | Err(_) => {
                 self.malformed += 1;
+            }
+        }
+    }
+
+    /// QUIC has followed the client to another address by itself; the rate is another question.
+    fn look_for_rebinding(&mut self, now: Timestamp) {
+        if let Some(player) = &mut self.player {
+            let remote = player.link.remote();
+            if std::mem::replace(&mut player.remote, remote) != remote {
+                tracing::debug!(?remote, "the client's address changed");
+                self.sender.rebound(now);
             }
         }
     }

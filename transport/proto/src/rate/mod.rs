@@ -54,6 +54,9 @@ pub struct Report<'a> {
 pub trait RateRule: std::fmt::Debug + Send {
     /// A client attached: another path. What was learnt of the old one is a guess at best.
     fn attach(&mut self, now: Timestamp);
+    /// The client's address changed under the attachment: perhaps only a NAT forgot it, perhaps it is another path by now. The rate is
+    /// as good a guess as before; a delay that it was measured against is not.
+    fn rebound(&mut self, _now: Timestamp) {}
     /// A packet of `bytes` was sent.
     fn on_sent(&mut self, now: Timestamp, bytes: ByteCount);
     /// A report came.

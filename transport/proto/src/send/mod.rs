@@ -150,6 +150,15 @@ impl Sender {
         }
     }
 
+    /// The client's address changed, and the connection goes on: the rule may look at the path anew.
+    pub fn rebound(&mut self, now: Timestamp) {
+        if self.attached {
+            self.seen_at = now;
+            self.rule.rebound(now);
+            self.update_target(false);
+        }
+    }
+
     /// The client is gone; nothing is sent until the next one.
     pub fn detach(&mut self, _now: Timestamp) {
         self.clear();
