@@ -392,6 +392,7 @@ describe('a path that falls silent', () => {
   it('may close for the attempt that takes its place', () => {
     const rig = silent();
     const attempt = rig.attempt;
+    rig.on({ on: 'ended', attempt: rig.last, reason: 'taken_over', message: '' });
     rig.on({ on: 'closed', attempt: rig.last, opened: true, code: 2, reason: '' });
     expect(rig.machine.state).toBe('playing');
     rig.on({ on: 'opened', attempt }).on({ on: 'picture', attempt });
@@ -401,6 +402,7 @@ describe('a path that falls silent', () => {
   it('and revived may yet be replaced by an attempt that was given up too late: that is no other player', () => {
     const rig = silent();
     rig.on({ on: 'revived', attempt: rig.last });
+    rig.on({ on: 'ended', attempt: rig.last, reason: 'taken_over', message: '' });
     rig.on({ on: 'closed', attempt: rig.last, opened: true, code: 2, reason: '' });
     expect(rig.machine.state).toBe('reconnecting');
     expect(rig.actions).toContainEqual(expect.objectContaining({ do: 'attach', race: false }));

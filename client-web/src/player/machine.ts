@@ -192,7 +192,8 @@ export class Machine {
       case 'revived':
         break;
       case 'ended':
-        this.#end(event.reason, event.message);
+        // The close that follows tells what to do about our own rival.
+        if (!this.#isRival(now, event.reason)) this.#end(event.reason, event.message);
         break;
       case 'closed':
         this.#onClosed(now, event.opened, event.code, event.reason);
@@ -384,7 +385,7 @@ export class Machine {
       this.#unreachable = false;
       this.#onPicture();
     } else if (event.on === 'ended') {
-      this.#end(event.reason, event.message);
+      if (event.reason !== 'taken_over') this.#end(event.reason, event.message);
     } else if (event.on === 'closed') {
       this.#standing = null;
       // Its host has said why, and no other attachment changes that. A takeover may be our own attempt's, on its way to open.
@@ -394,6 +395,11 @@ export class Machine {
         this.#onClosed(now, true, event.code, event.reason);
       }
     }
+  }
+
+  /** It was an attempt of ours, given up too late, that took the session over. */
+  #isRival(now: Millis, reason: string): boolean {
+    return reason === 'taken_over' && now < this.#rivalUntil;
   }
 
   /** Gives the attempt up, if there is one. */
@@ -418,7 +424,7 @@ export class Machine {
         if (this.#session !== null) this.#act({ do: 'status', session: this.#session.id });
         break;
       case CODE.takenOver:
-        if (now < this.#rivalUntil) this.#lost(now);
+        if (this.#isRival(now, 'taken_over')) this.#lost(now);
         else this.#end('taken_over', null);
         break;
       case CODE.gaveWay:
