@@ -99,7 +99,7 @@ export function openApi(wiring: Wiring = { fetch: fetch.bind(globalThis), key: p
     titles: (signal) => request('GET', '/titles', (json) => list(json, 'titles').map(titleOf), { signal }),
     create: (title) =>
       request('POST', '/sessions', created, {
-        body: { title, client: { transports: ['webtransport'] } },
+        body: { title, client: { transports: ['webtransport', 'relay', 'websocket'] } },
       }),
     session: (id) => request('GET', at(id), sessionOf),
     sessions: (signal) => request('GET', '/sessions', (json) => list(json, 'sessions').map(sessionOf), { signal }),

@@ -11,6 +11,7 @@
  */
 import type { Answer, Created, Endpoint, Session } from '../api';
 import type { Millis } from '../time';
+import { Ladder, type Transport, isTransport } from './ladder';
 import type { Stored } from './store';
 import type { EndWords, PlayerState } from './types';
 import { MEDIA_UNREACHABLE, NO_TRANSPORT, PROTOCOL_BROKEN, VERSION_MISMATCH, endWords, problemWords } from './words';
@@ -24,6 +25,7 @@ export type Action =
   | {
       readonly do: 'attach';
       readonly attempt: number;
+      readonly kind: Transport;
       readonly url: string;
       readonly certSha256: readonly string[];
       readonly race: boolean;
@@ -107,10 +109,19 @@ export class Machine {
   #fresh = false;
   /** Played elsewhere: `start` takes it back. */
   #takeBack: string | null = null;
+  #transport: Transport = 'webtransport';
+  readonly #ladder: Ladder;
   #actions: Action[] = [];
 
-  constructor(title: string) {
+  /** `only`: the kind of endpoint to attach to; null: the best that opens. */
+  constructor(title: string, only: string | null = null) {
     this.#title = title;
+    this.#ladder = new Ladder(only);
+  }
+
+  /** Of the attachment, or of the last attempt at one. */
+  get transport(): Transport {
+    return this.#transport;
   }
 
   get state(): PlayerState {
@@ -141,6 +152,7 @@ export class Machine {
       const { opened } = this.#attempt;
       this.#abandon(now);
       if (!opened) this.#unanswered += 1;
+      this.#ladder.failed();
       this.#tryFailed(now);
       // The patience was the pause.
       if (!opened && this.#retryAt !== null) this.#retryAt = now;
@@ -301,7 +313,7 @@ export class Machine {
   #attach(now: Millis): void {
     const session = this.#session;
     if (session === null) return;
-    const endpoint = session.endpoints.find(({ kind }) => kind === 'webtransport');
+    const endpoint = this.#ladder.pick(session.endpoints);
     const credential =
       session.secret !== null
         ? `resume=${encodeURIComponent(session.secret)}`
@@ -313,7 +325,7 @@ export class Machine {
       this.#act({ do: 'ticket', session: session.id });
       return;
     }
-    if (endpoint === undefined) {
+    if (endpoint === undefined || !isTransport(endpoint.kind)) {
       this.#over('failed', NO_TRANSPORT);
       return;
     }
@@ -321,10 +333,18 @@ export class Machine {
     session.ticket = null;
     this.#attempts += 1;
     this.#attempt = { id: this.#attempts, opened: false, until: now + this.#patience() };
-    const { url, certSha256 } = endpoint;
+    const { kind, url, certSha256 } = endpoint;
+    this.#transport = kind;
     const separator = url.includes('?') ? '&' : '?';
     const race = this.#standing !== null;
-    this.#act({ do: 'attach', attempt: this.#attempts, url: `${url}${separator}${credential}`, certSha256, race });
+    this.#act({
+      do: 'attach',
+      attempt: this.#attempts,
+      kind,
+      url: `${url}${separator}${credential}`,
+      certSha256,
+      race,
+    });
   }
 
   /** A first attach gets more: nothing says yet that the line was cut, and a ticket is good once. */
@@ -415,6 +435,7 @@ export class Machine {
   #onClosed(now: Millis, opened: boolean, code: number | null, reason: string): void {
     this.#attempt = null;
     if (!opened) {
+      this.#ladder.failed();
       this.#tryFailed(now);
       return;
     }

@@ -56,7 +56,7 @@ export class StreamPlayer implements Player {
   constructor(options: PlayerOptions, wiring: Wiring) {
     this.#options = options;
     this.#wiring = wiring;
-    this.#machine = new Machine(options.title);
+    this.#machine = new Machine(options.title, options.transport ?? null);
     this.#sound = new SoundOutput({
       onBlocked: (blocked) => this.#emitter.emit('audioBlocked', blocked),
       onPort: (port) => this.#post({ type: 'sound', port }, [port]),
@@ -142,7 +142,7 @@ export class StreamPlayer implements Player {
     return {
       version: 1,
       state: this.#state,
-      transport: 'webtransport',
+      transport: this.#machine.transport,
       ...(this.#measured ?? NOTHING_MEASURED),
       first_picture_ms: this.#firstPictureMs,
       audio: this.#sound.stats(),
@@ -208,7 +208,14 @@ export class StreamPlayer implements Player {
         void api.session(action.session).then((answer) => this.#run({ on: 'status', session: action.session, answer }));
         break;
       case 'attach':
-        this.#post({ type: 'attach', attempt: action.attempt, url: action.url, certSha256: action.certSha256, race: action.race });
+        this.#post({
+          type: 'attach',
+          attempt: action.attempt,
+          kind: action.kind,
+          url: action.url,
+          certSha256: action.certSha256,
+          race: action.race,
+        });
         break;
       case 'detach':
         this.#post({ type: 'detach', leave: action.leave, only: action.only });

@@ -51,6 +51,8 @@ export type PlayerOptions = {
   readonly canvas: HTMLCanvasElement;
   /** Go on with a session of this browser, where there is one. */
   readonly resume: boolean;
+  /** Attach to no other kind of endpoint; null or left out: the best that opens. */
+  readonly transport?: string | null;
 };
 
 export type Rect = { readonly x: number; readonly y: number; readonly width: number; readonly height: number };

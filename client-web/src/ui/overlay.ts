@@ -182,7 +182,11 @@ const FIGURES: readonly Figure[] = [
   ['Input', (s) => `${count(s.input.events)} events · heard after ${millis(s.input.ack_ms.p50)} ms`],
 ];
 
-const TRANSPORTS: Readonly<Record<Stats['transport'], string>> = { webtransport: 'WebTransport' };
+const TRANSPORTS: Readonly<Record<Stats['transport'], string>> = {
+  webtransport: 'WebTransport',
+  relay: 'WebTransport by relay',
+  websocket: 'WebSocket (slower)',
+};
 
 function soundWords({ audio }: Stats): string {
   switch (audio.state) {

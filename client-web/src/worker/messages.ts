@@ -2,6 +2,7 @@
 import type { Micros } from '../time';
 import type { Dist, StageName } from '../stats';
 import type { InputEvent } from '../wire';
+import type { Transport } from '../player/ladder';
 import type { CursorImage, PointerMode, Rect, Sample } from '../player/types';
 
 export type ToWorker =
@@ -16,6 +17,7 @@ export type ToWorker =
   | {
       readonly type: 'attach';
       readonly attempt: number;
+      readonly kind: Transport;
       readonly url: string;
       readonly certSha256: readonly string[];
       readonly race?: boolean;

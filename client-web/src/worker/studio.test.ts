@@ -47,7 +47,7 @@ class Rig {
   }
 
   async attach(): Promise<void> {
-    this.studio.handle({ type: 'attach', attempt: this.transports.length + 1, url: 'https://h/', certSha256: [] });
+    this.studio.handle({ type: 'attach', attempt: this.transports.length + 1, kind: 'webtransport', url: 'https://h/', certSha256: [] });
     this.transport.open();
     await this.pass(0);
   }
@@ -138,7 +138,7 @@ describe('an attachment', () => {
   });
 
   it('greets first, however long the way to it takes', async () => {
-    rig.studio.handle({ type: 'attach', attempt: 1, url: 'https://h/', certSha256: [] });
+    rig.studio.handle({ type: 'attach', attempt: 1, kind: 'webtransport', url: 'https://h/', certSha256: [] });
     rig.studio.handle({ type: 'visibility', hidden: true });
     await rig.pass(2500);
     rig.transport.open();
@@ -210,7 +210,7 @@ describe('the end of an attachment', () => {
   });
 
   it('is told when it never began', async () => {
-    rig.studio.handle({ type: 'attach', attempt: 1, url: 'https://h/', certSha256: [] });
+    rig.studio.handle({ type: 'attach', attempt: 1, kind: 'webtransport', url: 'https://h/', certSha256: [] });
     rig.transport.refuse();
     await rig.pass(5);
     expect(rig.of('closed')).toMatchObject([{ opened: false, code: null }]);

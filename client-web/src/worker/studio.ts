@@ -13,6 +13,7 @@ import { EndReason, type HostReport, PointerMode, type Welcome } from '../gen/co
 import { InputSender } from '../input/sender';
 import type { Micros } from '../time';
 import { VERSION } from '../wire';
+import type { Transport } from '../player/ladder';
 import type { FromServer } from '../wire/control';
 import { Attachment } from './attachment';
 import { Close, type TransportLike } from './link';
@@ -24,7 +25,7 @@ import { SoundDecoder } from './sound';
 export type StudioWiring = {
   readonly now: () => Micros;
   readonly post: (message: FromWorker, transfer?: Transferable[]) => void;
-  readonly open: (url: string, certSha256: readonly string[]) => TransportLike;
+  readonly open: (kind: Transport, url: string, certSha256: readonly string[]) => TransportLike;
   readonly codecs?: () => Promise<string[]>;
 };
 
@@ -110,7 +111,7 @@ export class Studio {
     }
   }
 
-  #attach({ attempt, url, certSha256, race = false }: Extract<ToWorker, { type: 'attach' }>): void {
+  #attach({ attempt, kind, url, certSha256, race = false }: Extract<ToWorker, { type: 'attach' }>): void {
     this.#challenger?.attachment.close(Close.bye, 'another attempt');
     this.#challenger = null;
     if (!race) {
@@ -119,7 +120,7 @@ export class Studio {
     }
     let transport: TransportLike;
     try {
-      transport = this.#wiring.open(url, certSha256);
+      transport = this.#wiring.open(kind, url, certSha256);
     } catch (error) {
       const reason = error instanceof Error ? error.message : '';
       this.#wiring.post({ type: 'closed', attempt, opened: false, code: null, reason });

@@ -1,7 +1,9 @@
 /** The worker's entry: joins the studio to this thread's messages and to the browser's transport. */
+import type { Transport } from '../player/ladder';
 import { now } from '../time';
 import type { TransportLike } from './link';
 import type { FromWorker, ToWorker } from './messages';
+import { overSocket } from './socket';
 import { Studio } from './studio';
 
 type Scope = {
@@ -11,13 +13,19 @@ type Scope = {
 
 const scope = self as unknown as Scope;
 
-function open(url: string, certSha256: readonly string[]): TransportLike {
+function open(kind: Transport, url: string, certSha256: readonly string[]): TransportLike {
+  if (kind === 'websocket') return overSocket(new WebSocket(secured(url)));
   const transport = new WebTransport(url, {
     serverCertificateHashes: certSha256.map((hash) => ({ algorithm: 'sha-256', value: bytesOf(hash).buffer })),
     // Read by the browsers that know it; the others decide for themselves.
     congestionControl: 'low-latency',
   });
   return transport;
+}
+
+/** An engine behind a proxy does not know that the page came over TLS. */
+function secured(url: string): string {
+  return location.protocol === 'https:' ? url.replace(/^ws:/, 'wss:') : url;
 }
 
 function bytesOf(hex: string): Uint8Array<ArrayBuffer> {

@@ -24,6 +24,8 @@ pub(crate) struct Authority {
     pub(crate) full: String,
     /// Without the port; IPv6 in brackets.
     pub(crate) name: String,
+    /// The page came over TLS that ends here.
+    pub(crate) secure: bool,
 }
 
 /// The decision on a request that is not refused.
@@ -97,7 +99,7 @@ pub(crate) struct Asked<'a> {
 
 /// Judges a request.
 pub(crate) fn judge(names: &Names, asked: Asked<'_>) -> Result<Verdict, Problem> {
-    let authority = authority(asked.headers).ok_or_else(|| foreign_host("The request names no host."))?;
+    let mut authority = authority(asked.headers).ok_or_else(|| foreign_host("The request names no host."))?;
     let absolute = asked.uri.authority().map(|a| a.as_str().to_ascii_lowercase());
     if !names.has(&authority.name, asked.local) || absolute.is_some_and(|absolute| absolute != authority.full)
     {
@@ -105,6 +107,7 @@ pub(crate) fn judge(names: &Names, asked: Asked<'_>) -> Result<Verdict, Problem>
             "Open the engine by the address it printed, or allow this name with --host-name.",
         ));
     }
+    authority.secure = names.secure;
     judge_origin(names, asked.headers, &authority)?;
     let site = text(asked.headers, "sec-fetch-site");
     if matches!(site, None | Some("same-origin" | "none")) {
@@ -157,6 +160,7 @@ fn authority(headers: &HeaderMap) -> Option<Authority> {
     Some(Authority {
         name: name.to_owned(),
         full,
+        secure: false,
     })
 }
 

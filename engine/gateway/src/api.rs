@@ -141,11 +141,11 @@ pub(crate) struct NewTicket {
 /// Where to attach.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Endpoint {
-    /// `webtransport`.
+    /// `webtransport`; `websocket`: slower, for networks that carry no UDP.
     kind: &'static str,
     /// Append `?ticket=` or `?resume=`.
     url: String,
-    /// SHA-256 of each certificate to trust, hex.
+    /// SHA-256 of each certificate to trust, hex; none: as the browser does.
     cert_sha256: Vec<String>,
 }
 
@@ -236,11 +236,24 @@ impl SessionView {
 pub(crate) fn endpoints(session: &Session, at: &Authority) -> Vec<Endpoint> {
     match session.state {
         State::Starting | State::Ended(_) => Vec::new(),
-        State::Ready | State::Attached | State::Waiting { .. } => vec![Endpoint {
-            kind: "webtransport",
-            url: format!("https://{}:{}/v1/media", at.name, session.port),
-            cert_sha256: session.cert_sha256.clone(),
-        }],
+        State::Ready | State::Attached | State::Waiting { .. } => vec![
+            Endpoint {
+                kind: "webtransport",
+                url: format!("https://{}:{}/v1/media", at.name, session.port),
+                cert_sha256: session.cert_sha256.clone(),
+            },
+            websocket(session, at),
+        ],
+    }
+}
+
+/// Through the gateway itself: whoever got this answer reaches it.
+fn websocket(session: &Session, at: &Authority) -> Endpoint {
+    let scheme = if at.secure { "wss" } else { "ws" };
+    Endpoint {
+        kind: "websocket",
+        url: format!("{scheme}://{}/v1/sessions/{}/media", at.full, session.id),
+        cert_sha256: Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@ use crate::access::{Asked, Names, Verdict, judge};
 use crate::extract::{BODY_BYTES_MAX, too_large};
 use crate::idempotency::Keys;
 use crate::keys::OperatorKey;
+use crate::media::Bridges;
 use crate::metrics::Metrics;
 use crate::pages;
 use crate::problem::{Kind, Problem};
@@ -55,6 +56,7 @@ pub(crate) struct Inner {
     pub(crate) origins: Vec<String>,
     pub(crate) keys: Keys,
     pub(crate) metrics: Metrics,
+    pub(crate) bridges: Bridges,
 }
 
 impl Gateway {
@@ -72,6 +74,7 @@ impl Gateway {
             names,
             keys: Keys::default(),
             metrics: settings.metrics,
+            bridges: Bridges::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),

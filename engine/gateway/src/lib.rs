@@ -18,6 +18,7 @@ mod extract;
 mod gateway;
 mod idempotency;
 mod keys;
+mod media;
 mod metrics;
 mod pages;
 mod picture;

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-type Shared = State<Arc<Inner>>;
+pub(crate) type Shared = State<Arc<Inner>>;
 
 /// Every route of the API with what answers it. `/v1/openapi.json` describes each; a test compares.
 pub(crate) fn all() -> Vec<(&'static str, MethodRouter<Arc<Inner>>)> {
@@ -33,6 +33,7 @@ pub(crate) fn all() -> Vec<(&'static str, MethodRouter<Arc<Inner>>)> {
         ("/v1/sessions", get(sessions).post(start_session)),
         ("/v1/sessions/{id}", get(session).delete(end_session)),
         ("/v1/sessions/{id}/tickets", post(new_ticket)),
+        ("/v1/sessions/{id}/media", get(crate::media::media)),
         ("/v1/hosts", get(hosts)),
         ("/v1/regions", get(regions)),
         ("/v1/openapi.json", get(openapi)),
@@ -57,7 +58,8 @@ pub(crate) fn router() -> Router<Arc<Inner>> {
 #[openapi(
     info(title = "Firstlight", version = "1", description = "Start, see and end game sessions.",
         license(name = "MIT OR Apache-2.0")),
-    paths(titles, title_picture, sessions, start_session, session, end_session, new_ticket, hosts, regions, openapi,
+    paths(titles, title_picture, sessions, start_session, session, end_session, new_ticket,
+        crate::media::media, hosts, regions, openapi,
         metrics, healthz),
     components(schemas(ProblemBody)),
     modifiers(&Keys),
@@ -370,10 +372,16 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
 fn require_common(wanted: &NewSession) -> Result<(), Problem> {
     let named =
         |list: &[String], what: &str| list.is_empty() || list.iter().any(|item| item.starts_with(what));
-    if !named(&wanted.client.transports, "webtransport") {
+    if !TRANSPORTS
+        .iter()
+        .any(|transport| named(&wanted.client.transports, transport))
+    {
         return Err(Problem::new(
             Kind::BadRequest,
-            "This engine's media comes over webtransport only.",
+            format!(
+                "This engine's media comes over {} only.",
+                TRANSPORTS.join(" and ")
+            ),
         ));
     }
     if !["avc", "h264"]
@@ -387,3 +395,6 @@ fn require_common(wanted: &NewSession) -> Result<(), Problem> {
     }
     Ok(())
 }
+
+/// Kinds of endpoint.
+const TRANSPORTS: [&str; 2] = ["webtransport", "websocket"];

@@ -5,8 +5,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use firstlight_tls::Tls;
-use hyper::server::conn::http1::Builder;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use std::error::Error as _;
 use std::future::Future;
@@ -141,6 +141,9 @@ async fn converse(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "small answers may be late");
     }
+    if let Err(error) = firstlight_bridge::keep_short(&stream) {
+        tracing::debug!(%error, "pictures over this connection may be late");
+    }
     match tls {
         None => answer(stream, local, router, watcher).await,
         Some(tls) => match tls.accept(stream).await {
@@ -163,12 +166,14 @@ where
             }
             router.clone().oneshot(request)
         }));
-    let connection = Builder::new()
+    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
+    builder
+        .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS_WITHIN)
-        .max_buf_size(HEADER_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = watcher.watch(connection).await {
+        .max_buf_size(HEADER_BYTES_MAX);
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    if let Err(error) = watcher.watch(connection.into_owned()).await {
         tracing::debug!(%error, "a connection broke");
     }
 }

@@ -12,6 +12,7 @@ use firstlight_link::{End, Order};
 use firstlight_ticket::{Claims, Issuer, LIFE};
 use firstlight_title::Title;
 use firstlight_units::{Bitrate, ByteCount, Micros, SessionId, WallTime};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -130,6 +131,18 @@ impl Host {
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             Err(_) => Err(Error::Stopping),
         }
+    }
+
+    /// Where this machine itself reaches a session's media port.
+    #[must_use]
+    pub fn media_address(&self, session: &Session) -> SocketAddr {
+        let first = self.inner.config.media_addresses.first().copied();
+        let ip = match first {
+            Some(IpAddr::V6(six)) if six.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            Some(ip) if !ip.is_unspecified() => ip,
+            Some(_) | None => Ipv4Addr::LOCALHOST.into(),
+        };
+        SocketAddr::new(ip, session.port)
     }
 
     /// A session, live or lately ended.

@@ -25,6 +25,7 @@ export class Relay {
       const body = await response.json();
       for (const session of [body, ...(body.sessions ?? [])]) {
         for (const endpoint of session.endpoints ?? []) {
+          if (endpoint.kind !== 'webtransport') continue;
           const url = new URL(endpoint.url);
           url.hostname = '127.0.0.1';
           url.port = String(await this.portFor(Number(url.port)));

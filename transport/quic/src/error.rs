@@ -28,6 +28,12 @@ pub enum Error {
     /// The peer's request failed before it was a session.
     #[error("the WebTransport handshake failed")]
     Handshake(#[source] web_transport_quinn::ServerError),
+    /// The host said no, with this HTTP status.
+    #[error("the host refused with status {0}")]
+    Refused(u16),
+    /// The host could not be attached to; nothing more is known where it did not answer.
+    #[error("the host cannot be reached")]
+    Unreachable(#[source] Option<web_transport_quinn::ClientError>),
     /// The session is over.
     #[error("the session is closed")]
     Closed(#[source] web_transport_quinn::SessionError),
@@ -58,4 +64,17 @@ pub enum Error {
         /// The limit.
         most: usize,
     },
+}
+
+impl Error {
+    /// The code and the reason that the peer closed the session with.
+    #[must_use]
+    pub fn closed_with(&self) -> Option<(u32, String)> {
+        use web_transport_quinn::{SessionError, WebTransportError};
+        let Self::Closed(SessionError::WebTransportError(WebTransportError::Closed(code, reason))) = self
+        else {
+            return None;
+        };
+        Some((*code, reason.clone()))
+    }
 }

@@ -10,12 +10,14 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
+mod dial;
 mod error;
 mod identity;
 mod link;
 mod listener;
 mod window;
 
+pub use dial::Dial;
 pub use error::Error;
 pub use identity::{BACKDATED, Certificates, Fingerprint, Identity, RENEW_AFTER, VALIDITY};
 pub use link::{CONTROL_BYTES_MAX, CloseCode, ControlReader, ControlWriter, Link};

@@ -117,6 +117,25 @@ impl Link {
         Ok((ControlWriter { stream: send }, ControlReader { stream: receive }))
     }
 
+    /// The control stream, where this end is the client.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when the session ends first.
+    pub async fn open_control(&self) -> Result<(ControlWriter, ControlReader), Error> {
+        let (send, receive) = self.session.open_bi().await.map_err(Error::Closed)?;
+        Ok((ControlWriter { stream: send }, ControlReader { stream: receive }))
+    }
+
+    /// Waits for the end, and says how it came.
+    pub async fn closed(&self) -> Error {
+        Error::Closed(self.session.closed().await)
+    }
+
+    /// Closes with any code, without waiting.
+    pub fn close_with(&self, code: u32, reason: &str) {
+        self.session.close(code, reason.as_bytes());
+    }
+
     /// Closes with a code and a reason that a browser hands to the page, and waits until they left.
     pub async fn close(&self, code: CloseCode, reason: &str) {
         self.session.close(code as u32, reason.as_bytes());

@@ -1,0 +1,35 @@
+/** Which of a session's endpoints to try next: the best first, and the next one down when it does not open. Pure. */
+import type { Endpoint } from '../api';
+
+export class Ladder {
+  readonly #only: string | null;
+  #rung = 0;
+
+  /** `only`: no other kind is tried. */
+  constructor(only: string | null = null) {
+    this.#only = only;
+  }
+
+  pick(endpoints: readonly Endpoint[]): Endpoint | undefined {
+    const usable = this.#usable(endpoints);
+    return usable[this.#rung % Math.max(usable.length, 1)];
+  }
+
+  /** It did not open, or nothing came over it. Past the last one it begins again: no single failure says much. */
+  failed(): void {
+    this.#rung += 1;
+  }
+
+  #usable(endpoints: readonly Endpoint[]): Endpoint[] {
+    return endpoints.filter(({ kind }) => isTransport(kind) && (this.#only === null || kind === this.#only));
+  }
+}
+
+/** Kinds of endpoint that this client attaches to. */
+export const TRANSPORTS = ['webtransport', 'relay', 'websocket'] as const;
+
+export type Transport = (typeof TRANSPORTS)[number];
+
+export function isTransport(kind: string): kind is Transport {
+  return TRANSPORTS.some((known) => known === kind);
+}

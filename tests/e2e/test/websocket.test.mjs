@@ -1,0 +1,34 @@
+// A network that carries no UDP: the page finds its way over a WebSocket by itself.
+import { after, afterEach, before, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { Engine, until } from '../lib/engine.mjs';
+import { openBrowser, play, untilState, untilStats } from '../lib/browser.mjs';
+import { Relay } from '../lib/relay.mjs';
+
+let engine, browser, relay, page;
+before(async () => { engine = await Engine.start(); browser = await openBrowser(); });
+after(async () => { await browser?.close(); await engine?.stop(); });
+afterEach(async () => { await page?.context().close(); relay?.close(); relay = undefined; });
+
+test('with UDP blocked the picture comes over a WebSocket, and keys go back over it', async () => {
+  relay = new Relay();
+  relay.cut = true;
+  page = await play(browser, engine, 'beacon', { relay });
+  const stats = await untilStats(page, (s) => s.frames.decoded > 60, 'sixty decoded frames');
+  assert.equal(stats.transport, 'websocket');
+  assert.ok(relay.counts.cut > 0, 'WebTransport was tried first');
+  await page.keyboard.press('KeyA', { delay: 50 });
+  await untilStats(page, (s) => s.input.events > 0 && s.input.unacknowledged === 0, 'keys to be acknowledged');
+});
+
+test('a page that is told to uses the WebSocket at once, and goes on after a reload', async () => {
+  page = await play(browser, engine, 'beacon', { query: '?autostart=1&transport=websocket' });
+  const stats = await untilStats(page, (s) => s.frames.decoded > 30, 'thirty decoded frames');
+  assert.equal(stats.transport, 'websocket');
+  const session = await page.evaluate(() => firstlight.session);
+  await page.reload();
+  await untilState(page, 'playing');
+  assert.equal(await page.evaluate(() => firstlight.session), session);
+  await page.evaluate(() => firstlight.end());
+  await until(async () => (await engine.operator(`/v1/sessions/${session}`)).state === 'ended', 'the session to end');
+});
