@@ -266,7 +266,7 @@ describe('the end of an attachment', () => {
 });
 
 describe('a silent attachment', () => {
-  const race = (attempt: number): void => rig.studio.handle({ type: 'attach', attempt, url: 'https://h/', certSha256: [], race: true });
+  const race = (attempt: number): void => rig.studio.handle({ type: 'attach', attempt, kind: 'webtransport', url: 'https://h/', certSha256: [], race: true });
 
   it('is kept while another one is tried, and goes on where it stopped when it revives first', async () => {
     await rig.attach();
