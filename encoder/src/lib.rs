@@ -28,6 +28,8 @@ mod backend;
 mod config;
 mod encoder;
 mod error;
+#[cfg(all(feature = "fuzzing", feature = "x264"))]
+mod fuzzing;
 #[cfg(feature = "x264")]
 mod h264;
 pub mod rate;
@@ -42,4 +44,6 @@ pub use backend::{AccessUnit, Backend, How, Refine, Sink, Unit};
 pub use config::{Builder, Config, Preset};
 pub use encoder::{Encoder, Picture};
 pub use error::Error;
+#[cfg(all(feature = "fuzzing", feature = "x264"))]
+pub use fuzzing::fuzz_h264;
 pub use surface::Surface;
