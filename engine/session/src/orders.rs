@@ -4,6 +4,7 @@ use crate::Error;
 use firstlight_link::{LINE_BYTES_MAX, Order, Report, Start};
 use std::io::{BufRead, Read, Write};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Reads the first order, which must be the start.
@@ -16,7 +17,7 @@ pub(crate) fn read_start() -> Result<Start, Error> {
     }
 }
 
-/// Passes orders on from a thread of its own; the channel closes when standard input does.
+/// Passes orders on from a thread of its own; the channel closes when standard input does, and so does the process in the end.
 pub(crate) fn listen() -> Result<mpsc::Receiver<Order>, Error> {
     let (sender, receiver) = mpsc::channel(ORDERS_MAX);
     std::thread::Builder::new()
@@ -28,12 +29,22 @@ pub(crate) fn listen() -> Result<mpsc::Receiver<Order>, Error> {
                     break;
                 }
             }
+            drop(sender);
+            leave_within(LEAVE_MAX);
         })
         .map_err(|source| Error::Start {
             what: "the order thread",
             source,
         })?;
     Ok(receiver)
+}
+
+/// Ends the process if it has not ended by itself: nobody is left who could tell it to, and a thread that hangs would keep it and its
+/// app alive for ever. The kernel and the keeper clear up behind it.
+fn leave_within(patience: Duration) -> ! {
+    std::thread::sleep(patience);
+    tracing::error!("the host is gone and the session does not end by itself");
+    std::process::exit(HUNG)
 }
 
 fn read_order(from: &mut impl BufRead) -> Result<Option<Order>, Error> {
@@ -95,6 +106,10 @@ fn write_all(queue: &Receiver<Report>) {
 
 /// A host sends a handful in a session's life.
 const ORDERS_MAX: usize = 16;
+/// An orderly end takes half a second for the app and five for processes that do not want to go, at the most.
+const LEAVE_MAX: Duration = Duration::from_secs(10);
+/// Exit status of a worker that had to end itself: EX_SOFTWARE of sysexits.h.
+const HUNG: i32 = 70;
 /// Over two minutes of statistics.
 const REPORTS_MAX: usize = 128;
 
@@ -125,4 +140,25 @@ mod tests {
             Err(Error::Order(_))
         ));
     }
+
+    /// A worker whose threads hung after the host had gone stayed for ever, and its app with it.
+    #[test]
+    fn a_process_whose_threads_hang_is_ended() {
+        let name = "orders::tests::a_process_whose_threads_hang_is_ended";
+        if std::env::var_os(HANGS).is_some() {
+            std::thread::spawn(|| leave_within(Duration::from_millis(20)));
+            loop {
+                std::thread::park();
+            }
+        }
+        let status = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name, "--nocapture"])
+            .env(HANGS, "1")
+            .stdout(std::process::Stdio::null())
+            .status()
+            .unwrap();
+        assert_eq!(status.code(), Some(HUNG));
+    }
+
+    const HANGS: &str = "FIRSTLIGHT_TEST_HANGS";
 }
