@@ -46,19 +46,15 @@ async function look(frame, sample) {
 async function read() {
   decoder.configure({ codec: 'avc1.42C033', optimizeForLatency: true });
   const response = await fetch('/stream', { cache: 'no-store' });
-  const reader = response.body.getReader();
+  // The browser writes into our memory: no piece is allocated and copied for each read, and the slow reads are fewer.
+  const reader = response.body.getReader({ mode: 'byob' });
   // What has come of the messages that are not whole yet.
-  let buffer = new Uint8Array(1 << 20);
+  let buffer = new Uint8Array(4 << 20);
   let filled = 0;
   for (;;) {
-    const { value, done } = await reader.read();
+    const { value, done } = await reader.read(buffer.subarray(filled));
     if (done) throw new Error('the stream ended');
-    if (filled + value.length > buffer.length) {
-      const larger = new Uint8Array((filled + value.length) * 2);
-      larger.set(buffer.subarray(0, filled));
-      buffer = larger;
-    }
-    buffer.set(value, filled);
+    buffer = new Uint8Array(value.buffer);
     filled += value.length;
     let at = 0;
     while (filled - at >= HEADER_BYTES) {
