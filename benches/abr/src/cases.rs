@@ -66,6 +66,7 @@ pub fn measure(trace: &Arc<Trace>, algorithm: &str, seed: u64, options: Options)
         trace: Arc::clone(trace),
         seed,
         loss_up: options.loss_up,
+        queue: None,
     };
     let flow =
         algorithms::open(algorithm, 0, trace).with_context(|| format!("unknown algorithm: {algorithm}"))?;

@@ -10,10 +10,13 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
 pub mod algorithms;
+pub mod bulk;
 pub mod cases;
+pub mod control;
 pub mod flow;
 pub mod metrics;
 pub mod path;
 pub mod rtp;
+pub mod scenarios;
 pub mod source;
 pub mod world;

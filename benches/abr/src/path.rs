@@ -19,6 +19,8 @@ pub struct Conditions {
     pub seed: u64,
     /// The recorded loss takes feedback too.
     pub loss_up: bool,
+    /// What the bottleneck holds; by default 250 ms at the mean capacity, from 64 KB to 2 MB.
+    pub queue: Option<ByteCount>,
 }
 
 /// Why a packet is sent.
@@ -45,6 +47,8 @@ pub struct Spent {
     pub media: ByteCount,
     /// Parity, repeats and probes, with all headers.
     pub extra: ByteCount,
+    /// What came through.
+    pub delivered: ByteCount,
 }
 
 /// What travels.
@@ -87,7 +91,9 @@ impl Path {
             .delay(Micros::ZERO)
             .rate(trace.schedule())
             .follow(Arc::clone(trace))
-            .queue(Queue::Bytes(queue_size(trace)));
+            .queue(Queue::Bytes(
+                conditions.queue.unwrap_or_else(|| queue_size(trace)),
+            ));
         let recorded = if conditions.loss_up {
             Arc::clone(trace)
         } else {
@@ -135,8 +141,15 @@ impl Path {
 
     /// Moves what has arrived into the inboxes.
     pub fn deliver(&mut self, now: Timestamp) {
-        self.down.deliver(now);
-        self.up.deliver(now);
+        let spent = &mut self.spent;
+        self.down.deliver(now, &mut |flow, size| {
+            if now.since(START) >= SETTLE
+                && let Some(spent) = spent.get_mut(flow)
+            {
+                spent.delivered += size;
+            }
+        });
+        self.up.deliver(now, &mut |_, _| ());
     }
 
     /// When something arrives next.
@@ -169,8 +182,9 @@ impl Lane {
         }
     }
 
-    fn deliver(&mut self, now: Timestamp) {
+    fn deliver(&mut self, now: Timestamp, count: &mut dyn FnMut(usize, ByteCount)) {
         while let Some(sent) = self.link.poll(now) {
+            count(sent.flow, sent.size);
             if let Some(inbox) = self.inboxes.get_mut(sent.flow) {
                 inbox.push_back(sent.body);
             }

@@ -3,7 +3,7 @@
 use crate::flow::Flow;
 use crate::path::{Conditions, Path, START, Spent};
 use crate::source::{Frame, INTERVAL, Source};
-use firstlight_units::{Bitrate, Micros, Timestamp};
+use firstlight_units::{Bitrate, ByteCount, Micros, Timestamp};
 
 /// One stream in a run.
 #[derive(Debug)]
@@ -34,6 +34,8 @@ pub struct Sample {
     pub queueing: Micros,
     /// What each stream's encoder is told.
     pub targets: Vec<Bitrate>,
+    /// What of each stream came through so far.
+    pub delivered: Vec<ByteCount>,
 }
 
 /// Runs until `end` after the start.
@@ -66,6 +68,7 @@ pub fn run(
             samples.push(Sample {
                 at: now.since(START),
                 queueing: path.queueing(now),
+                delivered: (0..actors.len()).map(|flow| path.spent(flow).delivered).collect(),
                 targets: actors.iter().map(|actor| actor.flow.target()).collect(),
             });
         }

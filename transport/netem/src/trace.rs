@@ -112,6 +112,21 @@ impl Trace {
         }
     }
 
+    /// A path of these rows, in order, the first at 0; what is not in order is left out.
+    #[must_use]
+    pub fn from_rows(rows: Vec<Row>, end: Micros) -> Self {
+        let mut kept: Vec<Row> = Vec::with_capacity(rows.len());
+        for row in rows {
+            let in_order = kept
+                .last()
+                .map_or(row.at == Micros::ZERO, |before| row.at > before.at);
+            if in_order && row.at < end {
+                kept.push(row);
+            }
+        }
+        Self { rows: kept, end }
+    }
+
     /// A path that stays as it is for `length`.
     #[must_use]
     pub fn constant(rate: Bitrate, rtt: Micros, loss: Chance, length: Micros) -> Self {
