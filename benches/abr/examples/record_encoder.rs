@@ -19,24 +19,24 @@ use firstlight_units::{Bitrate, FrameId};
 use serde::Serialize;
 use std::error::Error;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const WIDTH: usize = 1280;
 const HEIGHT: usize = 720;
-const FRAMES: usize = 480;
-const KBPS: [u64; 8] = [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 50_000];
+const FRAMES: usize = 384;
+const KBPS: [u64; 8] = [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000];
 /// From, to.
 const STEPS: [(u64, u64); 8] = [
     (8_000, 1_000),
-    (16_000, 4_000),
-    (32_000, 4_000),
-    (8_000, 6_000),
-    (1_000, 8_000),
-    (4_000, 16_000),
-    (4_000, 32_000),
-    (6_000, 8_000),
+    (4_000, 1_000),
+    (2_000, 500),
+    (2_000, 1_000),
+    (500, 4_000),
+    (500, 2_000),
+    (1_000, 4_000),
+    (1_000, 2_000),
 ];
 const RESPONSE: usize = 24;
 
@@ -75,7 +75,13 @@ fn main() -> Result<()> {
         let (name, file) = argument
             .split_once('=')
             .ok_or("usage: record_encoder NAME=FILE.bgrx …")?;
-        clips.push(record(name, &mut Recorded(File::open(file)?))?);
+        clips.push(record(
+            name,
+            &mut Recorded {
+                file: File::open(file)?,
+                last: Vec::new(),
+            },
+        )?);
     }
     clips.push(record("calm", &mut Drawn::new(false))?);
     clips.push(record("wild", &mut Drawn::new(true))?);
@@ -100,11 +106,25 @@ trait Pictures {
     fn next(&mut self, into: &mut [u8]) -> Result<()>;
 }
 
-struct Recorded(File);
+struct Recorded {
+    file: File,
+    last: Vec<u8>,
+}
 
 impl Pictures for Recorded {
+    /// The next picture that differs: one that does not is not encoded.
     fn next(&mut self, into: &mut [u8]) -> Result<()> {
-        Ok(self.0.read_exact(into)?)
+        loop {
+            if self.file.read_exact(into).is_err() {
+                self.file.rewind()?;
+                self.file.read_exact(into)?;
+            }
+            if self.last != into {
+                self.last.clear();
+                self.last.extend_from_slice(into);
+                return Ok(());
+            }
+        }
     }
 }
 
@@ -194,7 +214,7 @@ fn response(run: &Run, steady: &[Run], to: u64) -> Vec<u64> {
                 .map(|n| n + k)
             {
                 sums.0 += run.sizes[n];
-                sums.1 += position.map_or(to * 1_000 / 480, |index| steady[index].sizes[n]);
+                sums.1 += position.map_or(0, |index| steady[index].sizes[n]);
             }
             sums.0 * 1_000 / sums.1.max(1)
         })
@@ -307,7 +327,7 @@ impl Pictures for Drawn {
         self.at.0 += speed * (1.0 + (t * 1.7).sin());
         self.at.1 += speed * 0.4 * (t * 2.3).cos();
         let (left, top) = (self.at.0 as usize, (self.at.1 + 4_096.0) as usize);
-        let grain = if self.wild { 8 } else { 4 };
+        let grain = if self.wild { 16 } else { 10 };
         for y in 0..HEIGHT {
             let row = (y + top) % TEXTURE * TEXTURE;
             for x in 0..WIDTH {

@@ -99,10 +99,12 @@ impl Controller for Cubic {
 /// BBR (version 1, draft-cardwell-iccrg-bbr-congestion-control-00).
 #[derive(Debug)]
 pub struct Bbr {
+    /// The greatest of the last rounds: falling.
     rate_filter: VecDeque<(u64, f64)>,
     rtt_min: f64,
     rtt_min_at: Timestamp,
     delivered: f64,
+    delivered_at: Timestamp,
     sent: VecDeque<Snapshot>,
     round: u64,
     round_ends: f64,
@@ -118,7 +120,8 @@ pub struct Bbr {
 struct Snapshot {
     seq: u64,
     delivered: f64,
-    at: Timestamp,
+    /// When that was known.
+    delivered_at: Timestamp,
     limited: bool,
 }
 
@@ -139,6 +142,7 @@ impl Bbr {
             rtt_min: 0.1,
             rtt_min_at: Timestamp::from_micros(0),
             delivered: 0.0,
+            delivered_at: Timestamp::from_micros(0),
             sent: VecDeque::new(),
             round: 0,
             round_ends: 0.0,
@@ -174,10 +178,7 @@ impl Bbr {
             return;
         };
         self.delivered += number_of(fate.size);
-        let span = fate
-            .arrived_at
-            .map_or(Micros::ZERO, |at| at.since(snapshot.at))
-            .as_secs_f64();
+        let span = now.since(snapshot.delivered_at).as_secs_f64();
         if snapshot.delivered >= self.round_ends {
             self.round += 1;
             self.round_ends = self.delivered;
@@ -196,6 +197,11 @@ impl Bbr {
         }
         let sample = (self.delivered - snapshot.delivered) / span.max(rtt).max(0.001);
         if !snapshot.limited || sample > self.rate() {
+            while self
+                .rate_filter
+                .pop_back_if(|(_, other)| *other <= sample)
+                .is_some()
+            {}
             self.rate_filter.push_back((self.round, sample));
         }
         let oldest = self.round.saturating_sub(ROUNDS);
@@ -266,7 +272,11 @@ impl Controller for Bbr {
         self.sent.push_back(Snapshot {
             seq: sending.seq,
             delivered: self.delivered,
-            at: now,
+            delivered_at: if self.delivered_at == Timestamp::default() {
+                now
+            } else {
+                self.delivered_at
+            },
             limited: self.delivered < self.limited_until,
         });
     }
@@ -275,6 +285,7 @@ impl Controller for Bbr {
         for fate in fates.iter().filter(|fate| fate.arrived_at.is_some()) {
             self.on_ack(now, fate);
         }
+        self.delivered_at = now;
         self.in_flight = number_of(in_flight);
         self.advance(now);
     }

@@ -273,7 +273,7 @@ const HIGH: Bitrate = Bitrate::mbps(40);
 const LOW: Bitrate = Bitrate::mbps(8);
 const DOWN: Micros = Micros::from_secs(20);
 const UP: Micros = Micros::from_secs(30);
-const END: Micros = Micros::from_secs(60);
+const END: Micros = Micros::from_secs(45);
 const FAIR: Bitrate = Bitrate::mbps(30);
 /// Start and slow start are over.
 const FAIR_FROM: Micros = Micros::from_secs(15);

@@ -1,6 +1,7 @@
 //! The encoder that every algorithm gets: what it makes of a target, frame by frame, and what became of each frame.
 
-use firstlight_netem::Random;
+use crate::encoder::{Encoder, What};
+use crate::path::START;
 use firstlight_units::{Bitrate, ByteCount, Micros, Timestamp};
 
 /// A picture's time: 60 a second.
@@ -54,9 +55,8 @@ pub struct Frame {
 /// Draws pictures and encodes them.
 #[derive(Debug)]
 pub struct Source {
-    random: Random,
+    encoder: Encoder,
     frames: Vec<Frame>,
-    debt: f64,
 }
 
 impl Source {
@@ -64,9 +64,8 @@ impl Source {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {
-            random: Random::new(seed ^ 0xABCD),
+            encoder: Encoder::new(seed),
             frames: Vec::new(),
-            debt: 0.0,
         }
     }
 
@@ -77,7 +76,17 @@ impl Source {
         let idr = order.idr || frame == 1 || (order.reference.is_some() && kept.is_none());
         let recovery = !idr && kept.is_some_and(|r| r + 1 != frame);
         let reference = if idr { frame } else { kept.unwrap_or(frame - 1) };
-        let size = self.size(order.bitrate.clamp(BITRATE_MIN, BITRATE_MAX), idr, recovery);
+        let what = match (idr, recovery) {
+            (true, _) => What::Idr,
+            (false, true) => What::Recovery,
+            (false, false) => What::Ordinary,
+        };
+        // The clip goes on while pictures are left out.
+        let picture = now.since(START).as_micros() / INTERVAL.as_micros();
+        let picture = usize::try_from(picture).unwrap_or(0);
+        let size = self
+            .encoder
+            .encode(picture, order.bitrate.clamp(BITRATE_MIN, BITRATE_MAX), what);
         self.frames.push(Frame {
             captured_at: now,
             size,
@@ -105,28 +114,6 @@ impl Source {
     #[must_use]
     pub fn frames(&self) -> &[Frame] {
         &self.frames
-    }
-
-    fn size(&mut self, bitrate: Bitrate, idr: bool, recovery: bool) -> ByteCount {
-        #[expect(clippy::cast_precision_loss, reason = "a size")]
-        let budget = bitrate.bytes_in(INTERVAL).as_u64() as f64;
-        // The sum of twelve uniform numbers is near enough to a normal one.
-        #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
-        let normal: f64 = (0..12)
-            .map(|_| self.random.below(1 << 20) as f64 / f64::from(1 << 20))
-            .sum::<f64>()
-            - 6.0;
-        let mut size = budget * (normal * 0.2).exp();
-        if idr {
-            size = (budget * 1.2).max(9_000.0);
-        } else if recovery {
-            size = budget * 1.2;
-        }
-        let saved = self.debt.min(size * 0.2);
-        size -= saved;
-        self.debt = (self.debt - saved + size - budget).max(0.0);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a size")]
-        ByteCount::new(size.max(200.0) as u64)
     }
 }
 

@@ -32,7 +32,9 @@ struct Copa {
     turn_at: Timestamp,
     slow_start: bool,
     srtt: f64,
+    /// The smallest of the last ten seconds, and of half a round trip: rising.
     rtts: VecDeque<(Timestamp, f64)>,
+    recent: VecDeque<(Timestamp, f64)>,
     /// The most in flight lately.
     used: f64,
     standing: f64,
@@ -51,6 +53,7 @@ impl Copa {
             slow_start: true,
             srtt: 0.0,
             rtts: VecDeque::new(),
+            recent: VecDeque::new(),
             used: 0.0,
             standing: 0.05,
             least: 0.05,
@@ -63,23 +66,9 @@ impl Copa {
         } else {
             rtt
         };
-        self.rtts.push_back((now, rtt));
-        while self
-            .rtts
-            .pop_front_if(|(at, _)| now.since(*at) > RTT_SPAN)
-            .is_some()
-        {}
         let lately = Micros::from_millis(10).max(seconds(self.srtt / 2.0));
-        let least = |span: Micros| {
-            let recent = self
-                .rtts
-                .iter()
-                .rev()
-                .take_while(|(at, _)| now.since(*at) <= span);
-            recent.map(|(_, rtt)| *rtt).fold(rtt, f64::min)
-        };
-        self.standing = least(lately);
-        self.least = least(RTT_SPAN);
+        self.standing = windowed_min(&mut self.recent, now, rtt, lately);
+        self.least = windowed_min(&mut self.rtts, now, rtt, RTT_SPAN);
         let queueing = (self.standing - self.least).max(0.000_1);
         let wanted = 1.0 / (DELTA * queueing);
         let have = self.window / self.standing;
@@ -169,6 +158,14 @@ impl Controller for Copa {
         let packets = self.window * (1.0 + REPORT / self.standing);
         Some(ByteCount::new(bits(packets * PACKET).as_bps()))
     }
+}
+
+/// Adds a value to a window whose values rise, and gives the smallest.
+fn windowed_min(window: &mut VecDeque<(Timestamp, f64)>, now: Timestamp, value: f64, span: Micros) -> f64 {
+    while window.pop_back_if(|(_, other)| *other >= value).is_some() {}
+    window.push_back((now, value));
+    while window.pop_front_if(|(at, _)| now.since(*at) > span).is_some() {}
+    window.front().map_or(value, |(_, least)| *least)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]

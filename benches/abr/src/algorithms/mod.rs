@@ -28,6 +28,23 @@ pub const ALL: &[&str] = &[
     "bound",
 ];
 
+/// The names of a list, or of [`ALL`]; `without-all` stands for each idea of ours left out in turn.
+#[must_use]
+pub fn expand(list: Option<&[String]>) -> Vec<String> {
+    let Some(list) = list else {
+        return ALL.iter().map(|name| (*name).to_owned()).collect();
+    };
+    let mut names = Vec::new();
+    for name in list {
+        if name == "without-all" {
+            names.extend(Features::NAMES.iter().map(|idea| format!("without-{idea}")));
+        } else {
+            names.push(name.clone());
+        }
+    }
+    names
+}
+
 /// The flow of that name, as flow number `flow` of its path.
 #[must_use]
 pub fn open(name: &str, flow: usize, trace: &Arc<Trace>) -> Option<Box<dyn Flow>> {
