@@ -159,6 +159,8 @@ export class Attachment {
 
   #onTimer(): void {
     const now = this.#parts.now();
+    const late = now - this.#timerAt;
+    if (late > STALL) this.#live.onStalled(now, late);
     this.#timer = null;
     this.#timerAt = Infinity;
     if (this.#live.fellSilent(now)) {
@@ -211,3 +213,6 @@ export class Attachment {
     this.#parts.meter.onAttachmentOver(this.receiver.counts);
   }
 }
+
+/** A timer that is later than this was held up by a busy machine. */
+const STALL: Micros = 30_000;

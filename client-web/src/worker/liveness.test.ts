@@ -71,6 +71,17 @@ describe('a path', () => {
     expect(live.fellSilent(9_000 * MS)).toBe(false);
   });
 
+  it('is not given up for a machine that stalls again and again', () => {
+    const live = new Liveness();
+    live.start(0);
+    for (let now = 200 * MS; now <= 2_000 * MS; now += 200 * MS) {
+      live.onStalled(now, 190 * MS);
+      expect(live.fellSilent(now)).toBe(false);
+      live.onRequested(now);
+    }
+    expect(run(2_001 * MS, 2_500 * MS, live, () => null).silentAt).not.toBeNull();
+  });
+
   it('that speaks again is not silent any more, and may fall silent again', () => {
     const live = new Liveness();
     live.start(0);

@@ -37,6 +37,11 @@ export class Liveness {
     return revived;
   }
 
+  /** This machine slept for so long that it proves nothing of the path. */
+  onStalled(now: Micros, span: Micros): void {
+    this.#heardAt = Math.min(this.#heardAt + span, now);
+  }
+
   requestDue(now: Micros): boolean {
     return this.#startedAt !== null && now >= Math.min(this.#clockAt, this.#probeAt);
   }
