@@ -181,6 +181,7 @@ pub fn bars(cases: &[Case], steps: &[Step], shares: &[Share]) -> Vec<Bar> {
         let share = shares
             .iter()
             .find(|s| s.algorithm == OURS && s.against == against);
+        // Beside a download that fills the buffer, nobody can tell whose queue it is.
         let name = format!("own added queue p95 against {against}");
         bars.push(at_most(&name, share.map(|s| s.queue_p95_ms), 30.0, "ms"));
     }
