@@ -1,6 +1,7 @@
 /** One access unit while its fragments come in. */
 import type { Micros } from '../time';
-import { MEDIA_HEADER_BYTES, type MediaHeader, type VideoTrace, low32, parseVideoUnit } from '../wire';
+import { Kind, MEDIA_HEADER_BYTES, type MediaHeader, type VideoTrace, low32, parseParity, parseVideoUnit } from '../wire';
+import { addFragment, solve } from './fec';
 
 /** A whole access unit, ready for a decoder. Times named `…At` are of the client's clock unless they say "host". */
 export type AccessUnit = {
@@ -25,6 +26,10 @@ type Unit = {
   readonly fragments: (Uint8Array | undefined)[];
   came: number;
   readonly last: boolean;
+  /** Shards of parity packets by their number. */
+  readonly parity: Map<number, Uint8Array>;
+  /** Its bytes, where parity told; 0: not yet. */
+  bytes: number;
 };
 
 /** What is asked for again: when first and last, and after what delay. */
@@ -64,15 +69,21 @@ export class Assembly {
     if (!this.#agrees(header, reference)) return 'malformed';
     let unit = this.#units[header.unit];
     if (unit === undefined) {
-      unit = { fragments: new Array<Uint8Array | undefined>(header.fragments), came: 0, last: header.lastUnit };
+      unit = { fragments: new Array<Uint8Array | undefined>(header.fragments), came: 0, last: header.lastUnit, parity: new Map(), bytes: 0 };
       this.#units[header.unit] = unit;
     } else if (unit.fragments.length !== header.fragments || unit.last !== header.lastUnit) {
       return 'malformed';
     }
-    if (unit.fragments[header.fragment] !== undefined) return 'duplicate';
+    if (header.kind === Kind.parity) {
+      const added = addParity(unit, header, datagram);
+      if (added !== 'taken') return added;
+    } else {
+      if (unit.fragments[header.fragment] !== undefined) return 'duplicate';
+      unit.fragments[header.fragment] = datagram;
+      unit.came += 1;
+    }
     this.#begin(header, reference);
-    unit.fragments[header.fragment] = datagram;
-    unit.came += 1;
+    this.bytes += restore(unit);
     if (unit.came === unit.fragments.length) this.#wholeUnits += 1;
     if (header.lastUnit) this.#lastUnit = header.unit;
     this.bytes += datagram.length;
@@ -160,9 +171,53 @@ export class Assembly {
   }
 }
 
+function addParity(unit: Unit, header: MediaHeader, datagram: Uint8Array): Added {
+  const parity = parseParity(datagram.subarray(MEDIA_HEADER_BYTES), header.fragments);
+  if (typeof parity === 'string' || (unit.bytes !== 0 && unit.bytes !== parity.unitBytes)) return 'malformed';
+  if (unit.came === unit.fragments.length || unit.parity.has(header.fragment)) return 'duplicate';
+  unit.bytes = parity.unitBytes;
+  unit.parity.set(header.fragment, parity.shard);
+  return 'taken';
+}
+
+/** Puts a unit's missing fragments in their places where enough parity came; returns their bytes. */
+function restore(unit: Unit): number {
+  const count = unit.fragments.length;
+  const lacking = count - unit.came;
+  if (lacking === 0 || unit.parity.size < lacking) return 0;
+  const numbers = [...unit.parity.keys()].slice(0, lacking);
+  const step = Math.ceil(unit.bytes / count);
+  const shards = numbers.map((number) => Uint8Array.from(unit.parity.get(number) ?? []));
+  const missing: number[] = [];
+  for (let n = 0; n < count; n += 1) {
+    const data = unit.fragments[n]?.subarray(MEDIA_HEADER_BYTES);
+    if (data === undefined) missing.push(n);
+    else if (data.length > step) return 0;
+    else numbers.forEach((number, at) => { addFragment(number, n, data, shards[at] ?? data); });
+  }
+  solve(numbers, missing, shards);
+  let restored = 0;
+  missing.forEach((n, at) => {
+    const length = Math.max(Math.min(unit.bytes - step * n, step), 0);
+    // As if it had come: a header's room before the payload.
+    const datagram = new Uint8Array(MEDIA_HEADER_BYTES + length);
+    datagram.set(shards[at]?.subarray(0, length) ?? [], MEDIA_HEADER_BYTES);
+    unit.fragments[n] = datagram;
+    restored += datagram.length;
+  });
+  unit.came = count;
+  unit.parity.clear();
+  return restored;
+}
+
 /** A place in an access unit as a number that sorts in order. */
 export function placeOf(unit: number, fragment: number): number {
   return unit * UNIT_STEP + fragment;
+}
+
+/** Parity comes after every fragment of its unit. */
+export function placeOfPacket(header: MediaHeader): number {
+  return placeOf(header.unit, header.kind === Kind.parity ? header.fragments + header.fragment : header.fragment);
 }
 
 export function unitOf(place: number): number {

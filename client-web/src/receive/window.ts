@@ -22,6 +22,7 @@ import {
   frameOf,
   orderOf,
   placeOf,
+  placeOfPacket,
   referenceOf,
   unitOf,
 } from './unit';
@@ -75,7 +76,7 @@ export class Window {
     if (reachable) this.#floor = Math.min(this.#floor, oldest - 1);
     this.#newestSeen = Math.max(this.#newestSeen ?? frame, frame);
     if (!header.repeat) {
-      this.#frontier.advance(now, orderOf(frame, padding ? ALL_OF_IT : placeOf(header.unit, header.fragment)));
+      this.#frontier.advance(now, orderOf(frame, padding ? ALL_OF_IT : placeOfPacket(header)));
     }
     this.#slide(this.#newestSeen - WINDOW);
     if (!padding) this.#take(now, frame, header, datagram);
@@ -184,14 +185,15 @@ export class Window {
       assembly = new Assembly(frame);
       this.#assemblies.set(frame, assembly);
     }
-    const place = placeOf(header.unit, header.fragment);
+    const place = placeOfPacket(header);
     const asked = findAsked(assembly, place);
+    const before = assembly.bytes;
     const added = assembly.add(now, header, referenceOf(header.reference, frame), datagram);
     if (added !== 'taken') {
       this.counts[added] += 1;
       return;
     }
-    this.#bytes += datagram.length;
+    this.#bytes += assembly.bytes - before;
     if (asked !== undefined && !header.repeat) this.#guard.onReordered(now, now - asked.first + asked.guard);
     assembly.asked.delete(place);
     if (assembly.isWhole) this.#onWhole(assembly);

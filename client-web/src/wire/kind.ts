@@ -9,6 +9,7 @@ export const Kind = {
   padding: 3,
   clockReply: 4,
   inputAck: 5,
+  parity: 6,
   input: 8,
   feedback: 9,
   clockRequest: 10,
@@ -37,5 +38,5 @@ export function refuse(datagram: Uint8Array, kind: Kind, bytes: number): Malform
 }
 
 function isKind(value: number): value is Kind {
-  return (value >= Kind.video && value <= Kind.inputAck) || (value >= Kind.input && value <= Kind.clockRequest);
+  return (value >= Kind.video && value <= Kind.parity) || (value >= Kind.input && value <= Kind.clockRequest);
 }

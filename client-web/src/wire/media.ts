@@ -1,14 +1,17 @@
-/** The header of video, audio and padding (docs/PROTOCOL.md, 2.1). */
+/** The header of video, audio, padding and parity (docs/PROTOCOL.md, 2.1 and 2.5). */
 import { type Malformed, type U64, readU64, viewOf, writeU64 } from './bytes';
 import { Kind, firstByte, kindOf } from './kind';
 
 export const MEDIA_HEADER_BYTES = 40;
 export const FRAGMENTS_MAX = 1024;
+/** Most fragments of a unit that has parity, and most parity packets of it: together the 255 elements of the field. */
+export const PARITY_DATA_MAX = 200;
+export const PARITY_MAX = 55;
 export const Track = { video: 0, audio: 1 } as const;
 
 /** Counters are the low 32 bits; times are microseconds of the sender's clock. The payload follows the header. */
 export type MediaHeader = {
-  kind: typeof Kind.video | typeof Kind.audio | typeof Kind.padding;
+  kind: typeof Kind.video | typeof Kind.audio | typeof Kind.padding | typeof Kind.parity;
   idr: boolean;
   lastUnit: boolean;
   recovery: boolean;
@@ -54,7 +57,7 @@ export function mediaHeader(): MediaHeader {
 export function parseMedia(datagram: Uint8Array, into: MediaHeader): Malformed | null {
   const kind = kindOf(datagram);
   if (typeof kind === 'string') return kind;
-  if (kind !== Kind.video && kind !== Kind.audio && kind !== Kind.padding) return 'kind';
+  if (kind !== Kind.video && kind !== Kind.audio && kind !== Kind.padding && kind !== Kind.parity) return 'kind';
   if (datagram.length < MEDIA_HEADER_BYTES) return 'truncated';
   const view = viewOf(datagram);
   const flags = view.getUint8(1);
@@ -75,7 +78,9 @@ export function parseMedia(datagram: Uint8Array, into: MediaHeader): Malformed |
   into.unit = view.getUint8(34);
   into.fragment = view.getUint16(36);
   into.fragments = view.getUint16(38);
-  const possible = into.fragments > 0 && into.fragments <= FRAGMENTS_MAX && into.fragment < into.fragments;
+  const parity = kind === Kind.parity;
+  const countFits = into.fragments > 0 && into.fragments <= (parity ? PARITY_DATA_MAX : FRAGMENTS_MAX);
+  const possible = countFits && into.fragment < (parity ? PARITY_MAX : into.fragments);
   return possible ? null : 'field';
 }
 
@@ -107,3 +112,13 @@ export function writeMedia(
   out.set(payload, MEDIA_HEADER_BYTES);
   return out;
 }
+
+/** What a parity packet of a unit of `fragments` fragments holds: the length of the unit, and the shard. */
+export function parseParity(payload: Uint8Array, fragments: number): { unitBytes: number; shard: Uint8Array } | Malformed {
+  if (payload.length < PARITY_PREFIX_BYTES) return 'truncated';
+  const unitBytes = viewOf(payload).getUint32(0);
+  const shard = payload.subarray(PARITY_PREFIX_BYTES);
+  return unitBytes >= fragments && Math.ceil(unitBytes / fragments) === shard.length ? { unitBytes, shard } : 'field';
+}
+
+const PARITY_PREFIX_BYTES = 4;

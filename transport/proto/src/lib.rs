@@ -19,6 +19,7 @@
 )]
 
 pub mod clock;
+pub mod fec;
 pub mod input;
 pub mod rate;
 pub mod receive;

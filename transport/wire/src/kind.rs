@@ -19,6 +19,8 @@ pub enum Kind {
     ClockReply = 4,
     /// Acknowledges input.
     InputAck = 5,
+    /// Restores lost fragments of a video unit.
+    Parity = 6,
     /// Input events and the pressed state.
     Input = 8,
     /// Arrivals, acknowledged frames, requests.
@@ -47,6 +49,7 @@ impl Kind {
             3 => Ok(Self::Padding),
             4 => Ok(Self::ClockReply),
             5 => Ok(Self::InputAck),
+            6 => Ok(Self::Parity),
             8 => Ok(Self::Input),
             9 => Ok(Self::Feedback),
             10 => Ok(Self::ClockRequest),

@@ -35,7 +35,10 @@ pub use feedback::{
 pub use frame::{FRAME_BYTES_MAX, FrameDecoder, write_frame};
 pub use input::{Event, EventKind, Events, INPUT_EVENTS_MAX, INPUT_PRESSED_MAX, Input, InputAck, WriteInput};
 pub use kind::{Kind, VERSION};
-pub use media::{FRAGMENTS_MAX, Flags, MEDIA_HEADER_BYTES, MediaHeader, Track};
+pub use media::{
+    FRAGMENTS_MAX, Flags, MEDIA_HEADER_BYTES, MediaHeader, PARITY_DATA_MAX, PARITY_MAX, PARITY_PREFIX_BYTES,
+    Parity, Track,
+};
 pub use unit::{AudioUnit, TRACE_BYTES, VideoTrace, split_video_unit};
 
 /// The control messages, generated from `proto/control.proto`.

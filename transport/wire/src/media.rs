@@ -1,4 +1,4 @@
-//! The header of video, audio and padding (docs/PROTOCOL.md, 2.1).
+//! The header of video, audio, padding and parity (docs/PROTOCOL.md, 2.1 and 2.5).
 
 use crate::reader::Reader;
 use crate::{Error, Kind};
@@ -7,6 +7,13 @@ use crate::{Error, Kind};
 pub const MEDIA_HEADER_BYTES: usize = 40;
 /// Most fragments of a unit: a 1.2 MB unit, many times the largest IDR.
 pub const FRAGMENTS_MAX: u16 = 1024;
+
+/// Most fragments of a unit that has parity.
+pub const PARITY_DATA_MAX: u16 = 200;
+/// Most parity packets of a unit: with the fragments they are the 255 elements of the field.
+pub const PARITY_MAX: u16 = 55;
+/// Bytes of a parity packet between the header and the shard.
+pub const PARITY_PREFIX_BYTES: usize = 4;
 
 /// Which of a session's streams a packet belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,7 +63,7 @@ impl Flags {
 /// The header of a media packet. Counters are the low 32 bits; times are microseconds of the sender's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MediaHeader {
-    /// [`Kind::Video`], [`Kind::Audio`] or [`Kind::Padding`].
+    /// [`Kind::Video`], [`Kind::Audio`], [`Kind::Padding`] or [`Kind::Parity`].
     pub kind: Kind,
     /// See [`Flags`].
     pub flags: Flags,
@@ -78,7 +85,7 @@ pub struct MediaHeader {
     pub key_epoch: u16,
     /// Which unit of the access unit.
     pub unit: u8,
-    /// Which fragment of the unit.
+    /// Which fragment of the unit; of parity: which of its parity packets.
     pub fragment: u16,
     /// How many fragments the unit has, 1 to 1024.
     pub fragments: u16,
@@ -91,7 +98,7 @@ impl MediaHeader {
     /// When it is too short, of another version or kind, or its fragment counts are impossible.
     pub fn parse(datagram: &[u8]) -> Result<(Self, &[u8]), Error> {
         let kind = match Kind::of(datagram)? {
-            kind @ (Kind::Video | Kind::Audio | Kind::Padding) => kind,
+            kind @ (Kind::Video | Kind::Audio | Kind::Padding | Kind::Parity) => kind,
             other @ (Kind::ClockReply
             | Kind::InputAck
             | Kind::Input
@@ -106,13 +113,18 @@ impl MediaHeader {
         let (key_epoch, unit) = (r.u16()?, r.u8()?);
         r.skip(1)?;
         let (fragment, fragments) = (r.u16()?, r.u16()?);
-        if fragments == 0 || fragments > FRAGMENTS_MAX {
+        let (fragments_max, fragment_max) = if kind == Kind::Parity {
+            (PARITY_DATA_MAX, PARITY_MAX)
+        } else {
+            (FRAGMENTS_MAX, fragments)
+        };
+        if fragments == 0 || fragments > fragments_max {
             return Err(Error::Field {
                 field: "fragment count",
                 value: fragments.into(),
             });
         }
-        if fragment >= fragments {
+        if fragment >= fragment_max {
             return Err(Error::Field {
                 field: "fragment index",
                 value: fragment.into(),
@@ -154,5 +166,34 @@ impl MediaHeader {
         out[36..38].copy_from_slice(&self.fragment.to_be_bytes());
         out[38..40].copy_from_slice(&self.fragments.to_be_bytes());
         out
+    }
+}
+
+/// What a parity packet holds after its header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parity<'a> {
+    /// Bytes of the unit.
+    pub unit_bytes: u32,
+    /// As long as each of the unit's fragments but the last.
+    pub shard: &'a [u8],
+}
+
+impl<'a> Parity<'a> {
+    /// Reads the payload of a parity packet of a unit of `fragments` fragments.
+    ///
+    /// # Errors
+    /// When it is too short, or its shard has another length than the unit's fragments.
+    pub fn parse(payload: &'a [u8], fragments: u16) -> Result<Self, Error> {
+        let mut r = Reader::new("a parity payload", payload);
+        let unit_bytes = r.u32()?;
+        let shard = r.rest();
+        let count = u32::from(fragments.max(1));
+        if unit_bytes < count || usize::try_from(unit_bytes.div_ceil(count)) != Ok(shard.len()) {
+            return Err(Error::Field {
+                field: "unit length",
+                value: unit_bytes.into(),
+            });
+        }
+        Ok(Self { unit_bytes, shard })
     }
 }

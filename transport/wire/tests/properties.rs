@@ -8,8 +8,8 @@ use firstlight_wire::control::{ClientMessage, ServerMessage};
 use firstlight_wire::{
     AudioUnit, ClockReply, ClockRequest, Event, EventKind, FEEDBACK_NACKS_MAX, FEEDBACK_PACKETS_MAX,
     FRAGMENTS_MAX, FRAME_BYTES_MAX, Feedback, FeedbackFlags, Flags, FrameDecoder, INPUT_EVENTS_MAX,
-    INPUT_PRESSED_MAX, Input, InputAck, Kind, MediaHeader, Nack, VideoTrace, WriteFeedback, WriteInput,
-    split_video_unit,
+    INPUT_PRESSED_MAX, Input, InputAck, Kind, MediaHeader, Nack, PARITY_DATA_MAX, PARITY_MAX, Parity,
+    VideoTrace, WriteFeedback, WriteInput, split_video_unit,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -28,7 +28,12 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn header() -> impl Strategy<Value = MediaHeader> {
-    let kind = prop_oneof![Just(Kind::Video), Just(Kind::Audio), Just(Kind::Padding)];
+    let kind = prop_oneof![
+        Just(Kind::Video),
+        Just(Kind::Audio),
+        Just(Kind::Padding),
+        Just(Kind::Parity)
+    ];
     let flags = any::<[bool; 5]>().prop_map(|[idr, last_unit, recovery, repeat, still]| Flags {
         idr,
         last_unit,
@@ -46,6 +51,11 @@ fn header() -> impl Strategy<Value = MediaHeader> {
         any::<u64>(),
     );
     (kind, flags, counts, small, large).prop_map(|(kind, flags, (fragments, fragment), small, large)| {
+        let (fragments, fragment) = if kind == Kind::Parity {
+            (1 + fragments % PARITY_DATA_MAX, fragment % PARITY_MAX)
+        } else {
+            (fragments, fragment)
+        };
         MediaHeader {
             kind,
             flags,
@@ -88,6 +98,14 @@ fn nack() -> impl Strategy<Value = Nack> {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn parity_is_read_as_long_as_it_must_be(bytes in vec(any::<u8>(), 0..64), fragments in 0u16..300) {
+        if let Ok(parity) = Parity::parse(&bytes, fragments) {
+            prop_assert_eq!(parity.shard.len(), bytes.len() - 4);
+            prop_assert_eq!(parity.unit_bytes.div_ceil(u32::from(fragments.max(1))) as usize, parity.shard.len());
+        }
+    }
 
     #[test]
     fn no_bytes_make_a_parser_panic(bytes in bytes()) {

@@ -96,7 +96,7 @@ impl Trains {
         if waited + GRAIN >= gap && arrival.arrived_at >= last.at {
             self.busy.packets += 1;
             self.busy.bytes += bytes;
-            self.busy.time = self.busy.time + gap;
+            self.busy.time += gap;
             self.busy.lossy |= hole;
         }
         if arrival.train == self.train && arrival.train.get() != 0 {

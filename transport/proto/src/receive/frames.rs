@@ -99,6 +99,7 @@ impl Frames {
             return Taken::Known;
         }
         let taken = slot.insert(now, reference, header, payload);
+        stats.restored += u64::from(std::mem::take(&mut slot.restored));
         self.shed(stats);
         taken
     }

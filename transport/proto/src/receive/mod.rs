@@ -142,13 +142,14 @@ impl Receiver {
         }
         self.stats.packets += 1;
         self.stats.repeats += u64::from(header.flags.repeat);
+        self.stats.parity += u64::from(header.kind == Kind::Parity);
         self.first_came_at.get_or_insert(now);
         let give_up = self.patience(now).give_up;
         let stale = self.came_at.is_some_and(|at| now.since(at) > give_up);
         self.came_at = Some(now);
         self.closing = CLOSING_REPORTS;
         let sound = match header.kind {
-            Kind::Video => self.handle_video(now, &header, payload, stale),
+            Kind::Video | Kind::Parity => self.handle_video(now, &header, payload, stale),
             Kind::Audio => self.audio.handle(&header, payload),
             Kind::Padding => {
                 self.frames
@@ -170,7 +171,7 @@ impl Receiver {
                 true
             }
             Taken::Known => {
-                self.stats.superfluous += 1;
+                self.stats.superfluous += u64::from(header.kind == Kind::Video);
                 true
             }
             Taken::Contradiction => false,

@@ -1,7 +1,8 @@
 //! One access unit that is being put together.
 
+use crate::fec;
 use firstlight_units::{Micros, RemoteTime, Timestamp};
-use firstlight_wire::{Flags, MediaHeader, Nack};
+use firstlight_wire::{Flags, Kind, MediaHeader, Nack, Parity};
 
 /// How patient a receiver is (`docs/PROTOCOL.md`, section 6).
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +42,18 @@ pub(crate) struct Slot {
     last_unit: Option<u8>,
     units: Vec<Unit>,
     pieces: Vec<Piece>,
+    parities: Vec<Shard>,
     bytes: Vec<u8>,
+    /// Fragments that parity gave back.
+    pub(crate) restored: u32,
+}
+
+/// A parity packet that came.
+#[derive(Clone, Copy, Debug)]
+struct Shard {
+    unit: u8,
+    number: u8,
+    range: (usize, usize),
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,6 +63,9 @@ struct Unit {
     /// 0: nothing came of it.
     count: u16,
     came: u16,
+    /// Its bytes, where parity told.
+    length: usize,
+    parities: u16,
     overtaken_at: Option<Timestamp>,
     asked_at: Option<Timestamp>,
 }
@@ -74,19 +89,22 @@ pub(crate) enum Taken {
 
 impl Slot {
     pub(crate) fn begin(&mut self, frame: u64) {
-        let (mut units, mut pieces, mut bytes) = (
+        let (mut units, mut pieces, mut parities, mut bytes) = (
             std::mem::take(&mut self.units),
             std::mem::take(&mut self.pieces),
+            std::mem::take(&mut self.parities),
             std::mem::take(&mut self.bytes),
         );
         units.clear();
         pieces.clear();
+        parities.clear();
         bytes.clear();
         bytes.shrink_to(BYTES_KEPT);
         *self = Self {
             frame,
             units,
             pieces,
+            parities,
             bytes,
             ..Self::default()
         };
@@ -113,27 +131,11 @@ impl Slot {
             return Taken::Contradiction;
         }
         let index = usize::from(header.unit);
-        if self.units.len() <= index {
-            self.units.resize(index + 1, Unit::default());
-        }
-        let first = self.pieces.len();
-        let Some(unit) = self.units.get_mut(index) else {
+        let Some((first, count)) = self.open(index, header.fragments) else {
             return Taken::Contradiction;
         };
-        if unit.count == 0 {
-            unit.first = first;
-            unit.count = header.fragments;
-            // What was asked for as a whole is on its way as a whole.
-            let asked_at = unit.asked_at.max(self.asked_at);
-            let piece = Piece {
-                asked_at,
-                ..Piece::default()
-            };
-            self.pieces.resize(first + usize::from(header.fragments), piece);
-        }
-        let (first, count) = (unit.first, unit.count);
-        if count != header.fragments {
-            return Taken::Contradiction;
+        if header.kind == Kind::Parity {
+            return self.insert_parity(now, reference, header, payload);
         }
         let at = first + usize::from(header.fragment);
         let Some(piece) = self.pieces.get_mut(at) else {
@@ -150,13 +152,141 @@ impl Slot {
             self.bytes.extend_from_slice(payload);
         }
         piece.range = Some((start, self.bytes.len()));
-        unit.came += 1;
+        if let Some(unit) = self.units.get_mut(index) {
+            unit.came += 1;
+        }
         self.begin_with(now, reference, header);
         if !header.flags.repeat {
             self.overtake(now, index, first, at);
         }
+        self.restore(index, first, count);
         self.whole = self.is_whole();
         late.map_or(Taken::Fresh, |since| Taken::FreshLate(now.since(since)))
+    }
+
+    /// Makes room for a unit of `fragments`; its first piece and their count, `None` when it is known to have another one.
+    fn open(&mut self, index: usize, fragments: u16) -> Option<(usize, u16)> {
+        if self.units.len() <= index {
+            self.units.resize(index + 1, Unit::default());
+        }
+        let first = self.pieces.len();
+        let unit = self.units.get_mut(index)?;
+        if unit.count == 0 {
+            unit.first = first;
+            unit.count = fragments;
+            // What was asked for as a whole is on its way as a whole.
+            let asked_at = unit.asked_at.max(self.asked_at);
+            let piece = Piece {
+                asked_at,
+                ..Piece::default()
+            };
+            self.pieces.resize(first + usize::from(fragments), piece);
+        }
+        (unit.count == fragments).then_some((unit.first, unit.count))
+    }
+
+    fn insert_parity(
+        &mut self,
+        now: Timestamp,
+        reference: u64,
+        header: &MediaHeader,
+        payload: &[u8],
+    ) -> Taken {
+        let index = usize::from(header.unit);
+        let (Ok(parity), Ok(number)) = (
+            Parity::parse(payload, header.fragments),
+            u8::try_from(header.fragment),
+        ) else {
+            return Taken::Contradiction;
+        };
+        let Some(unit) = self.units.get_mut(index) else {
+            return Taken::Contradiction;
+        };
+        let length = usize::try_from(parity.unit_bytes).unwrap_or(usize::MAX);
+        if unit.length != 0 && unit.length != length {
+            return Taken::Contradiction;
+        }
+        let known = self
+            .parities
+            .iter()
+            .any(|shard| shard.unit == header.unit && shard.number == number);
+        let (first, count) = (unit.first, unit.count);
+        if known || self.passed_over || unit.came == count {
+            self.begin_with(now, reference, header);
+            return Taken::Known;
+        }
+        unit.length = length;
+        unit.parities += 1;
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(parity.shard);
+        self.parities.push(Shard {
+            unit: header.unit,
+            number,
+            range: (start, self.bytes.len()),
+        });
+        self.begin_with(now, reference, header);
+        if !header.flags.repeat {
+            // It was sent after every fragment of its unit.
+            self.overtake(now, index, first, first + usize::from(count));
+        }
+        self.restore(index, first, count);
+        self.whole = self.is_whole();
+        Taken::Fresh
+    }
+
+    /// Gives back a unit's missing fragments where enough parity came.
+    fn restore(&mut self, index: usize, first: usize, count: u16) {
+        let Some(unit) = self.units.get(index).copied() else {
+            return;
+        };
+        let lacking = usize::from(count - unit.came);
+        if lacking == 0 || usize::from(unit.parities) < lacking || self.passed_over {
+            return;
+        }
+        let step = unit.length.div_ceil(usize::from(count).max(1));
+        let mut missing = Vec::with_capacity(lacking);
+        let shards = self
+            .parities
+            .iter()
+            .filter(|shard| usize::from(shard.unit) == index);
+        let shards: Vec<Shard> = shards.take(lacking).copied().collect();
+        let numbers: Vec<u8> = shards.iter().map(|shard| shard.number).collect();
+        let read = |range: (usize, usize)| self.bytes.get(range.0..range.1).unwrap_or_default();
+        let mut out: Vec<Vec<u8>> = shards.iter().map(|shard| read(shard.range).to_vec()).collect();
+        let pieces = self
+            .pieces
+            .get(first..first + usize::from(count))
+            .unwrap_or_default();
+        for (fragment, piece) in (0u8..).zip(pieces) {
+            let Some(range) = piece.range else {
+                missing.push(fragment);
+                continue;
+            };
+            let data = read(range);
+            if data.len() > step {
+                return;
+            }
+            for (number, shard) in numbers.iter().zip(&mut out) {
+                fec::add(*number, fragment, data, shard);
+            }
+        }
+        if !fec::solve(&numbers, &missing, &mut out) {
+            return;
+        }
+        for (fragment, shard) in missing.iter().zip(&out) {
+            let from = step * usize::from(*fragment);
+            let length = unit.length.saturating_sub(from).min(step);
+            let start = self.bytes.len();
+            self.bytes
+                .extend_from_slice(shard.get(..length).unwrap_or_default());
+            if let Some(piece) = self.pieces.get_mut(first + usize::from(*fragment)) {
+                piece.range = Some((start, self.bytes.len()));
+            }
+            self.restored += 1;
+        }
+        if let Some(unit) = self.units.get_mut(index) {
+            unit.came = count;
+        }
     }
 
     fn agrees(&self, reference: u64, header: &MediaHeader) -> bool {

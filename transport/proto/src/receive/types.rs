@@ -60,6 +60,10 @@ pub struct ReceiverStats {
     pub duplicates: u64,
     /// Repeats among the packets.
     pub repeats: u64,
+    /// Parity packets among the packets.
+    pub parity: u64,
+    /// Fragments that parity gave back.
+    pub restored: u64,
     /// Fragments that were there already.
     pub superfluous: u64,
     /// Packets that never came.

@@ -1,8 +1,12 @@
 //! The access units that were sent lately, cut into fragments, and those waiting to be sent.
 
 use super::VideoUnit;
+use crate::fec;
 use firstlight_units::{ByteCount, FrameId, Micros, Timestamp};
-use firstlight_wire::{FRAGMENTS_MAX, Flags, Kind, MEDIA_HEADER_BYTES, MediaHeader, Track};
+use firstlight_wire::{
+    FRAGMENTS_MAX, Flags, Kind, MEDIA_HEADER_BYTES, MediaHeader, PARITY_DATA_MAX, PARITY_MAX,
+    PARITY_PREFIX_BYTES, Track,
+};
 use std::collections::VecDeque;
 
 #[derive(Debug)]
@@ -16,6 +20,8 @@ pub(crate) struct History {
     queued: usize,
     /// Payload bytes of a fragment at the most.
     payload_max: usize,
+    /// The payload of the parity packet that is being sent.
+    parity: Vec<u8>,
 }
 
 #[derive(Debug, Default)]
@@ -43,6 +49,8 @@ struct Unit {
     first: usize,
     count: u16,
     last: bool,
+    /// Parity packets that were named so far.
+    parity: u16,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,7 +67,7 @@ struct Waiting {
     count: u16,
 }
 
-/// Names a fragment.
+/// Names a fragment, or a parity packet from [`PARITY`] on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FragmentId {
     pub(crate) frame: FrameId,
@@ -89,6 +97,7 @@ impl History {
             queue: VecDeque::with_capacity(QUEUE_UNITS_MAX),
             queued: 0,
             payload_max: 0,
+            parity: Vec::with_capacity(PARITY_BYTES),
         }
     }
 
@@ -114,7 +123,14 @@ impl History {
     }
 
     /// Cuts and queues a unit. Returns how many access units it made superfluous before they were sent.
-    pub(crate) fn push(&mut self, now: Timestamp, unit: &VideoUnit<'_>) -> Result<u64, Overflow> {
+    ///
+    /// `parity` tells how many parity packets follow a unit of so many fragments.
+    pub(crate) fn push(
+        &mut self,
+        now: Timestamp,
+        unit: &VideoUnit<'_>,
+        parity: impl FnOnce(u16) -> u16,
+    ) -> Result<u64, Overflow> {
         let mut superseded = 0;
         let slot = self.slots.get_mut(index(unit.frame)).ok_or(Overflow)?;
         if slot.frame != unit.frame {
@@ -148,6 +164,18 @@ impl History {
             next: 0,
             count,
         });
+        let (frame, index) = (unit.frame, unit.unit);
+        for _ in 0..parity(count) {
+            let Some(id) = self.name_parity(frame, index) else {
+                break;
+            };
+            self.queue.push_back(Waiting {
+                frame,
+                unit: index,
+                next: id.fragment,
+                count: 0,
+            });
+        }
         Ok(superseded)
     }
 
@@ -192,6 +220,9 @@ impl History {
         };
         let empty = self.queue.is_empty();
         let slot = self.slots.get_mut(index(id.frame))?;
+        if id.fragment >= PARITY {
+            return slot.parity_packet(now, id, false, &mut self.parity);
+        }
         let packet = slot.packet(now, id, false)?;
         self.queued = if empty {
             0
@@ -201,12 +232,36 @@ impl History {
         Some(packet)
     }
 
+    /// The name of another parity packet of a unit; `None` when it cannot have one.
+    pub(crate) fn name_parity(&mut self, frame: FrameId, unit: u8) -> Option<FragmentId> {
+        let room = self.payload_max;
+        let slot = self
+            .slots
+            .get_mut(index(frame))
+            .filter(|slot| slot.frame == frame)?;
+        let found = slot.units.get_mut(usize::from(unit))?;
+        let fits = found.count <= PARITY_DATA_MAX && found.step + PARITY_PREFIX_BYTES <= room;
+        if !fits || found.parity >= PARITY_MAX {
+            return None;
+        }
+        let fragment = PARITY + found.parity;
+        found.parity += 1;
+        Some(FragmentId {
+            frame,
+            unit,
+            fragment,
+        })
+    }
+
     /// A fragment that was sent before.
     pub(crate) fn take_again(&mut self, now: Timestamp, id: FragmentId) -> Option<Packet<'_>> {
         let slot = self
             .slots
             .get_mut(index(id.frame))
             .filter(|slot| slot.frame == id.frame)?;
+        if id.fragment >= PARITY {
+            return slot.parity_packet(now, id, true, &mut self.parity);
+        }
         slot.packet(now, id, true)
     }
 
@@ -288,9 +343,12 @@ impl Slot {
         let trace = unit.trace.filter(|_| unit.last).map(|trace| trace.to_bytes());
         let trace = trace.as_ref().map_or(&[][..], |bytes| bytes.as_slice());
         let length = 1 + trace.len() + unit.nals.len();
-        let count = u16::try_from(length.div_ceil(payload_max.max(1)))
-            .ok()
-            .filter(|count| *count <= FRAGMENTS_MAX)?;
+        let count = |room: usize| u16::try_from(length.div_ceil(room.max(1))).ok();
+        // Parity is as long as a fragment, and a little more.
+        let count = match count(payload_max.saturating_sub(PARITY_PREFIX_BYTES)) {
+            Some(count) if count <= PARITY_DATA_MAX => count,
+            _ => count(payload_max).filter(|count| *count <= FRAGMENTS_MAX)?,
+        };
         let start = self.bytes.len();
         self.bytes.push(u8::try_from(trace.len()).ok()?);
         self.bytes.extend_from_slice(trace);
@@ -306,6 +364,7 @@ impl Slot {
             first,
             count,
             last: unit.last,
+            parity: 0,
         });
         Some((count, length))
     }
@@ -328,29 +387,64 @@ impl Slot {
             .bytes
             .get(from.min(unit.end)..(from + unit.step).min(unit.end))?;
         let done = !repeat && unit.last && id.fragment + 1 == unit.count;
+        let header = self.header(now, &unit, id, repeat);
         Some(Packet {
-            header: MediaHeader {
-                kind: Kind::Video,
-                flags: Flags {
-                    last_unit: unit.last,
-                    repeat,
-                    ..self.flags
-                },
-                participant: 0,
-                track: Track::Video as u8,
-                packet_seq: 0,
-                sent_at: now.as_micros(),
-                frame: self.frame.low(),
-                reference: self.reference.low(),
-                captured_at: self.captured_at.as_micros(),
-                key_epoch: 0,
-                unit: id.unit,
-                fragment: id.fragment,
-                fragments: unit.count,
-            },
+            header,
             payload,
             done: done.then_some(self.pushed_at),
         })
+    }
+
+    /// A parity packet, whose payload is written into `out`.
+    fn parity_packet<'a>(
+        &self,
+        now: Timestamp,
+        id: FragmentId,
+        repeat: bool,
+        out: &'a mut Vec<u8>,
+    ) -> Option<Packet<'a>> {
+        let unit = *self.units.get(usize::from(id.unit))?;
+        let bytes = self.bytes.get(unit.start..unit.end)?;
+        let number = u8::try_from(id.fragment - PARITY).ok()?;
+        out.clear();
+        out.extend_from_slice(&u32::try_from(bytes.len()).ok()?.to_be_bytes());
+        out.resize(PARITY_PREFIX_BYTES + unit.step, 0);
+        let shard = out.get_mut(PARITY_PREFIX_BYTES..)?;
+        for (fragment, piece) in (0u8..).zip(bytes.chunks(unit.step.max(1))) {
+            fec::add(number, fragment, piece, shard);
+        }
+        let header = MediaHeader {
+            kind: Kind::Parity,
+            fragment: number.into(),
+            ..self.header(now, &unit, id, repeat)
+        };
+        Some(Packet {
+            header,
+            payload: out,
+            done: None,
+        })
+    }
+
+    fn header(&self, now: Timestamp, unit: &Unit, id: FragmentId, repeat: bool) -> MediaHeader {
+        MediaHeader {
+            kind: Kind::Video,
+            flags: Flags {
+                last_unit: unit.last,
+                repeat,
+                ..self.flags
+            },
+            participant: 0,
+            track: Track::Video as u8,
+            packet_seq: 0,
+            sent_at: now.as_micros(),
+            frame: self.frame.low(),
+            reference: self.reference.low(),
+            captured_at: self.captured_at.as_micros(),
+            key_epoch: 0,
+            unit: id.unit,
+            fragment: id.fragment,
+            fragments: unit.count,
+        }
     }
 }
 
@@ -360,6 +454,10 @@ const fn index(frame: FrameId) -> usize {
     index
 }
 
+/// Parity packets are named from here on, past any fragment.
+pub(crate) const PARITY: u16 = 1 << 15;
+/// Longer than a path's datagrams.
+const PARITY_BYTES: usize = 2_048;
 /// As many as a receiver keeps: a second at 60 fps.
 const SLOTS: usize = 64;
 /// A P frame at 50 Mbit/s; a larger slot gives back what it took.

@@ -20,6 +20,7 @@ mod budget;
 mod flight;
 mod history;
 mod pacer;
+mod recovery;
 mod types;
 mod wishes;
 
@@ -32,6 +33,7 @@ use firstlight_wire::{Feedback, Flags, Kind, MEDIA_HEADER_BYTES, MediaHeader, Na
 use flight::Flight;
 use history::{FragmentId, History};
 use pacer::Pacer;
+use recovery::{Conditions, Losses, Overhead};
 use std::collections::VecDeque;
 pub use types::{AudioFrame, IdrCause, SendEvent, SendReason, SenderConfig, SenderStats, VideoUnit};
 use wishes::Wishes;
@@ -49,6 +51,9 @@ pub struct Sender {
     audio: AudioQueue,
     repeats: VecDeque<FragmentId>,
     repeat_budget: Budget,
+    parity_budget: Budget,
+    losses: Losses,
+    overhead: Overhead,
     wishes: Wishes,
     /// Sequence of the newest feedback datagram.
     report: Option<u16>,
@@ -102,6 +107,9 @@ impl Sender {
             audio: AudioQueue::new(),
             repeats: VecDeque::with_capacity(REPEATS_MAX),
             repeat_budget: Budget::default(),
+            parity_budget: Budget::default(),
+            losses: Losses::default(),
+            overhead: Overhead::default(),
             wishes: Wishes::default(),
             report: None,
             target: config.bitrate_start,
@@ -171,7 +179,20 @@ impl Sender {
             return;
         }
         self.wishes.on_pushed(unit.frame, unit.idr, unit.recovery);
-        match self.history.push(now, &unit) {
+        let conditions = self.conditions(now);
+        let (budget, share) = (
+            &mut self.parity_budget,
+            self.rule.target().scale(PARITY_SHARE, 100),
+        );
+        let size = unit.nals.len();
+        let parity = |fragments: u16| {
+            let wanted = conditions.map_or(0, |c| recovery::with_first(&c, fragments));
+            let shard = MEDIA_HEADER_BYTES + size / usize::from(fragments.max(1));
+            (0..wanted)
+                .take_while(|_| budget.take(now, share, shard))
+                .fold(0, |n, _| n + 1)
+        };
+        match self.history.push(now, &unit, parity) {
             Ok(superseded) => self.stats.superseded += superseded,
             Err(history::Overflow) => self.overflow(now),
         }
@@ -219,8 +240,52 @@ impl Sender {
             self.report = Some(feedback.report);
             self.handle_state(now, &feedback);
         }
-        for nack in feedback.nacks() {
+        // What a standing queue loses or delays is not the air's doing.
+        if self.rule.queue() < QUEUE_LOSES {
+            self.losses.on_report(
+                now,
+                (
+                    self.flight.arrivals().len() as u64,
+                    feedback.nacks().count() as u64,
+                ),
+                (settled.packets.into(), settled.lost.into()),
+            );
+        }
+        self.handle_nacks(now, &feedback);
+    }
+
+    /// What decides how much parity is sent; `None`: none at all.
+    fn conditions(&self, now: Timestamp) -> Option<Conditions> {
+        self.config.features.parity.then(|| Conditions {
+            rtt: self.flight.rtt_min().unwrap_or(RTT_UNKNOWN),
+            queue: self.rule.queue(),
+            loss: self.losses.mean(),
+            burst: self.losses.burst(now),
+        })
+    }
+
+    /// Queues what is asked for again, each unit's parity behind it.
+    fn handle_nacks(&mut self, now: Timestamp, feedback: &Feedback<'_>) {
+        let mut nacks = feedback.nacks().peekable();
+        let mut before = self.repeats.len();
+        while let Some(nack) = nacks.next() {
             self.handle_nack(now, nack);
+            let more = nacks
+                .peek()
+                .is_some_and(|next| (next.frame, next.unit) == (nack.frame, nack.unit));
+            if more {
+                continue;
+            }
+            let repeats = self.repeats.len().saturating_sub(before);
+            if let (Some(c), Some(newest)) = (self.conditions(now), self.repeats.back().copied()) {
+                let parity = recovery::with_repeats(&c, u16::try_from(repeats).unwrap_or(u16::MAX));
+                for _ in 0..parity {
+                    if let Some(id) = self.history.name_parity(newest.frame, newest.unit) {
+                        self.repeats.push_back(id);
+                    }
+                }
+            }
+            before = self.repeats.len();
         }
     }
 
@@ -263,6 +328,11 @@ impl Sender {
             return false;
         };
         let seq = self.flight.next_seq();
+        let kind = Kind::of(out);
+        let parity = kind == Ok(Kind::Parity);
+        self.stats.parity += u64::from(parity);
+        let extra = parity || (train.get() == 0 && kind != Ok(Kind::Audio));
+        self.overhead.on_sent(ByteCount::from(out.len()), extra);
         stamp(out, seq.low(), now);
         self.flight.record(now, out.len(), train);
         self.pacer.on_sent(now, out.len());
@@ -333,16 +403,6 @@ impl Sender {
             rtt_min: self.flight.rtt_min(),
             ..self.stats
         }
-    }
-
-    #[doc(hidden)]
-    pub fn debug_rate(&self) -> String {
-        format!(
-            "{} pace {} backlog {}",
-            self.rule.capacity(),
-            self.pacer.rate(),
-            self.backlog().as_u64()
-        )
     }
 
     fn clear(&mut self) {
@@ -432,12 +492,18 @@ impl Sender {
                 continue;
             };
             let size = packet.payload.len() + MEDIA_HEADER_BYTES;
-            if !self.repeat_budget.take(now, self.rule.target().scale(1, 2), size) {
+            let parity = packet.header.kind == Kind::Parity;
+            let (budget, share) = if parity {
+                (&mut self.parity_budget, PARITY_SHARE)
+            } else {
+                (&mut self.repeat_budget, REPEAT_SHARE)
+            };
+            if !budget.take(now, self.rule.target().scale(share, 100), size) {
                 self.stats.repeats_refused += 1;
                 continue;
             }
             write(out, packet.header, packet.payload);
-            self.stats.repeated += 1;
+            self.stats.repeated += u64::from(!parity);
             return true;
         }
         false
@@ -571,6 +637,7 @@ impl Sender {
         let video = wire
             .saturating_sub(AUDIO_RATE)
             .scale(MEDIA_PERCENT, 100)
+            .scale(1_000 - self.overhead.share(), 1_000)
             .clamp(self.config.bitrate_min, self.config.bitrate_max);
         let lower = video < self.target.scale(98, 100);
         let higher = video > self.target.scale(105, 100);
@@ -633,5 +700,11 @@ const PROBE_TRAINS: u64 = 1 << 62;
 /// After this long a probe per frame interval is a waste.
 const PROBE_OFTEN: Micros = Micros::from_secs(3);
 const PROBE_SELDOM: Micros = Micros::from_millis(100);
+/// Per cent of the target that repeats may take: what a burst needs, at once.
+const REPEAT_SHARE: u64 = 50;
+/// Loss behind such a queue is a full one.
+const QUEUE_LOSES: Micros = Micros::from_millis(10);
+/// Per cent of the target that parity may take.
+const PARITY_SHARE: u64 = 10;
 /// The largest access unit of a playable rate; what is past it comes with the next request.
 const REPEATS_MAX: usize = 512;

@@ -134,6 +134,8 @@ pub struct SenderStats {
     pub repeated: u64,
     /// Requests to repeat that were not followed: too late, unknown, asked before, or over the budget.
     pub repeats_refused: u64,
+    /// Parity packets.
+    pub parity: u64,
     /// Padding packets.
     pub padding: u64,
     /// Packets that the client reported missing for good.

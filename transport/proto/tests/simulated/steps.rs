@@ -68,7 +68,13 @@ fn a_slow_path_from_the_start_is_found() {
         assert!(world.target_at(s(1)) < Bitrate::mbps(2));
         assert!(world.longest_freeze(ms(1_000), s(8)) < ms(400));
         assert!(world.age(s(2), s(8), 95) < ms(200));
-        assert!(world.goodput(s(2), s(8)) > Bitrate::kbps(1_000));
+        let goodput = world.goodput(s(2), s(8));
+        assert!(
+            goodput > Bitrate::kbps(1_000),
+            "{goodput} {:?} {:?}",
+            world.sent_stats(),
+            world.targets
+        );
     }
 }
 

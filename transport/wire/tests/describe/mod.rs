@@ -41,6 +41,7 @@ pub(crate) fn media(bytes: &[u8]) -> Result<Value, Error> {
     let kind = match h.kind {
         Kind::Audio => "audio",
         Kind::Padding => "padding",
+        Kind::Parity => "parity",
         Kind::Video
         | Kind::ClockReply
         | Kind::InputAck
