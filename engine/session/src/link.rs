@@ -42,10 +42,6 @@ impl From<QuicError> for LinkError {
 
 impl Link {
     /// What it is called in metrics.
-    #[expect(
-        dead_code,
-        reason = "the transports that tell themselves apart in statistics come next"
-    )]
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::Quic(_) => "webtransport",

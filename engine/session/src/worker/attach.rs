@@ -122,6 +122,7 @@ impl Worker {
         self.media_idle = false;
         self.freeze_due = false;
         self.sender.attach(now, link.datagram_max());
+        self.sender.set_parity(link.kind() != "webrtc");
         let malformed = Arc::clone(&self.malformed_control);
         self.player = Some(Player::new(
             self.serial,

@@ -27,7 +27,10 @@ impl Worker {
                     self.send(&reply.to_bytes());
                 }
             }
-            Ok(Kind::Video | Kind::Audio | Kind::Padding | Kind::Parity | Kind::ClockReply | Kind::InputAck) | Err(_) => {
+            Ok(
+                Kind::Video | Kind::Audio | Kind::Padding | Kind::Parity | Kind::ClockReply | Kind::InputAck,
+            )
+            | Err(_) => {
                 self.malformed += 1;
             }
         }

@@ -242,7 +242,7 @@ impl Client {
 
     fn on_datagram(&mut self, datagram: &[u8]) {
         match Kind::of(datagram) {
-            Ok(Kind::Video | Kind::Audio | Kind::Padding) => {
+            Ok(Kind::Video | Kind::Audio | Kind::Padding | Kind::Parity) => {
                 let (header, _) = MediaHeader::parse(datagram).unwrap();
                 if header.track == Track::Video as u8 && self.lose.contains(&header.frame) {
                     return;

@@ -51,6 +51,7 @@ pub struct Sender {
     audio: AudioQueue,
     repeats: VecDeque<FragmentId>,
     repeat_budget: Budget,
+    parity: bool,
     parity_budget: Budget,
     losses: Losses,
     overhead: Overhead,
@@ -107,6 +108,7 @@ impl Sender {
             audio: AudioQueue::new(),
             repeats: VecDeque::with_capacity(REPEATS_MAX),
             repeat_budget: Budget::default(),
+            parity: true,
             parity_budget: Budget::default(),
             losses: Losses::default(),
             overhead: Overhead::default(),
@@ -134,6 +136,7 @@ impl Sender {
     pub fn attach(&mut self, now: Timestamp, datagram_max: usize) {
         self.clear();
         self.attached = true;
+        self.parity = true;
         self.seen_at = now;
         self.history.set_datagram_max(datagram_max);
         self.flight.restart(self.first_seq);
@@ -142,6 +145,11 @@ impl Sender {
         self.wishes.attach(now);
         self.stats.idr_requests += 1;
         self.update_target(true);
+    }
+
+    /// Whether the attached client takes parity; a transport with a repair of its own does not. `true` after every attach.
+    pub const fn set_parity(&mut self, takes: bool) {
+        self.parity = takes;
     }
 
     /// The path's datagrams hold this many bytes from here on. Where that is less than before, nothing that was cut for the
@@ -256,7 +264,7 @@ impl Sender {
 
     /// What decides how much parity is sent; `None`: none at all.
     fn conditions(&self, now: Timestamp) -> Option<Conditions> {
-        self.config.features.parity.then(|| Conditions {
+        (self.parity && self.config.features.parity).then(|| Conditions {
             rtt: self.flight.rtt_min().unwrap_or(RTT_UNKNOWN),
             queue: self.rule.queue(),
             loss: self.losses.mean(),
