@@ -9,6 +9,7 @@ use crate::metrics::Metrics;
 use crate::pages;
 use crate::problem::{Kind, Problem};
 use crate::routes;
+use crate::throttle::Throttle;
 use crate::titles::Titles;
 use crate::{Error, serve::LocalAddress};
 use axum::Router;
@@ -55,6 +56,7 @@ pub(crate) struct Inner {
     pub(crate) names: Names,
     pub(crate) origins: Vec<String>,
     pub(crate) keys: Keys,
+    pub(crate) throttle: Throttle,
     pub(crate) metrics: Metrics,
     pub(crate) bridges: Bridges,
 }
@@ -73,6 +75,7 @@ impl Gateway {
             origins: names.origins(settings.port),
             names,
             keys: Keys::default(),
+            throttle: Throttle::default(),
             metrics: settings.metrics,
             bridges: Bridges::default(),
         };

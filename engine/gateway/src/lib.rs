@@ -25,6 +25,7 @@ mod picture;
 mod problem;
 mod routes;
 mod serve;
+mod throttle;
 mod titles;
 
 pub use error::Error;
@@ -34,3 +35,4 @@ pub use metrics::Metrics;
 pub use pages::has_client;
 pub use routes::api_paths;
 pub use serve::{listen, serve};
+pub use throttle::PeerAddress;

@@ -10,6 +10,7 @@ use crate::gateway::Inner;
 use crate::keys::{Caller, caller, require_operator};
 use crate::picture;
 use crate::problem::{Kind, Problem, ProblemBody};
+use crate::throttle::PeerAddress;
 use crate::titles::Listed;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -19,7 +20,9 @@ use axum::{Json, Router};
 use firstlight_host::{Request, Session};
 use firstlight_link::End;
 use firstlight_units::SessionId;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -138,12 +141,13 @@ async fn sessions(
         (status = 400, body = ProblemBody), (status = 401, body = ProblemBody),
         (status = 404, body = ProblemBody, description = "`unknown-title`"),
         (status = 413, body = ProblemBody), (status = 415, body = ProblemBody),
-        (status = 429, body = ProblemBody, description = "`too-many`: one player's sessions"),
+        (status = 429, body = ProblemBody, description = "`too-many`: one player's sessions, or starts from one address; see `Retry-After`"),
         (status = 500, body = ProblemBody, description = "`engine`"),
         (status = 503, body = ProblemBody, description = "`full` or stopping; see `Retry-After`")))]
 async fn start_session(
     State(gateway): Shared,
     Extension(at): Extension<Authority>,
+    peer: Option<Extension<PeerAddress>>,
     headers: HeaderMap,
     Body(wanted): Body<NewSession>,
 ) -> Result<Response, Problem> {
@@ -156,7 +160,12 @@ async fn start_session(
         .cloned()
         .ok_or_else(|| unknown_title(&wanted.title))?;
     require_common(&wanted)?;
+    let limit = || match peer {
+        Some(Extension(PeerAddress(address))) if !caller.operator => may_start(&gateway, address),
+        Some(_) | None => Ok(()),
+    };
     let Some(key) = key else {
+        limit()?;
         let started = start(&gateway, &caller, &at, listed).await?;
         return Ok((StatusCode::CREATED, Json(started)).into_response());
     };
@@ -172,6 +181,7 @@ async fn start_session(
         let started = started_before(&gateway, session, &at)?;
         return Ok((StatusCode::CREATED, Json(started)).into_response());
     }
+    limit()?;
     let title = listed.title.id.clone();
     let started = start(&gateway, &caller, &at, listed).await?;
     *used = started
@@ -180,6 +190,15 @@ async fn start_session(
         .ok()
         .map(|session: SessionId| (session, title));
     Ok((StatusCode::CREATED, Json(started)).into_response())
+}
+
+fn may_start(gateway: &Inner, address: IpAddr) -> Result<(), Problem> {
+    gateway.throttle.take(address, Instant::now()).map_err(|wait| {
+        let seconds = u32::try_from(wait.as_secs())
+            .unwrap_or(u32::MAX)
+            .saturating_add(1);
+        Problem::new(Kind::TooMany, "Too many sessions were started from this address.").retry_after(seconds)
+    })
 }
 
 async fn start(gateway: &Inner, caller: &Caller, at: &Authority, listed: Listed) -> Result<Started, Problem> {

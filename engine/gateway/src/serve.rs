@@ -1,5 +1,6 @@
 //! Listening, and the life of each connection.
 
+use crate::throttle::PeerAddress;
 use crate::{Error, Gateway};
 use axum::Router;
 use axum::body::Body;
@@ -138,6 +139,7 @@ async fn converse(
         .local_addr()
         .map(|address| LocalAddress(address.ip().to_canonical()))
         .ok();
+    let peer = stream.peer_addr().map(|address| PeerAddress(address.ip())).ok();
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "small answers may be late");
     }
@@ -145,17 +147,21 @@ async fn converse(
         tracing::debug!(%error, "pictures over this connection may be late");
     }
     match tls {
-        None => answer(stream, local, router, watcher).await,
+        None => answer(stream, (local, peer), router, watcher).await,
         Some(tls) => match tls.accept(stream).await {
-            Ok(stream) => answer(stream, local, router, watcher).await,
+            Ok(stream) => answer(stream, (local, peer), router, watcher).await,
             Err(error) => tracing::debug!(%error, "a connection was not served"),
         },
     }
     drop(place);
 }
 
-async fn answer<S>(stream: S, local: Option<LocalAddress>, router: Router, watcher: Watcher)
-where
+async fn answer<S>(
+    stream: S,
+    (local, peer): (Option<LocalAddress>, Option<PeerAddress>),
+    router: Router,
+    watcher: Watcher,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service =
@@ -163,6 +169,9 @@ where
             let mut request = request.map(Body::new);
             if let Some(local) = local {
                 request.extensions_mut().insert(local);
+            }
+            if let Some(peer) = peer {
+                request.extensions_mut().insert(peer);
             }
             router.clone().oneshot(request)
         }));

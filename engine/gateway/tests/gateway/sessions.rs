@@ -1,7 +1,9 @@
 //! The life of a session as its player, others and the operator see it.
 
-use crate::rig::{Rig, player};
+use crate::rig::{Rig, player, request};
+use axum::body::Body;
 use axum::http::StatusCode;
+use firstlight_gateway::PeerAddress;
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -218,5 +220,51 @@ async fn a_stopping_engine_says_so_and_still_gives_reasons() {
     assert_eq!(
         rig.get(&format!("/v1/sessions/{id}"), &player(0)).await.json()["reason"],
         "engine_stopping"
+    );
+}
+
+/// Keys are free, so an address that made a new one for each start was limited by nothing.
+#[tokio::test]
+async fn starts_from_one_address_are_limited_and_the_operator_is_not() {
+    let rig = Rig::new(1);
+    let ask = async |key: &str, address: [u8; 4]| {
+        let request = request("POST", "/v1/sessions", key, &[])
+            .header("content-type", "application/json")
+            .extension(PeerAddress(address.into()));
+        rig.ask(request.body(Body::from("{\"title\":\"plain\"}")).unwrap())
+            .await
+    };
+    let mut starts = 0;
+    let refused = loop {
+        let answer = ask(&player(starts % 20), [203, 0, 113, 9]).await;
+        if answer.status == StatusCode::TOO_MANY_REQUESTS {
+            break answer;
+        }
+        starts += 1;
+        assert!(starts < 100, "nothing limits it");
+    };
+    assert_eq!(refused.problem(), "too-many");
+    assert!(
+        refused.headers["retry-after"]
+            .to_str()
+            .unwrap()
+            .parse::<u32>()
+            .unwrap()
+            > 0
+    );
+    assert!(starts >= 20, "{starts} starts in a row");
+    let elsewhere = ask(&player(1), [203, 0, 113, 10]).await;
+    assert_ne!(
+        elsewhere.status,
+        StatusCode::TOO_MANY_REQUESTS,
+        "{}",
+        elsewhere.text
+    );
+    let operator = ask(&rig.operator(), [203, 0, 113, 9]).await;
+    assert_ne!(
+        operator.status,
+        StatusCode::TOO_MANY_REQUESTS,
+        "{}",
+        operator.text
     );
 }
