@@ -20,6 +20,16 @@ export class Ladder {
     this.#rung += 1;
   }
 
+  /** Where it stands, to go back to. */
+  get rung(): number {
+    return this.#rung;
+  }
+
+  /** What was tried meanwhile proved nothing: the one that stood there works. */
+  goBack(rung: number): void {
+    this.#rung = rung;
+  }
+
   #usable(endpoints: readonly Endpoint[]): Endpoint[] {
     return endpoints.filter(({ kind }) => isTransport(kind) && (this.#only === null || kind === this.#only));
   }

@@ -356,6 +356,7 @@ describe('a path that falls silent', () => {
     rig.on({ on: 'revived', attempt: rig.last });
     expect(rig.actions).toEqual([{ do: 'detach', leave: 'abandon', only: rival + 1 }]);
     expect(rig.machine.state).toBe('playing');
+    expect(rig.machine.transport).toBe('webtransport');
     expect(rig.machine.timeoutAt()).toBeNull();
     // It may fall silent again.
     rig.on({ on: 'silent', attempt: rig.last });

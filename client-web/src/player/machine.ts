@@ -75,6 +75,9 @@ type Current = {
 /** An attach on its way: until it opens, then until a picture comes. */
 type Attempt = { readonly id: number; opened: boolean; until: Millis };
 
+/** An attachment that is kept, and how it came about. */
+type Standing = { readonly id: number; readonly transport: Transport; readonly rung: number };
+
 export class Machine {
   readonly #title: string;
   #state: PlayerState = 'idle';
@@ -82,7 +85,7 @@ export class Machine {
   #attempts = 0;
   #attempt: Attempt | null = null;
   /** The attachment that fell silent. It may revive before another one opens. */
-  #standing: number | null = null;
+  #standing: Standing | null = null;
   /** When silence is told as such. */
   #tellAt: Millis | null = null;
   /** Until then a takeover may be the doing of an attempt that was given up on the way. */
@@ -163,7 +166,7 @@ export class Machine {
   }
 
   handle(now: Millis, event: Event): Action[] {
-    if ('attempt' in event && event.attempt === this.#standing) this.#onStanding(now, event);
+    if ('attempt' in event && event.attempt === this.#standing?.id) this.#onStanding(now, event);
     // What an older attempt still has to say is of no interest.
     else if (!('attempt' in event) || event.attempt === this.#attempt?.id) this.#on(now, event);
     return this.#take();
@@ -387,7 +390,7 @@ export class Machine {
       this.#tryFailed(now);
       return;
     }
-    this.#standing = this.#attempt.id;
+    this.#standing = { id: this.#attempt.id, transport: this.#transport, rung: this.#ladder.rung };
     this.#attempt = null;
     if (this.#state === 'playing') this.#tellAt = now + TELL_MS;
     this.#retry(now);
@@ -400,7 +403,9 @@ export class Machine {
     if (event.on === 'revived') {
       this.#abandon(now);
       this.#standing = null;
-      this.#attempt = { id: standing, opened: true, until: Infinity };
+      this.#attempt = { id: standing.id, opened: true, until: Infinity };
+      this.#transport = standing.transport;
+      this.#ladder.goBack(standing.rung);
       this.#retryAt = null;
       this.#unreachable = false;
       this.#onPicture();
