@@ -9,6 +9,8 @@ export class SoundDecoder {
   channels = 2;
   #port: MessagePort | null = null;
   #decoder: AudioDecoder | null = null;
+  /** Packets that went into a decoder. Browsers stamp what comes out by counting samples, so a hole in the timestamps would set all later ones off. */
+  #count = 0;
   /** Frame and capture time of what is in the decoder, by timestamp. */
   #inside = new Map<number, { readonly frame: number; readonly capturedAt: Micros; readonly silent: boolean }>();
 
@@ -18,7 +20,8 @@ export class SoundDecoder {
 
   decode(packet: AudioPacket): void {
     if (this.#port === null || packet.opus.length === 0 || typeof AudioDecoder === 'undefined') return;
-    const timestamp = packet.frame * this.frameUs;
+    const timestamp = this.#count * this.frameUs;
+    this.#count += 1;
     this.#inside.set(timestamp, packet);
     if (this.#inside.size > INSIDE_MAX) this.#inside.clear();
     try {
