@@ -9,7 +9,7 @@ use firstlight_units::{Bitrate, Micros};
 pub(crate) struct Estimate {
     features: Features,
     value: Bitrate,
-    /// Mean deviation of the samples from the estimate, in thousandths of it.
+    /// Mean shortfall of the samples below the estimate, in thousandths of it: a faster one is no danger.
     spread: u64,
     /// Slow samples in a row.
     slow: u32,
@@ -91,7 +91,7 @@ impl Estimate {
 
     fn note_spread(&mut self, rate: Bitrate) {
         let value = self.value.as_bps().max(1);
-        let off = rate.as_bps().abs_diff(value).saturating_mul(1_000) / value;
+        let off = value.saturating_sub(rate.as_bps()).saturating_mul(1_000) / value;
         self.spread = (self.spread * 7 + off.min(1_000)) / 8;
     }
 }
@@ -117,3 +117,64 @@ const SPAN_MAX: Micros = Micros::from_millis(250);
 const RTT_LEAST: Micros = Micros::from_millis(16);
 /// Loss in front of such a queue is a full one.
 const LOSS_QUEUE: Micros = Micros::from_millis(15);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use firstlight_units::RemoteTime;
+
+    const RTT: Micros = Micros::from_millis(20);
+    const FRAME: Micros = Micros::from_millis(17);
+
+    fn sample(mbps: u64, at_least: bool) -> Sample {
+        Sample {
+            rate: Bitrate::mbps(mbps),
+            at_least,
+            at: RemoteTime::default(),
+            waited: Micros::ZERO,
+            lossy: false,
+        }
+    }
+
+    fn after(samples: &[Sample]) -> Estimate {
+        let mut estimate = Estimate::new(Features::ALL, Bitrate::mbps(40));
+        for sample in samples {
+            estimate.on_sample(sample, FRAME, RTT);
+        }
+        estimate
+    }
+
+    #[test]
+    fn one_slow_train_is_chance_and_two_are_a_drop() {
+        assert_eq!(after(&[sample(8, false)]).value(), Bitrate::mbps(40));
+        assert_eq!(
+            after(&[sample(8, false), sample(9, false)]).value(),
+            Bitrate::mbps(9)
+        );
+        let apart = [sample(8, false), sample(41, false), sample(8, false)];
+        assert!(after(&apart).value() >= Bitrate::mbps(40));
+    }
+
+    #[test]
+    fn loss_behind_a_queue_needs_only_one() {
+        let full = Sample {
+            waited: Micros::from_millis(30),
+            lossy: true,
+            ..sample(8, false)
+        };
+        assert_eq!(after(&[full]).value(), Bitrate::mbps(8));
+    }
+
+    #[test]
+    fn a_train_that_met_no_limit_never_lowers_it() {
+        assert_eq!(after(&[sample(3, true); 50]).value(), Bitrate::mbps(40));
+        assert!(after(&[sample(80, true); 30]).value() > Bitrate::mbps(79));
+    }
+
+    #[test]
+    fn samples_that_fall_short_leave_more_free_and_faster_ones_do_not() {
+        assert_eq!(after(&[sample(40, false); 20]).spread(), 0);
+        assert_eq!(after(&[sample(48, false); 3]).spread(), 0);
+        assert!(after(&[sample(30, false), sample(50, false), sample(30, false)]).spread() > 30);
+    }
+}

@@ -11,12 +11,10 @@
 mod delay;
 mod estimate;
 mod features;
-mod first;
 mod rule;
 mod train;
 
 pub use features::Features;
-pub use first::FirstRule;
 use firstlight_units::{Bitrate, ByteCount, FrameId, Micros, PacketSeq, RemoteTime, Timestamp};
 pub use rule::TrainRule;
 

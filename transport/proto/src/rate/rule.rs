@@ -65,7 +65,7 @@ impl TrainRule {
         } else {
             0
         };
-        let used = USE_MOST.saturating_sub(spread).max(USE_LEAST);
+        let used = USE_MOST.saturating_sub(spread * SPREAD_WEIGHT).max(USE_LEAST);
         let drain = if self.features.drain {
             // What stands is gone in 100 ms.
             self.delay.standing().saturating_sub(QUEUE_FREE).as_micros() / 100
@@ -133,6 +133,8 @@ impl RateRule for TrainRule {
 
 /// Thousandths of the estimate that are used on a path that does not change.
 const USE_MOST: u64 = 930;
+/// How many times the mean shortfall of the samples is left free.
+const SPREAD_WEIGHT: u64 = 2;
 /// However much the samples differ.
 const USE_LEAST: u64 = 600;
 /// However much there is to drain.

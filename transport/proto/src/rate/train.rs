@@ -30,6 +30,8 @@ pub(crate) struct Trains {
     busy: Run,
     train: FrameId,
     sent: Span,
+    /// The train has given a sample already.
+    sampled: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +67,7 @@ impl Trains {
             busy: Run::new(),
             train: FrameId::new(0),
             sent: Span::new(),
+            sampled: false,
         }
     }
 
@@ -122,6 +125,7 @@ impl Trains {
             return None;
         }
         self.busy = Run::new();
+        self.sampled = true;
         Some(Sample {
             rate: run.bytes.per(run.time),
             at_least: false,
@@ -135,8 +139,10 @@ impl Trains {
         self.train = next;
         let sent = std::mem::take(&mut self.sent);
         let run = std::mem::take(&mut self.busy);
+        let sampled = std::mem::take(&mut self.sampled);
         let last = self.last?;
-        if sent.packets < PACKETS_MIN {
+        // What is left of a train that was measured is too short to say that nothing held it up.
+        if sampled || sent.packets < PACKETS_MIN {
             return None;
         }
         let took = sent.to - sent.from;
@@ -205,3 +211,73 @@ const GRAIN: Micros = Micros::new(200);
 const QUEUE_THAT_DROPS: Micros = Micros::from_millis(30);
 /// Ten times what any encoder is asked for.
 const RATE_MAX: Bitrate = Bitrate::mbps(1_000);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Frames of `packets` of 1,250 bytes, sent `gap` apart and served at `mbps`; `lost` says which never come.
+    fn samples(mbps: u64, packets: u64, gap: u64, counted: bool, lost: impl Fn(u64) -> bool) -> Vec<Sample> {
+        let (mut delay, mut trains) = (Delay::new(), Trains::new(counted));
+        let (mut free, mut total, mut seq) = (0, 0, 0);
+        let mut out = Vec::new();
+        for frame in 1..=60u64 {
+            for n in 0..packets {
+                let sent = frame * 16_667 + n * gap;
+                free = sent.max(free) + 1_250 * 8 / mbps;
+                (seq, total) = (seq + 1, total + 1_250);
+                if lost(seq) {
+                    continue;
+                }
+                let arrival = Arrival {
+                    seq: PacketSeq::new(seq),
+                    train: FrameId::new(frame),
+                    bytes: ByteCount::new(1_250),
+                    total: ByteCount::new(total),
+                    sent_at: Timestamp::from_micros(sent),
+                    arrived_at: RemoteTime::from_micros(free + 77_000_000),
+                };
+                delay.on_arrival(&arrival);
+                out.extend(trains.on_arrival(&arrival, &delay));
+            }
+        }
+        out
+    }
+
+    fn is_near(sample: &Sample, mbps: u64) -> bool {
+        sample.rate > Bitrate::kbps(mbps * 900) && sample.rate < Bitrate::kbps(mbps * 1_100)
+    }
+
+    #[test]
+    fn trains_faster_than_the_path_show_what_it_carries() {
+        for mbps in [5, 20, 40] {
+            // Two thirds of what it carries.
+            let packets = mbps * 16_667 / 10_000 * 2 / 3;
+            let found = samples(mbps, packets, 10_000 / mbps / 2, true, |_| false);
+            assert!(found.len() > 40, "{mbps}: {}", found.len());
+            assert!(
+                found.iter().all(|s| !s.at_least && is_near(s, mbps)),
+                "{mbps}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn trains_slower_than_the_path_show_a_bound() {
+        let found = samples(100, 20, 500, true, |_| false);
+        assert!(
+            found.len() > 50 && found.iter().all(|s| s.at_least && is_near(s, 20)),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn loss_by_chance_does_not_look_like_a_narrow_path() {
+        let mean = |counted| {
+            let found = samples(20, 22, 250, counted, |seq| seq % 5 == 3);
+            found.iter().map(|s| s.rate.as_kbps()).sum::<u64>() / found.len() as u64
+        };
+        assert!(mean(true) > 19_000, "{}", mean(true));
+        assert!(mean(false) < 17_500, "{}", mean(false));
+    }
+}

@@ -546,7 +546,7 @@ impl Sender {
 
     /// A packet of a train of padding: it measures the path while pictures are too small to do so.
     fn take_train(&mut self, now: Timestamp, out: &mut Vec<u8>) -> Option<FrameId> {
-        if self.train_at().is_none_or(|at| at > now) || self.is_starved(now) {
+        if self.train_at().is_none_or(|at| at > now) {
             return None;
         }
         if self.probe.left == 0 {

@@ -1,4 +1,4 @@
-//! The first rate rule on a path whose rate changes.
+//! The rate rule on a path whose rate changes.
 
 use super::world::{Setup, World};
 use super::{ms, path, s, seeds};
@@ -69,12 +69,7 @@ fn a_slow_path_from_the_start_is_found() {
         assert!(world.longest_freeze(ms(1_000), s(8)) < ms(400));
         assert!(world.age(s(2), s(8), 95) < ms(200));
         let goodput = world.goodput(s(2), s(8));
-        assert!(
-            goodput > Bitrate::kbps(1_000),
-            "{goodput} {:?} {:?}",
-            world.sent_stats(),
-            world.targets
-        );
+        assert!(goodput > Bitrate::kbps(1_000), "{goodput}");
     }
 }
 
