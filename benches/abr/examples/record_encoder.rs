@@ -130,22 +130,14 @@ impl Pictures for Recorded {
 
 /// Runs every encoder beside the others over the clip, so that it is read once.
 fn record(name: &str, pictures: &mut dyn Pictures) -> Result<Clip> {
-    let mut steady = KBPS
-        .iter()
-        .map(|&kbps| Run::open(kbps))
-        .collect::<Result<Vec<_>>>()?;
-    let mut idr = KBPS
-        .iter()
-        .map(|&kbps| Run::open(kbps))
-        .collect::<Result<Vec<_>>>()?;
-    let mut lossy = KBPS
-        .iter()
-        .map(|&kbps| Run::open(kbps))
-        .collect::<Result<Vec<_>>>()?;
-    let mut steps = STEPS
-        .iter()
-        .map(|&(from, _)| Run::open(from))
-        .collect::<Result<Vec<_>>>()?;
+    let open = || {
+        KBPS.iter()
+            .map(|&kbps| Run::open(kbps))
+            .collect::<Result<Vec<_>>>()
+    };
+    let (mut steady, mut idr, mut lossy) = (open()?, open()?, open()?);
+    let steps = STEPS.iter().map(|&(from, _)| Run::open(from));
+    let mut steps = steps.collect::<Result<Vec<_>>>()?;
     let mut picture = vec![0; WIDTH * HEIGHT * 4];
     for n in 0..FRAMES {
         pictures.next(&mut picture)?;

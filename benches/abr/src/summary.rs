@@ -140,26 +140,33 @@ pub fn bars(cases: &[Case], steps: &[Step], shares: &[Share]) -> Vec<Bar> {
         90.0,
         "%",
     ));
+    bars.extend(step_bars(steps));
+    bars.extend(share_bars(shares));
+    bars
+}
+
+fn step_bars(steps: &[Step]) -> Vec<Bar> {
     let step = steps.iter().find(|step| step.algorithm == OURS);
     let from = |pick: fn(&Step) -> f64| step.map(pick);
-    bars.push(at_most(
-        "step of -80 % at 15 ms: rate below the new capacity",
-        from(|s| s.rate_below_ms),
-        50.0,
-        "ms",
-    ));
-    bars.push(at_most(
-        "step of -80 % at 15 ms: queue under 10 ms",
-        from(|s| s.queue_drained_ms),
-        250.0,
-        "ms",
-    ));
-    bars.push(at_most(
-        "step up: back to 90 %",
-        from(|s| s.rate_back_ms),
-        2_000.0,
-        "ms",
-    ));
+    vec![
+        at_most(
+            "step of -80 % at 15 ms: rate below the new capacity",
+            from(|s| s.rate_below_ms),
+            50.0,
+            "ms",
+        ),
+        at_most(
+            "step of -80 % at 15 ms: queue under 10 ms",
+            from(|s| s.queue_drained_ms),
+            250.0,
+            "ms",
+        ),
+        at_most("step up: back to 90 %", from(|s| s.rate_back_ms), 2_000.0, "ms"),
+    ]
+}
+
+fn share_bars(shares: &[Share]) -> Vec<Bar> {
+    let mut bars = Vec::new();
     for against in ["cubic", "bbr", "itself"] {
         let share = shares
             .iter()

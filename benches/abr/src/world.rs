@@ -74,7 +74,12 @@ pub fn run(
         }
         let next = next(&path, &actors).min(capture_at).min(sample_at);
         idle = if next > now { 0 } else { idle + 1 };
-        assert!(idle < IDLE_MAX, "nothing moves at {}", now.since(START));
+        assert!(
+            idle < IDLE_MAX,
+            "nothing moves at {}: {:?} of {actors:?}",
+            now.since(START),
+            actors.iter().map(|actor| actor.flow.next()).collect::<Vec<_>>()
+        );
         now = now.max(next);
     }
     Ok(Outcome {

@@ -73,10 +73,6 @@ impl Firstlight {
             path.send_down(now, self.flow, class, on_wire(&self.buffer), body);
         }
         while let Some(event) = self.sender.poll_event() {
-            #[expect(
-                clippy::wildcard_enum_match_arm,
-                reason = "what else it says is for encoders that have it"
-            )]
             match event {
                 SendEvent::NeedIdr(_) => self.idr = true,
                 SendEvent::NeedRecovery { acknowledged, .. } => self.reference = Some(acknowledged.get()),

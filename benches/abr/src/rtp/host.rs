@@ -188,7 +188,7 @@ impl Host {
                 alone: self.queue.is_empty(),
             },
         );
-        let rate = probe.map_or(self.controller.pacing(), |probe| probe.rate);
+        let rate = probe.map_or_else(|| self.controller.pacing(), |probe| probe.rate);
         self.free_at = self.free_at.max(now) + rate.time_for(wire);
         self.count_probe(wire);
         self.flight.push_back(Flying {
