@@ -318,11 +318,13 @@ impl Player {
             self.send(request.to_vec());
         }
         while self.receiver.poll_feedback(now, &mut self.datagram) {
-            let datagram = self.datagram.clone();
+            let datagram = std::mem::take(&mut self.datagram);
             self.send(datagram);
         }
+        // It appends.
+        self.datagram.clear();
         while self.input.poll_transmit(now, &mut self.datagram) {
-            let datagram = self.datagram.clone();
+            let datagram = std::mem::take(&mut self.datagram);
             self.send(datagram);
         }
     }

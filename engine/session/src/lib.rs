@@ -18,7 +18,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
 mod admission;
-mod alarm;
 mod audio;
 mod chain;
 mod clock;

@@ -3,7 +3,7 @@
 //! Every transport carries the same three things: datagrams both ways (docs/PROTOCOL.md), one reliable stream of control
 //! messages, and an end with a code. What differs is hidden here; the worker never asks which it is, save for statistics.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use firstlight_quic::{CloseCode, Error as QuicError};
 use std::net::SocketAddr;
 
@@ -52,6 +52,13 @@ impl Link {
     pub(crate) fn send(&self, datagram: Bytes) -> Result<(), LinkError> {
         match self {
             Self::Quic(link) => Ok(link.send(datagram)?),
+        }
+    }
+
+    /// Queues a datagram that is copied into `memory`, a part of which is kept until it was sent.
+    pub(crate) fn send_from(&self, memory: &mut BytesMut, datagram: &[u8]) -> Result<(), LinkError> {
+        match self {
+            Self::Quic(link) => Ok(link.send_from(memory, datagram)?),
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::admission::Generation;
 use crate::link::{ControlReader, ControlWriter, Link, LinkError};
 use crate::words::Farewell;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use firstlight_quic::CloseCode;
 use firstlight_units::Timestamp;
 use firstlight_wire::control::{ClientMessage, Ended, ServerMessage, client_message, server_message};
@@ -95,13 +95,12 @@ impl Player {
 
     /// Sends a datagram; `false` when it does not fit the path any more, and is lost like any other.
     pub(crate) fn send(&self, datagram: Bytes) -> bool {
-        match self.link.send(datagram) {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::trace!(%error, "a datagram was not sent");
-                !matches!(error, LinkError::TooLarge)
-            }
-        }
+        fits(self.link.send(datagram))
+    }
+
+    /// As [`Self::send`], for the many: see [`Link::send_from`].
+    pub(crate) fn send_from(&self, memory: &mut BytesMut, datagram: &[u8]) -> bool {
+        fits(self.link.send_from(memory, datagram))
     }
 
     /// Says why, closes, and waits a moment for both to arrive.
@@ -135,6 +134,12 @@ impl Player {
             tracing::debug!("the player did not acknowledge the close");
         }
     }
+}
+
+fn fits(sent: Result<(), LinkError>) -> bool {
+    let Err(error) = sent else { return true };
+    tracing::trace!(%error, "a datagram was not sent");
+    !matches!(error, LinkError::TooLarge)
 }
 
 /// Where what is read goes.

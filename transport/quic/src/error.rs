@@ -16,6 +16,9 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The system gives no timer.
+    #[error("cannot open a timer")]
+    Timer(#[source] io::Error),
     /// No certificate could be made.
     #[error("cannot make a certificate")]
     Certificate(#[source] rcgen::Error),

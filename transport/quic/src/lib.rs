@@ -10,15 +10,18 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
+mod alarm;
 mod dial;
 mod error;
+mod ffi;
 mod identity;
 mod link;
 mod listener;
 mod window;
 
+pub use alarm::Alarm;
 pub use dial::Dial;
 pub use error::Error;
 pub use identity::{BACKDATED, Certificates, Fingerprint, Identity, RENEW_AFTER, VALIDITY};
 pub use link::{CONTROL_BYTES_MAX, CloseCode, ControlReader, ControlWriter, Link};
-pub use listener::{Attempt, Listener, Refusal};
+pub use listener::{Attempt, Listener, Refusal, transport};

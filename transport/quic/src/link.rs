@@ -1,7 +1,7 @@
 //! An attached client: datagrams both ways, one control stream, a close with a code.
 
 use crate::Error;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use firstlight_units::Micros;
 use std::net::SocketAddr;
 use web_transport_quinn::{RecvStream, SendStream, Session};
@@ -28,6 +28,8 @@ pub enum CloseCode {
 #[derive(Clone)]
 pub struct Link {
     session: Session,
+    /// What WebTransport puts before a datagram: the session's number.
+    prefix: Option<[u8; 1]>,
 }
 
 impl std::fmt::Debug for Link {
@@ -37,8 +39,12 @@ impl std::fmt::Debug for Link {
 }
 
 impl Link {
-    pub(crate) const fn new(session: Session) -> Self {
-        Self { session }
+    pub(crate) fn new(session: Session) -> Self {
+        let own = session.max_datagram_size();
+        let whole = quinn::Connection::max_datagram_size(&session).unwrap_or(own);
+        // A session is named by the stream it was asked for on, the first of its connection: number 0, in one byte.
+        let prefix = (whole == own + 1).then_some([0]);
+        Self { session, prefix }
     }
 
     /// Queues a datagram. quinn sends it as soon as this task yields, in batches where the system can.
@@ -50,10 +56,7 @@ impl Link {
         use quinn::SendDatagramError as Cause;
         use web_transport_quinn::SessionError;
         let size = datagram.len();
-        let space = self.send_space();
-        if size > space {
-            return Err(Error::Full { size, space });
-        }
+        self.require_space(size)?;
         self.session.send_datagram(datagram).map_err(|error| match error {
             SessionError::SendDatagramError(Cause::TooLarge | Cause::UnsupportedByPeer | Cause::Disabled) => {
                 Error::TooLarge {
@@ -65,6 +68,39 @@ impl Link {
             | SessionError::WebTransportError(_)
             | SessionError::SendDatagramError(_)) => Error::Closed(other),
         })
+    }
+
+    /// As [`Self::send`], for the many: copies once, into `memory`, of which quinn keeps a part until it was sent.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub fn send_from(&self, memory: &mut BytesMut, datagram: &[u8]) -> Result<(), Error> {
+        use quinn::SendDatagramError as Cause;
+        let size = datagram.len();
+        let Some(prefix) = self.prefix else {
+            memory.extend_from_slice(datagram);
+            return self.send(memory.split().freeze());
+        };
+        self.require_space(size)?;
+        memory.extend_from_slice(&prefix);
+        memory.extend_from_slice(datagram);
+        let whole = memory.split().freeze();
+        // By way of quinn's connection: the session would copy it once more to put the prefix before it.
+        quinn::Connection::send_datagram(&self.session, whole).map_err(|error| match error {
+            Cause::TooLarge | Cause::UnsupportedByPeer | Cause::Disabled => Error::TooLarge {
+                size,
+                most: self.datagram_max(),
+            },
+            Cause::ConnectionLost(lost) => Error::Closed(lost.into()),
+        })
+    }
+
+    fn require_space(&self, size: usize) -> Result<(), Error> {
+        let space = self.send_space();
+        if size > space {
+            return Err(Error::Full { size, space });
+        }
+        Ok(())
     }
 
     /// Bytes that may be queued now. Less than a few datagrams means that the system takes none: wait a moment before the

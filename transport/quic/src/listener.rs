@@ -195,6 +195,16 @@ fn open_endpoint(address: SocketAddr, config: quinn::ServerConfig) -> Result<qui
 
 fn server_config(identity: &Identity) -> Result<quinn::ServerConfig, Error> {
     let tls: quinn::crypto::rustls::QuicServerConfig = identity.tls()?.try_into().map_err(Error::Quic)?;
+    let mut config = quinn::ServerConfig::with_crypto(Arc::new(tls));
+    // A NAT that forgets its binding gives the client another port in mid-game: the connection goes on from there.
+    config.migration(true).transport_config(Arc::new(transport()));
+    Ok(config)
+}
+
+/// How QUIC is set up for media: its own congestion window and pacer wide open, short buffers. For whoever opens an endpoint of
+/// its own beside a [`Listener`].
+#[must_use]
+pub fn transport() -> quinn::TransportConfig {
     let mut transport = quinn::TransportConfig::default();
     transport
         .congestion_controller_factory(Arc::new(WideOpenFactory))
@@ -205,10 +215,7 @@ fn server_config(identity: &Identity) -> Result<quinn::ServerConfig, Error> {
         .stream_receive_window(STREAM_WINDOW_BYTES.into())
         .max_idle_timeout(Some(quinn::VarInt::from_u32(IDLE_MILLIS).into()))
         .keep_alive_interval(Some(KEEP_ALIVE));
-    let mut config = quinn::ServerConfig::with_crypto(Arc::new(tls));
-    // A NAT that forgets its binding gives the client another port in mid-game: the connection goes on from there.
-    config.migration(true).transport_config(Arc::new(transport));
-    Ok(config)
+    transport
 }
 
 /// Attempts waiting for an answer; one player needs one.

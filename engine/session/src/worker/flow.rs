@@ -120,18 +120,12 @@ impl Worker {
     /// Hands on everything whose time has come, in one go: quinn sends it in batches when this task waits.
     pub(super) fn transmit(&mut self) {
         while self.sender.poll_transmit(clock::now(), &mut self.datagram) {
-            let datagram = self.cut();
             let Some(player) = &self.player else { continue };
-            if !player.send(datagram) {
+            if !player.send_from(&mut self.cut, &self.datagram) {
                 let most = player.link.datagram_max();
                 self.sender.set_datagram_max(most);
             }
         }
-    }
-
-    fn cut(&mut self) -> Bytes {
-        self.cut.extend_from_slice(&self.datagram);
-        self.cut.split().freeze()
     }
 
     fn send(&self, bytes: &[u8]) {

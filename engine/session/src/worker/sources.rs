@@ -2,7 +2,6 @@
 
 use super::attach::Accepted;
 use crate::Error;
-use crate::alarm::Alarm;
 use crate::audio::AudioUnit;
 use crate::link::Link;
 use crate::media::MediaEvent;
@@ -11,7 +10,7 @@ use crate::run::MediaReceiver;
 use bytes::Bytes;
 use firstlight_container::CursorEvent;
 use firstlight_link::Order;
-use firstlight_quic::{Attempt, Listener};
+use firstlight_quic::{Alarm, Attempt, Listener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -65,7 +64,7 @@ impl Sources {
     ) -> Result<(Self, mpsc::Sender<Accepted>, mpsc::Sender<ControlEvent>), Error> {
         let (accepted_in, accepted) = mpsc::channel(ACCEPTED_MAX);
         let (control_in, control) = mpsc::channel(CONTROL_MAX);
-        let alarm = Alarm::new()?;
+        let alarm = Alarm::open()?;
         let listen = |kind| {
             signal(kind).map_err(|source| Error::Start {
                 what: "a signal's listener",

@@ -132,8 +132,12 @@ impl History {
         parity: impl FnOnce(u16) -> u16,
     ) -> Result<u64, Overflow> {
         let mut superseded = 0;
+        let lent = self.take_expired(now, unit.frame);
         let slot = self.slots.get_mut(index(unit.frame)).ok_or(Overflow)?;
         if slot.frame != unit.frame {
+            if let Some(lent) = lent {
+                slot.bytes = lent;
+            }
             slot.begin(now, unit);
             // Its first unit was dropped with what was cut for a larger path, and a recovery was asked for then.
             slot.broken = unit.unit != 0;
@@ -177,6 +181,25 @@ impl History {
             });
         }
         Ok(superseded)
+    }
+
+    /// The memory of an access unit that is too old to be repeated, for a slot that has none of its own: at 60 fps half of the
+    /// slots are, and their memory need not be had twice.
+    fn take_expired(&mut self, now: Timestamp, frame: FrameId) -> Option<Vec<u8>> {
+        if self.slots.get(index(frame))?.bytes.capacity() > 0 {
+            return None;
+        }
+        let waits = |slot: &Slot| self.queue.iter().any(|waiting| waiting.frame == slot.frame);
+        let expired = |slot: &Slot| {
+            slot.bytes.capacity() > 0
+                && now.since(slot.captured_at) > REPEAT_AGE_MAX
+                && now.since(slot.pushed_at) > REPEAT_AGE_MAX
+                && !waits(slot)
+        };
+        let at = self.slots.iter().position(expired)?;
+        let slot = self.slots.get_mut(at)?;
+        slot.clear();
+        Some(std::mem::take(&mut slot.bytes))
     }
 
     fn drop_before(&mut self, frame: FrameId) -> u64 {
@@ -350,6 +373,9 @@ impl Slot {
             _ => count(payload_max).filter(|count| *count <= FRAGMENTS_MAX)?,
         };
         let start = self.bytes.len();
+        // Growing by doubling would hold twice what a session of this rate needs.
+        let room = (start + length).next_multiple_of(SLOT_BYTES_STEP) - start;
+        self.bytes.reserve_exact(room);
         self.bytes.push(u8::try_from(trace.len()).ok()?);
         self.bytes.extend_from_slice(trace);
         self.bytes.extend_from_slice(unit.nals);
@@ -462,6 +488,8 @@ const PARITY_BYTES: usize = 2_048;
 const SLOTS: usize = 64;
 /// A P frame at 50 Mbit/s; a larger slot gives back what it took.
 const SLOT_BYTES_KEPT: usize = 128 << 10;
+/// Units that differ by a little must not make a slot grow every time.
+const SLOT_BYTES_STEP: usize = 1 << 10;
 /// A path that carries less than this carries no QUIC either (RFC 9000, 14: 1200 bytes).
 const DATAGRAM_MIN: usize = 256;
 /// An access unit has a handful of units and `may_encode` stops the encoder long before; past it the chain is broken anyway.

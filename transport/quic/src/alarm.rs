@@ -10,11 +10,13 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 use tokio::io::unix::AsyncFd;
 
 /// Rings once at the moment it was last set to.
-pub(crate) struct Alarm {
+#[derive(Debug)]
+pub struct Alarm {
     timer: AsyncFd<Timer>,
     set_to: Option<Timestamp>,
 }
 
+#[derive(Debug)]
 pub(crate) struct Timer(TimerFd);
 
 impl AsRawFd for Timer {
@@ -25,19 +27,18 @@ impl AsRawFd for Timer {
 
 impl Alarm {
     /// Within a tokio runtime.
-    pub(crate) fn new() -> Result<Self, Error> {
-        let start = |source: std::io::Error| Error::Start {
-            what: "a timer",
-            source,
-        };
+    ///
+    /// # Errors
+    /// [`Error::Timer`] when the system gives none.
+    pub fn open() -> Result<Self, Error> {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
-        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags).map_err(|e| start(e.into()))?;
-        let timer = ffi::watch(Timer(timer)).map_err(start)?;
+        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags).map_err(|e| Error::Timer(e.into()))?;
+        let timer = ffi::watch(Timer(timer)).map_err(Error::Timer)?;
         Ok(Self { timer, set_to: None })
     }
 
     /// Rings at `at`, or never.
-    pub(crate) fn set(&mut self, at: Option<Timestamp>) {
+    pub fn set(&mut self, at: Option<Timestamp>) {
         if at == self.set_to {
             return;
         }
@@ -57,7 +58,7 @@ impl Alarm {
     }
 
     /// Waits for the moment. Dropping the future loses nothing.
-    pub(crate) async fn ring(&mut self) {
+    pub async fn ring(&mut self) {
         let Ok(mut guard) = self.timer.readable().await else {
             return std::future::pending().await;
         };
@@ -81,12 +82,17 @@ fn time_spec(at: Timestamp) -> TimeSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::now;
     use firstlight_units::Micros;
+
+    fn now() -> Timestamp {
+        let at = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).unwrap();
+        let (s, ns) = (at.tv_sec().cast_unsigned(), at.tv_nsec().cast_unsigned());
+        Timestamp::from_micros(s * 1_000_000 + ns / 1_000)
+    }
 
     #[tokio::test]
     async fn it_rings_when_it_was_set_to_and_not_before() {
-        let mut alarm = Alarm::new().unwrap();
+        let mut alarm = Alarm::open().unwrap();
         for _ in 0..5 {
             let at = now() + Micros::new(1_500);
             alarm.set(Some(at));
