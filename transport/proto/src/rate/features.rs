@@ -22,8 +22,6 @@ pub struct Features {
     pub starvation: bool,
     /// Trains of padding on a still screen.
     pub probes: bool,
-    /// A queue that others keep is tolerated, within bounds.
-    pub competing: bool,
     /// Parity with first sendings and with repeats.
     pub parity: bool,
 }
@@ -40,12 +38,11 @@ impl Features {
         frame_cap: true,
         starvation: true,
         probes: true,
-        competing: true,
         parity: true,
     };
 
     /// The names of all switches, in the order of their fields.
-    pub const NAMES: [&str; 11] = [
+    pub const NAMES: [&str; 10] = [
         "loss-counted",
         "fast-drop",
         "drain",
@@ -55,7 +52,6 @@ impl Features {
         "frame-cap",
         "starvation",
         "probes",
-        "competing",
         "parity",
     ];
 
@@ -73,7 +69,6 @@ impl Features {
             "frame-cap" => &mut features.frame_cap,
             "starvation" => &mut features.starvation,
             "probes" => &mut features.probes,
-            "competing" => &mut features.competing,
             "parity" => &mut features.parity,
             _ => return None,
         };
