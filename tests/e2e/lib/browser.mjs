@@ -5,17 +5,21 @@ import { until } from './engine.mjs';
 
 const CANDIDATES = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
+/** Where Chromium is. */
+export function chromiumPath() {
+  const path = CANDIDATES.find((path) => path && existsSync(path));
+  if (!path) throw new Error('no Chromium found: apt-get install chromium, or set CHROMIUM=/path/to/it');
+  return path;
+}
+
+/** What Chromium is started with, everywhere. */
+export const CHROMIUM_ARGS = ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update',
+  '--disable-sync', '--no-first-run', '--autoplay-policy=no-user-gesture-required'];
+
 /** Starts a browser; the caller closes it. */
-export async function openBrowser({ args = [] } = {}) {
-  const executablePath = CANDIDATES.find((path) => path && existsSync(path));
-  if (!executablePath) throw new Error('no Chromium found: apt-get install chromium, or set CHROMIUM=/path/to/it');
-  return chromium.launch({
-    executablePath,
-    // Playwright's own headless mode mutes the sound; the new one does not.
-    headless: false,
-    args: ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update',
-      '--disable-sync', '--no-first-run', '--autoplay-policy=no-user-gesture-required', ...args],
-  });
+export async function openBrowser({ args = [], executablePath = chromiumPath() } = {}) {
+  // Playwright's own headless mode mutes the sound; the new one does not.
+  return chromium.launch({ executablePath, headless: false, args: [...CHROMIUM_ARGS, ...args] });
 }
 
 /** Opens a player page of a title in a context of its own and waits until it plays. */
