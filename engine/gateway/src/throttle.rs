@@ -53,7 +53,7 @@ fn subject(address: IpAddr) -> IpAddr {
             let network = v6.to_bits() >> NETWORK_SHIFT << NETWORK_SHIFT;
             IpAddr::V6(Ipv6Addr::from_bits(network))
         }
-        other => other,
+        other @ (IpAddr::V4(_) | IpAddr::V6(_)) => other,
     }
 }
 
