@@ -1,6 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand};
+use firstlight_link::IceServer;
 use firstlight_units::Bitrate;
 use std::ffi::OsString;
 use std::ops::RangeInclusive;
@@ -48,7 +49,7 @@ pub(crate) struct Up {
     /// Address of the page and the API; localhost is 127.0.0.1 and ::1
     #[arg(long, value_name = "ADDR", default_value = "localhost:8080")]
     pub(crate) listen: String,
-    /// UDP ports that media is received on, one per session
+    /// UDP ports that media is received on, two per session
     #[arg(long, value_name = "A-B", default_value = "7000-7099", value_parser = ports)]
     pub(crate) media_ports: RangeInclusive<u16>,
     /// Folder for what must last: the operator's key, players' saved games
@@ -63,6 +64,9 @@ pub(crate) struct Up {
     /// Most bits per second of video, such as 8M or 800k
     #[arg(long, value_name = "RATE", default_value = "20M", value_parser = bitrate)]
     pub(crate) bitrate_max: Bitrate,
+    /// STUN or TURN server for WebRTC, such as stun:host:3478 or turn:host:3478,USER,PASSWORD; may be repeated
+    #[arg(long, value_name = "URL", value_parser = ice_server)]
+    pub(crate) ice_server: Vec<IceServer>,
     /// Another name that players reach this engine by; may be repeated
     #[arg(long, value_name = "NAME", value_parser = host_name)]
     pub(crate) host_name: Vec<String>,
@@ -140,6 +144,34 @@ fn bitrate(text: &str) -> Result<Bitrate, String> {
         .map(Bitrate::bps);
     bps.filter(|rate| (Bitrate::kbps(100)..=Bitrate::mbps(1000)).contains(rate))
         .ok_or_else(|| "expected a rate such as 8M or 800k, from 100k to 1000M".to_owned())
+}
+
+fn ice_server(text: &str) -> Result<IceServer, String> {
+    let mut parts = text.splitn(3, ',');
+    let url = parts.next().unwrap_or_default();
+    let (username, credential) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let (scheme, rest) = url.split_once(':').unwrap_or_default();
+    let plain = !rest.is_empty()
+        && rest
+            .bytes()
+            .all(|b| b.is_ascii_graphic() && !b"<>\"".contains(&b));
+    let named = [username, credential]
+        .iter()
+        .all(|part| part.bytes().all(|b| b.is_ascii_graphic() && b != b'"'));
+    let known = match scheme {
+        "stun" | "stuns" => username.is_empty(),
+        "turn" | "turns" => !username.is_empty() && !credential.is_empty(),
+        _ => false,
+    };
+    if plain && named && known {
+        Ok(IceServer {
+            urls: vec![url.to_owned()],
+            username: username.to_owned(),
+            credential: credential.to_owned(),
+        })
+    } else {
+        Err("expected stun:HOST:PORT or turn:HOST:PORT,USER,PASSWORD".to_owned())
+    }
 }
 
 fn host_name(text: &str) -> Result<String, String> {
@@ -223,6 +255,27 @@ mod tests {
         );
         for text in ["", "a.pem", ",", "a.pem,", ",b.pem"] {
             assert!(tls(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn servers_are_read_or_refused() {
+        let turn = ice_server("turn:turn.example:3478?transport=udp,anna,se,cret").unwrap();
+        assert_eq!(
+            (turn.username.as_str(), turn.credential.as_str()),
+            ("anna", "se,cret")
+        );
+        assert!(ice_server("stun:stun.example:3478").unwrap().username.is_empty());
+        for text in [
+            "",
+            "stun:",
+            "stun.example",
+            "turn:turn.example",
+            "http://x",
+            "stun:a b",
+            "stun:x,user,word",
+        ] {
+            assert!(ice_server(text).is_err(), "{text}");
         }
     }
 

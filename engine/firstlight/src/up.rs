@@ -143,6 +143,7 @@ fn open_host(options: &Up, ips: &[IpAddr], isolation: &Isolation) -> Result<Host
     .cgroup_root(isolation.cgroup_root.clone())
     .media_addresses(ips.to_vec())
     .media_ports(options.media_ports.clone())
+    .ice_servers(options.ice_server.clone())
     .slots(options.slots)
     .wait(Duration::from_secs(options.wait_s.into()))
     .bitrate_max(options.bitrate_max)

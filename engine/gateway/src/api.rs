@@ -1,7 +1,9 @@
 //! What the API sends and takes, as in `/v1/openapi.json`.
 
 use crate::access::Authority;
+use crate::gateway::Inner;
 use crate::titles::Listed;
+use crate::whep;
 use firstlight_host::{Capacity, Session, State, message};
 use firstlight_link::{End, Stats};
 use firstlight_title::Mouse;
@@ -141,12 +143,29 @@ pub(crate) struct NewTicket {
 /// Where to attach.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Endpoint {
-    /// `webtransport`; `websocket`: slower, for networks that carry no UDP.
+    /// `webtransport`; `whep`: WebRTC; `websocket`: slower, for networks that carry no UDP.
     kind: &'static str,
     /// Append `?ticket=` or `?resume=`.
     url: String,
     /// SHA-256 of each certificate to trust, hex; none: as the browser does.
     cert_sha256: Vec<String>,
+    /// Of `whep`: what `RTCPeerConnection` is to be made with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ice_servers: Option<Vec<IceServerView>>,
+}
+
+/// A server that helps to be reached.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = IceServer)]
+pub(crate) struct IceServerView {
+    /// `stun:`, `turn:` or `turns:` addresses.
+    pub(crate) urls: Vec<String>,
+    /// For TURN.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) username: String,
+    /// For TURN.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) credential: String,
 }
 
 /// Sessions.
@@ -202,8 +221,8 @@ struct OperatorView {
 }
 
 impl SessionView {
-    pub(crate) fn new(session: Session, at: &Authority, operator: bool) -> Self {
-        let endpoints = endpoints(&session, at);
+    pub(crate) fn new(gateway: &Inner, session: Session, at: &Authority, operator: bool) -> Self {
+        let endpoints = endpoints(gateway, &session, at);
         let (state, wait_left_s, ended) = match session.state {
             State::Starting => ("starting", None, None),
             State::Ready => ("ready", None, None),
@@ -233,18 +252,31 @@ impl SessionView {
 }
 
 /// Where a session can be attached to, by the name that the client reached the engine under.
-pub(crate) fn endpoints(session: &Session, at: &Authority) -> Vec<Endpoint> {
-    match session.state {
-        State::Starting | State::Ended(_) => Vec::new(),
-        State::Ready | State::Attached | State::Waiting { .. } => vec![
-            Endpoint {
-                kind: "webtransport",
-                url: format!("https://{}:{}/v1/media", at.name, session.port),
-                cert_sha256: session.cert_sha256.clone(),
-            },
-            websocket(session, at),
-        ],
+pub(crate) fn endpoints(gateway: &Inner, session: &Session, at: &Authority) -> Vec<Endpoint> {
+    if matches!(session.state, State::Starting | State::Ended(_)) {
+        return Vec::new();
     }
+    let webtransport = Endpoint {
+        kind: "webtransport",
+        url: format!("https://{}:{}/v1/media", at.name, session.port),
+        cert_sha256: session.cert_sha256.clone(),
+        ice_servers: None,
+    };
+    let whep = session.rtc_port.map(|_| Endpoint {
+        kind: "whep",
+        url: format!(
+            "{}://{}/v1/sessions/{}/whep",
+            if at.secure { "https" } else { "http" },
+            at.full,
+            session.id
+        ),
+        cert_sha256: Vec::new(),
+        ice_servers: Some(whep::views(gateway.host.ice_servers())),
+    });
+    [Some(webtransport), whep, Some(websocket(session, at))]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Through the gateway itself: whoever got this answer reaches it.
@@ -254,6 +286,7 @@ fn websocket(session: &Session, at: &Authority) -> Endpoint {
         kind: "websocket",
         url: format!("{scheme}://{}/v1/sessions/{}/media", at.full, session.id),
         cert_sha256: Vec::new(),
+        ice_servers: None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What handlers take from a request: JSON bodies, bounded in size and time, and ids in paths.
 
 use crate::problem::{Kind, Problem};
-use axum::body::to_bytes;
+use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::header;
 use axum::http::request::Parts;
@@ -31,10 +31,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
                 "Send it as `Content-Type: application/json`.",
             ));
         }
-        let read = tokio::time::timeout(READ_WITHIN, to_bytes(request.into_body(), BODY_BYTES_MAX)).await;
-        let bytes = read
-            .map_err(|_| Problem::new(Kind::TooSlow, "The body did not come in time."))?
-            .map_err(|_| too_large())?;
+        let bytes = read(request).await?;
         serde_json::from_slice(&bytes).map(Self).map_err(|error| {
             Problem::new(
                 Kind::BadRequest,
@@ -42,6 +39,27 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             )
         })
     }
+}
+
+/// A request's body as text.
+#[derive(Debug)]
+pub(crate) struct Text(pub(crate) String);
+
+impl<S: Sync> FromRequest<S> for Text {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let bytes = read(request).await?;
+        String::from_utf8(bytes.into())
+            .map(Self)
+            .map_err(|_| Problem::new(Kind::BadRequest, "The body is not UTF-8."))
+    }
+}
+
+async fn read(request: Request) -> Result<Bytes, Problem> {
+    let read = tokio::time::timeout(READ_WITHIN, to_bytes(request.into_body(), BODY_BYTES_MAX)).await;
+    read.map_err(|_| Problem::new(Kind::TooSlow, "The body did not come in time."))?
+        .map_err(|_| too_large())
 }
 
 /// The id in a path.
@@ -65,6 +83,6 @@ pub(crate) fn too_large() -> Problem {
     )
 }
 
-/// The largest body is a client's list of what it can do: some hundred bytes.
+/// The largest body is a browser's SDP offer: some six kilobytes.
 pub(crate) const BODY_BYTES_MAX: usize = 16 * 1024;
 const READ_WITHIN: Duration = Duration::from_secs(10);

@@ -27,6 +27,7 @@ mod routes;
 mod serve;
 mod throttle;
 mod titles;
+mod whep;
 
 pub use error::Error;
 pub use gateway::{Gateway, Settings};

@@ -20,6 +20,8 @@ pub(crate) enum Kind {
     Unauthorized,
     ForbiddenOrigin,
     ForbiddenHost,
+    ForbiddenTicket,
+    BadOffer,
     TooLarge,
     TooMany,
     TooSlow,
@@ -42,7 +44,7 @@ impl Kind {
             Self::MediaType => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "media-type",
-                "The body is not JSON",
+                "The body is of another kind",
             ),
             Self::BadRequest => (
                 StatusCode::BAD_REQUEST,
@@ -59,6 +61,16 @@ impl Kind {
                 StatusCode::FORBIDDEN,
                 "forbidden-host",
                 "The engine has another name",
+            ),
+            Self::ForbiddenTicket => (
+                StatusCode::FORBIDDEN,
+                "forbidden-ticket",
+                "The ticket is not honoured",
+            ),
+            Self::BadOffer => (
+                StatusCode::BAD_REQUEST,
+                "bad-offer",
+                "The offer cannot be answered",
             ),
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -155,6 +167,9 @@ impl From<firstlight_host::Error> for Problem {
                 Self::new(Kind::Stopping, "No new sessions are started.").retry_after(RETRY_STOPPING_S)
             }
             Error::UnknownSession(_) => Self::unknown_session(),
+            Error::NoAnswer => {
+                Self::new(Kind::TooMany, "The session is busy; try again.").retry_after(RETRY_STOPPING_S)
+            }
             error => {
                 tracing::error!(error = with_causes(&error), "a request failed");
                 Self::new(

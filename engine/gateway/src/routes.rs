@@ -12,10 +12,11 @@ use crate::picture;
 use crate::problem::{Kind, Problem, ProblemBody};
 use crate::throttle::PeerAddress;
 use crate::titles::Listed;
+use crate::whep;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, get, patch, post};
 use axum::{Json, Router};
 use firstlight_host::{Request, Session};
 use firstlight_link::End;
@@ -37,6 +38,11 @@ pub(crate) fn all() -> Vec<(&'static str, MethodRouter<Arc<Inner>>)> {
         ("/v1/sessions/{id}", get(session).delete(end_session)),
         ("/v1/sessions/{id}/tickets", post(new_ticket)),
         ("/v1/sessions/{id}/media", get(crate::media::media)),
+        ("/v1/sessions/{id}/whep", post(whep::whep)),
+        (
+            "/v1/sessions/{id}/whep/{attachment}",
+            patch(whep::trickle).delete(whep::hang_up),
+        ),
         ("/v1/hosts", get(hosts)),
         ("/v1/regions", get(regions)),
         ("/v1/openapi.json", get(openapi)),
@@ -61,8 +67,8 @@ pub(crate) fn router() -> Router<Arc<Inner>> {
 #[openapi(
     info(title = "Firstlight", version = "1", description = "Start, see and end game sessions.",
         license(name = "MIT OR Apache-2.0")),
-    paths(titles, title_picture, sessions, start_session, session, end_session, new_ticket,
-        crate::media::media, hosts, regions, openapi,
+    paths(titles, title_picture, sessions, start_session, session, end_session, new_ticket, whep::whep, whep::trickle,
+        whep::hang_up, crate::media::media, hosts, regions, openapi,
         metrics, healthz),
     components(schemas(ProblemBody)),
     modifiers(&Keys),
@@ -128,7 +134,7 @@ async fn sessions(
         .filter(|session| may_see(&caller, session));
     Ok(Json(SessionList {
         sessions: sessions
-            .map(|s| SessionView::new(s, &at, caller.operator))
+            .map(|s| SessionView::new(&gateway, s, &at, caller.operator))
             .collect(),
     }))
 }
@@ -224,7 +230,7 @@ async fn start(gateway: &Inner, caller: &Caller, at: &Authority, listed: Listed)
         session: placed.session.to_string(),
         ticket: placed.ticket,
         title,
-        endpoints: endpoints(&session, at),
+        endpoints: endpoints(gateway, &session, at),
         timing: Timing {
             placed_ms: placed.placed.as_millis_f64(),
             ready_ms: placed.ready.as_millis_f64(),
@@ -238,7 +244,7 @@ fn started_before(gateway: &Inner, id: &SessionId, at: &Authority) -> Result<Sta
         session: id.to_string(),
         ticket: gateway.host.ticket(id)?,
         title: session.title.to_string(),
-        endpoints: endpoints(&session, at),
+        endpoints: endpoints(gateway, &session, at),
         timing: Timing::default(),
     })
 }
@@ -256,7 +262,7 @@ async fn session(
 ) -> Result<Json<SessionView>, Problem> {
     let caller = caller(&headers, &gateway.operator)?;
     let session = find(&gateway, &caller, &id)?;
-    Ok(Json(SessionView::new(session, &at, caller.operator)))
+    Ok(Json(SessionView::new(&gateway, session, &at, caller.operator)))
 }
 
 /// Ends a session; answers when nothing of it is left. Ending it twice is no error.
@@ -296,7 +302,7 @@ async fn new_ticket(
         StatusCode::CREATED,
         Json(NewTicket {
             ticket,
-            endpoints: endpoints(&session, &at),
+            endpoints: endpoints(&gateway, &session, &at),
         }),
     ))
 }
@@ -416,4 +422,4 @@ fn require_common(wanted: &NewSession) -> Result<(), Problem> {
 }
 
 /// Kinds of endpoint.
-const TRANSPORTS: [&str; 2] = ["webtransport", "websocket"];
+const TRANSPORTS: [&str; 3] = ["webtransport", "whep", "websocket"];

@@ -1,6 +1,7 @@
 //! What a host is told at its start.
 
 use crate::Error;
+use firstlight_link::IceServer;
 use firstlight_units::Bitrate;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
@@ -16,6 +17,7 @@ pub struct Config {
     pub(crate) worker: Vec<PathBuf>,
     pub(crate) media_addresses: Vec<IpAddr>,
     pub(crate) media_ports: RangeInclusive<u16>,
+    pub(crate) ice_servers: Vec<IceServer>,
     pub(crate) slots: Option<u32>,
     pub(crate) wait: Duration,
     pub(crate) bitrate_max: Bitrate,
@@ -40,6 +42,7 @@ impl Config {
             worker,
             media_addresses: vec![Ipv4Addr::LOCALHOST.into()],
             media_ports: 7000..=7099,
+            ice_servers: Vec::new(),
             slots: None,
             wait: Duration::from_secs(120),
             bitrate_max: Bitrate::mbps(20),
@@ -65,10 +68,17 @@ impl ConfigBuilder {
         self
     }
 
-    /// UDP ports, one per session. Default: 7000 to 7099.
+    /// UDP ports, two per session: one for WebTransport, one for WebRTC. Default: 7000 to 7099.
     #[must_use]
     pub fn media_ports(mut self, ports: RangeInclusive<u16>) -> Self {
         self.0.media_ports = ports;
+        self
+    }
+
+    /// Servers that help WebRTC players and this host to reach each other. Default: none.
+    #[must_use]
+    pub fn ice_servers(mut self, servers: Vec<IceServer>) -> Self {
+        self.0.ice_servers = servers;
         self
     }
 

@@ -22,6 +22,9 @@ pub enum Error {
     /// Never heard of, forgotten, or over where a live one is needed.
     #[error("there is no session {0}")]
     UnknownSession(SessionId),
+    /// A worker did not answer an offer in time.
+    #[error("the session did not answer")]
+    NoAnswer,
     /// The session ended before its player could attach.
     #[error("the session ended before it was ready: {detail}")]
     Stillborn {

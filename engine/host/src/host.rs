@@ -8,7 +8,7 @@ use crate::start::start;
 use crate::table::{Life, Table};
 use crate::{Config, Error, load};
 use firstlight_container::now;
-use firstlight_link::{End, Order};
+use firstlight_link::{Answer, Credential, End, IceServer, Offer, Order};
 use firstlight_ticket::{Claims, Issuer, LIFE};
 use firstlight_title::Title;
 use firstlight_units::{Bitrate, ByteCount, Micros, SessionId, WallTime};
@@ -192,6 +192,62 @@ impl Host {
         self.inner.ticket(session)
     }
 
+    /// Offers a session a client that wants to attach over WebRTC, and waits for the answer. Also returns what the
+    /// attachment is called in [`Self::candidates`] and [`Self::hang_up`]: not to be guessed.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSession`], also when it is over; [`Error::NoAnswer`] from a session that is busy.
+    pub async fn offer(
+        &self,
+        session: &SessionId,
+        credential: Credential,
+        sdp: String,
+    ) -> Result<(String, Answer), Error> {
+        let unknown = || Error::UnknownSession(session.clone());
+        self.inner.table().lease(session).ok_or_else(unknown)?;
+        let attachment = hex(&random::<16>()?);
+        let offer = Offer {
+            attachment: attachment.clone(),
+            credential,
+            sdp,
+        };
+        let answered = self.inner.table().offer(session, offer).ok_or(Error::NoAnswer)?;
+        match tokio::time::timeout(ANSWER_WITHIN, answered).await {
+            Ok(Ok(answer)) => Ok((attachment, answer)),
+            Ok(Err(_)) => Err(unknown()),
+            Err(_) => Err(Error::NoAnswer),
+        }
+    }
+
+    /// Hands on a WebRTC client's candidates, as an SDP fragment.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSession`], also when it is over.
+    pub fn candidates(&self, session: &SessionId, attachment: String, fragment: String) -> Result<(), Error> {
+        self.order(session, Order::Candidates { attachment, fragment })
+    }
+
+    /// A WebRTC client goes; the session waits for its player.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSession`], also when it is over.
+    pub fn hang_up(&self, session: &SessionId, attachment: String) -> Result<(), Error> {
+        self.order(session, Order::HangUp { attachment })
+    }
+
+    fn order(&self, session: &SessionId, order: Order) -> Result<(), Error> {
+        let known = self.inner.table().order(session, order);
+        known
+            .then_some(())
+            .ok_or_else(|| Error::UnknownSession(session.clone()))
+    }
+
+    /// Servers that help WebRTC clients to reach this host.
+    #[must_use]
+    pub fn ice_servers(&self) -> &[IceServer] {
+        &self.inner.config.ice_servers
+    }
+
     /// Ends a session and waits until nothing of it is left. Does nothing to one that is over.
     ///
     /// # Errors
@@ -352,5 +408,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// A worker answers when it has its candidates; a slow STUN server takes half a second.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// Often enough to notice a hog before the next player comes, rarely enough to cost nothing (a millisecond).
 const MEASURE_EVERY: Duration = Duration::from_secs(5);

@@ -17,6 +17,8 @@ pub struct Session {
     pub state: State,
     /// The UDP port that media is received on.
     pub port: u16,
+    /// The UDP port of WebRTC; none where none was free.
+    pub rtc_port: Option<u16>,
     /// SHA-256 of each certificate in use, hex; empty until it is ready.
     pub cert_sha256: Vec<String>,
     /// The last second while its player is attached.

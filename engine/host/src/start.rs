@@ -96,6 +96,7 @@ async fn launch(inner: &Arc<Inner>, request: &Request, reservation: Reservation)
         session,
         slot,
         port,
+        rtc_port,
         orders,
         ..
     } = reservation;
@@ -121,12 +122,9 @@ async fn launch(inner: &Arc<Inner>, request: &Request, reservation: Reservation)
         run_dir,
         home,
         cgroup,
-        listen: inner
-            .config
-            .media_addresses
-            .iter()
-            .map(|address| SocketAddr::new(*address, port))
-            .collect(),
+        listen: addresses(inner, port),
+        rtc_listen: rtc_port.map(|port| addresses(inner, port)).unwrap_or_default(),
+        ice_servers: inner.config.ice_servers.clone(),
         ticket_key: inner.ticket_key.clone(),
         origins: request.origins.clone(),
         wait_s: u32::try_from(inner.config.wait.as_secs()).unwrap_or(u32::MAX),
@@ -154,6 +152,11 @@ async fn launch(inner: &Arc<Inner>, request: &Request, reservation: Reservation)
     }
     tokio::spawn(supervise(Arc::clone(inner), session, worker, orders, traces));
     Ok(())
+}
+
+fn addresses(inner: &Inner, port: u16) -> Vec<SocketAddr> {
+    let addresses = inner.config.media_addresses.iter();
+    addresses.map(|address| SocketAddr::new(*address, port)).collect()
 }
 
 /// Directly below the root, with nothing in between that would have to be removed when the engine stops.

@@ -98,7 +98,7 @@ impl Watch<'_> {
             }
             Report::Stats(stats) => self.stream.record(&telemetry::second(stats)),
             Report::Attached { by } => firstlight_telemetry::session_attached(telemetry::attach(by)),
-            Report::Certificate { .. } | Report::Waiting { .. } => {}
+            Report::Certificate { .. } | Report::Waiting { .. } | Report::Answer { .. } => {}
         }
         tracing::debug!(session = %self.session, report = word(&report), "the worker reported");
         self.inner
@@ -225,6 +225,7 @@ const fn word(report: &Report) -> &'static str {
         Report::Certificate { .. } => "certificate",
         Report::FirstPicture { .. } => "first_picture",
         Report::Attached { .. } => "attached",
+        Report::Answer { .. } => "answer",
         Report::Waiting { .. } => "waiting",
         Report::Stats(_) => "stats",
         Report::Ended { .. } => "ended",

@@ -5,10 +5,10 @@ use crate::load;
 use crate::ports::Ports;
 use crate::session::{Ended, Session, State};
 use crate::{Config, Error};
-use firstlight_link::{Order, Report, Stats};
+use firstlight_link::{Answer, Offer, Order, Report, Stats};
 use firstlight_units::{Micros, SessionId, Timestamp, TitleId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// All of them.
 #[derive(Debug)]
@@ -36,6 +36,7 @@ pub(crate) struct Reservation {
     pub(crate) session: SessionId,
     pub(crate) slot: u32,
     pub(crate) port: u16,
+    pub(crate) rtc_port: Option<u16>,
     pub(crate) orders: mpsc::Receiver<Order>,
     pub(crate) life: watch::Receiver<Life>,
 }
@@ -48,6 +49,10 @@ struct Entry {
     slot: u32,
     epoch: u64,
     port: u16,
+    /// For WebRTC.
+    rtc_port: Option<u16>,
+    /// Offers that wait for the worker's answer.
+    offers: BTreeMap<String, oneshot::Sender<Answer>>,
     cost: Cost,
     measured: Option<u32>,
     started: Timestamp,
@@ -113,6 +118,7 @@ impl Entry {
             title: self.title.clone(),
             state,
             port: self.port,
+            rtc_port: self.rtc_port,
             cert_sha256: self.cert_sha256.clone(),
             stats: self
                 .stats
@@ -170,12 +176,19 @@ impl Table {
         now: Timestamp,
     ) -> Result<Reservation, Error> {
         let slots: BTreeSet<u32> = self.live().map(|(_, entry)| entry.slot).collect();
-        let taken = self.live().map(|(_, entry)| entry.port).collect();
+        let mut taken: BTreeSet<u16> = self
+            .live()
+            .flat_map(|(_, entry)| [Some(entry.port), entry.rtc_port])
+            .flatten()
+            .collect();
         let slot = (0..=u32::MAX)
             .find(|slot| !slots.contains(slot))
             .unwrap_or(u32::MAX);
         let no_port = Error::NoPort(self.ports.range());
         let port = self.ports.pick(&taken, &config.media_addresses).ok_or(no_port)?;
+        taken.insert(port);
+        // A session without it is worth more than none.
+        let rtc_port = self.ports.pick(&taken, &config.media_addresses);
         let (orders, orders_out) = mpsc::channel(ORDERS_MAX);
         let (life, life_out) = watch::channel(Life::Starting);
         let entry = Entry {
@@ -185,6 +198,8 @@ impl Table {
             slot,
             epoch: 0,
             port,
+            rtc_port,
+            offers: BTreeMap::new(),
             cost: applicant.cost,
             measured: None,
             started: now,
@@ -200,6 +215,7 @@ impl Table {
             session,
             slot,
             port,
+            rtc_port,
             orders: orders_out,
             life: life_out,
         })
@@ -245,6 +261,15 @@ impl Table {
                 };
             }
             Report::Stats(stats) => entry.stats = Some(stats),
+            Report::Answer { attachment, answer } => {
+                // Nobody waits any more: the client has gone.
+                drop(
+                    entry
+                        .offers
+                        .remove(&attachment)
+                        .map(|waiting| waiting.send(answer)),
+                );
+            }
             Report::Ended {
                 reason,
                 detail,
@@ -306,6 +331,19 @@ impl Table {
             tracing::warn!(%session, %error, "an order was dropped");
         }
         true
+    }
+
+    /// Hands an offer to the worker. `None` if there is no such session, or it is over, or too many offers wait.
+    pub(crate) fn offer(&mut self, session: &SessionId, offer: Offer) -> Option<oneshot::Receiver<Answer>> {
+        let entry = self.entries.get_mut(session).filter(|entry| !entry.over())?;
+        entry.offers.retain(|_, waiting| !waiting.is_closed());
+        if entry.offers.len() >= OFFERS_MAX {
+            return None;
+        }
+        let (answer, answered) = oneshot::channel();
+        entry.offers.insert(offer.attachment.clone(), answer);
+        self.order(session, Order::Offer(Box::new(offer)));
+        Some(answered)
     }
 
     pub(crate) fn view(&self, session: &SessionId, now: Timestamp) -> Option<Session> {
@@ -373,7 +411,9 @@ impl Table {
     }
 }
 
-/// A start, an end and some cancelled tickets.
+/// Offers of one session that wait for their answer; a player makes one at a time.
+const OFFERS_MAX: usize = 8;
+/// A start, an end, some cancelled tickets, an offer and its candidates.
 const ORDERS_MAX: usize = 16;
 /// Ended sessions whose reason can be read; a kilobyte or ten each.
 const ENDED_MAX: usize = 1000;

@@ -27,6 +27,101 @@ pub enum Order {
         /// The ticket's id.
         ticket: String,
     },
+    /// A client wants to attach over WebRTC; answered by [`Report::Answer`].
+    Offer(Box<Offer>),
+    /// Candidates of a client that was answered.
+    Candidates {
+        /// As in its [`Offer`].
+        attachment: String,
+        /// An SDP fragment.
+        fragment: String,
+    },
+    /// A client that was answered goes.
+    HangUp {
+        /// As in its [`Offer`].
+        attachment: String,
+    },
+}
+
+/// A client that wants to attach over WebRTC.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Offer {
+    /// Tells it apart: not to be guessed, and no secret to its client.
+    pub attachment: String,
+    /// What it lets itself in with.
+    pub credential: Credential,
+    /// The SDP.
+    pub sdp: String,
+}
+
+impl std::fmt::Debug for Offer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Offer").finish_non_exhaustive()
+    }
+}
+
+/// What a client lets itself in with.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Credential {
+    /// A ticket.
+    Ticket(String),
+    /// A resume secret.
+    Resume(String),
+}
+
+impl std::fmt::Debug for Credential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Ticket(_) => "Ticket",
+            Self::Resume(_) => "Resume",
+        })
+    }
+}
+
+/// What becomes of an [`Offer`].
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// It is let in, as soon as it connects.
+    Accepted {
+        /// The SDP.
+        sdp: String,
+        /// A resume secret: the ticket is spent, whether it connects or not.
+        resume: String,
+    },
+    /// Its credential is not honoured.
+    Forbidden,
+    /// It tried too often.
+    TooMany,
+    /// Its offer cannot be answered.
+    BadOffer(String),
+    /// This side failed.
+    Failed(String),
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Accepted { .. } => f.write_str("Accepted"),
+            Self::Forbidden => f.write_str("Forbidden"),
+            Self::TooMany => f.write_str("TooMany"),
+            Self::BadOffer(words) | Self::Failed(words) => f.write_str(words),
+        }
+    }
+}
+
+/// A server that helps to be reached, as `RTCIceServer`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IceServer {
+    /// `stun:`, `turn:` or `turns:` addresses.
+    pub urls: Vec<String>,
+    /// For TURN.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub username: String,
+    /// For TURN.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub credential: String,
 }
 
 /// Everything a worker needs to run one session.
@@ -48,6 +143,12 @@ pub struct Start {
     pub cgroup: Option<PathBuf>,
     /// Addresses to receive media on (UDP); one of the host's media ports, on each family that is to be served.
     pub listen: Vec<SocketAddr>,
+    /// As `listen`, for WebRTC: another port. None: no WebRTC.
+    #[serde(default)]
+    pub rtc_listen: Vec<SocketAddr>,
+    /// Servers that help to be reached.
+    #[serde(default)]
+    pub ice_servers: Vec<IceServer>,
     /// Public key that tickets are checked with (32 bytes, hex).
     pub ticket_key: String,
     /// Origins whose pages may attach, e.g. `http://localhost:8080`. A client without an Origin may attach too.
@@ -105,6 +206,13 @@ pub enum Report {
     Attached {
         /// `ticket` or `resume`.
         by: String,
+    },
+    /// What becomes of an [`Order::Offer`].
+    Answer {
+        /// As in the offer.
+        attachment: String,
+        /// What becomes of it.
+        answer: Answer,
     },
     /// The player is gone; the session is frozen and waits.
     Waiting {

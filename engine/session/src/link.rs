@@ -5,13 +5,17 @@
 
 use bytes::{Bytes, BytesMut};
 use firstlight_quic::{CloseCode, Error as QuicError};
+use firstlight_rtc::Error as RtcError;
 use std::net::SocketAddr;
 
 /// An attached client. Clones share the connection.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one per player")]
 pub(crate) enum Link {
     /// WebTransport: straight from the player or through a relay.
     Quic(firstlight_quic::Link),
+    /// WebRTC.
+    Rtc(firstlight_rtc::Link),
 }
 
 /// Why a link did not do what it was told to.
@@ -40,18 +44,37 @@ impl From<QuicError> for LinkError {
     }
 }
 
+impl From<RtcError> for LinkError {
+    fn from(error: RtcError) -> Self {
+        if matches!(error, RtcError::TooLarge { .. }) {
+            Self::TooLarge
+        } else if matches!(error, RtcError::ControlTooLong { .. }) {
+            Self::ControlTooLong(error.to_string())
+        } else {
+            Self::Failed(Box::new(error))
+        }
+    }
+}
+
 impl Link {
     /// What it is called in metrics.
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::Quic(_) => "webtransport",
+            Self::Rtc(_) => "webrtc",
         }
+    }
+
+    /// Whether the browser's own WebRTC is at the other end.
+    pub(crate) const fn is_rtc(&self) -> bool {
+        matches!(self, Self::Rtc(_))
     }
 
     /// Queues a datagram.
     pub(crate) fn send(&self, datagram: Bytes) -> Result<(), LinkError> {
         match self {
             Self::Quic(link) => Ok(link.send(datagram)?),
+            Self::Rtc(link) => Ok(link.send(datagram)?),
         }
     }
 
@@ -66,6 +89,7 @@ impl Link {
     pub(crate) async fn receive(&self) -> Result<Bytes, LinkError> {
         match self {
             Self::Quic(link) => Ok(link.receive().await?),
+            Self::Rtc(link) => Ok(link.receive().await?),
         }
     }
 
@@ -73,6 +97,7 @@ impl Link {
     pub(crate) fn datagram_max(&self) -> usize {
         match self {
             Self::Quic(link) => link.datagram_max(),
+            Self::Rtc(link) => link.datagram_max(),
         }
     }
 
@@ -80,6 +105,8 @@ impl Link {
     pub(crate) fn remote(&self) -> Option<SocketAddr> {
         match self {
             Self::Quic(link) => Some(link.remote()),
+            // ICE follows it by itself.
+            Self::Rtc(_) => None,
         }
     }
 
@@ -87,6 +114,7 @@ impl Link {
     pub(crate) fn received(&self) -> u64 {
         match self {
             Self::Quic(link) => link.received(),
+            Self::Rtc(link) => link.received(),
         }
     }
 
@@ -97,6 +125,10 @@ impl Link {
                 let (writer, reader) = link.control().await?;
                 Ok((ControlWriter::Quic(writer), ControlReader::Quic(reader)))
             }
+            Self::Rtc(link) => {
+                let (writer, reader) = link.control().await?;
+                Ok((ControlWriter::Rtc(writer), ControlReader::Rtc(reader)))
+            }
         }
     }
 
@@ -104,6 +136,8 @@ impl Link {
     pub(crate) async fn close(&self, code: CloseCode, reason: &str) {
         match self {
             Self::Quic(link) => link.close(code, reason).await,
+            // WebRTC closes without a word; the control channel has said why.
+            Self::Rtc(link) => link.close().await,
         }
     }
 }
@@ -113,6 +147,8 @@ impl Link {
 pub(crate) enum ControlWriter {
     /// See [`Link::Quic`].
     Quic(firstlight_quic::ControlWriter),
+    /// See [`Link::Rtc`].
+    Rtc(firstlight_rtc::ControlWriter),
 }
 
 impl ControlWriter {
@@ -120,6 +156,7 @@ impl ControlWriter {
     pub(crate) async fn write(&mut self, message: &[u8]) -> Result<(), LinkError> {
         match self {
             Self::Quic(writer) => Ok(writer.write(message).await?),
+            Self::Rtc(writer) => Ok(writer.write(message).await?),
         }
     }
 
@@ -127,6 +164,7 @@ impl ControlWriter {
     pub(crate) async fn finish(&mut self) -> Result<(), LinkError> {
         match self {
             Self::Quic(writer) => Ok(writer.finish().await?),
+            Self::Rtc(writer) => Ok(writer.finish().await?),
         }
     }
 }
@@ -136,6 +174,8 @@ impl ControlWriter {
 pub(crate) enum ControlReader {
     /// See [`Link::Quic`].
     Quic(firstlight_quic::ControlReader),
+    /// See [`Link::Rtc`].
+    Rtc(firstlight_rtc::ControlReader),
 }
 
 impl ControlReader {
@@ -143,6 +183,7 @@ impl ControlReader {
     pub(crate) async fn read(&mut self) -> Result<Option<Vec<u8>>, LinkError> {
         match self {
             Self::Quic(reader) => Ok(reader.read().await?),
+            Self::Rtc(reader) => Ok(reader.read().await?),
         }
     }
 }

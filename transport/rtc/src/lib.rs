@@ -32,4 +32,4 @@ mod taps;
 
 pub use error::Error;
 pub use link::{CONTROL_BYTES_MAX, ControlReader, ControlWriter, DATAGRAM_BYTES, Link};
-pub use peer::{Config, IceServer, OFFER_BYTES_MAX, Peer, Trickle, answer};
+pub use peer::{Config, IceServer, OFFER_BYTES_MAX, Peer, Trickle, answer, check};

@@ -110,8 +110,11 @@ pub async fn answer(config: &Config, offer: &str) -> Result<(Peer, String), Erro
     Ok((peer, answer))
 }
 
-/// What the library would refuse late or in other words.
-fn check(offer: &str) -> Result<(), Error> {
+/// Looks at an offer, before anything is spent on it.
+///
+/// # Errors
+/// [`Error::Offer`]: what the library would refuse late or in other words.
+pub fn check(offer: &str) -> Result<(), Error> {
     let refuse = |words: &str| Err(Error::Offer(words.to_owned()));
     if offer.len() > OFFER_BYTES_MAX {
         return refuse("the offer is longer than 64 KiB");

@@ -12,6 +12,7 @@ use crate::{Error, audio, clock};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use firstlight_link::{End, Report, Start};
+use firstlight_proto::send::Reports;
 use firstlight_quic::{Attempt, CloseCode, Refusal};
 use firstlight_ticket::Verifier;
 use firstlight_title::Mouse;
@@ -21,14 +22,15 @@ use firstlight_wire::control::{
     AudioFormat, Hello, PointerMode, ResumeSecret, VideoFormat, VideoLimits, Welcome, client_message,
     server_message,
 };
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// A client that was let in.
 pub(crate) struct Accepted {
-    link: Link,
-    generation: Generation,
-    by: &'static str,
+    pub(super) link: Link,
+    pub(super) generation: Generation,
+    pub(super) by: &'static str,
 }
 
 /// Checks this session's tickets.
@@ -81,16 +83,25 @@ impl Worker {
         if attempt.origin().is_some_and(foreign) {
             return Err(Refusal::Forbidden);
         }
-        let from = attempt.remote().ip();
-        if !self.knocks.allows(now, from) {
-            return Err(Refusal::TooMany);
-        }
         let (ticket, resume) = (attempt.query("ticket"), attempt.query("resume"));
         let credential = match (&ticket, &resume) {
             (Some(ticket), _) => Credential::Ticket(ticket),
             (None, Some(secret)) => Credential::Resume(secret),
             (None, None) => return Err(Refusal::BadRequest),
         };
+        self.admit_credential(now, attempt.remote().ip(), credential)
+    }
+
+    /// Checks what a client from there presents; a ticket is spent by it.
+    pub(super) fn admit_credential(
+        &mut self,
+        now: Timestamp,
+        from: IpAddr,
+        credential: Credential<'_>,
+    ) -> Result<(Generation, &'static str), Refusal> {
+        if !self.knocks.allows(now, from) {
+            return Err(Refusal::TooMany);
+        }
         let Some(fresh) = secret() else {
             tracing::error!("the system gives no random numbers");
             return Err(Refusal::TooMany);
@@ -121,6 +132,13 @@ impl Worker {
         self.blocked = false;
         self.media_idle = false;
         self.freeze_due = false;
+        tracing::info!(transport = link.kind(), by, "a player attaches");
+        let reports = if link.is_rtc() {
+            Reports::Browser
+        } else {
+            Reports::Client
+        };
+        self.sender.set_reports(reports);
         self.sender.attach(now, link.datagram_max());
         self.sender.set_parity(link.kind() != "webrtc");
         let malformed = Arc::clone(&self.malformed_control);

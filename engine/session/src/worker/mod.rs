@@ -10,6 +10,7 @@
 mod attach;
 mod end;
 mod flow;
+mod offer;
 mod second;
 mod sources;
 
@@ -34,6 +35,7 @@ use firstlight_proto::send::{SendEvent, Sender, SenderConfig};
 use firstlight_quic::Certificates;
 use firstlight_title::Title;
 use firstlight_units::{Bitrate, InputId, Micros, Timestamp};
+use offer::Calls;
 use second::Second;
 pub(crate) use sources::{Event, Sources};
 use std::sync::Arc;
@@ -70,6 +72,7 @@ pub(crate) struct Worker {
     responder: ClockResponder,
     admission: Admission,
     knocks: Knocks,
+    calls: Calls,
     life: Lifecycle,
     player: Option<Player>,
     /// Tells attachments apart.
@@ -142,6 +145,7 @@ impl Worker {
             responder: ClockResponder::default(),
             admission: Admission::new(attach::verifier(&parts.start)?),
             knocks: Knocks::default(),
+            calls: Calls::default(),
             life: Lifecycle::new(now, Micros::from_secs(parts.start.wait_s.into())),
             player: None,
             serial: 0,
@@ -187,7 +191,7 @@ impl Worker {
     fn step(&mut self, event: Event) {
         let now = clock::now();
         match event {
-            Event::Order(order) => self.on_order(order),
+            Event::Order(order) => self.on_order(now, order),
             Event::Attempt(attempt) => self.on_attempt(now, *attempt),
             Event::Accepted(accepted) => self.attach(now, *accepted),
             Event::Datagram(datagram) => self.on_datagram(now, &datagram),
@@ -211,10 +215,13 @@ impl Worker {
         }
     }
 
-    fn on_order(&mut self, order: Option<Order>) {
+    fn on_order(&mut self, now: Timestamp, order: Option<Order>) {
         match order {
             Some(Order::End { reason }) => self.end(reason, "the host ended the session".to_owned(), None),
             Some(Order::Revoke { ticket }) => self.admission.revoke(&ticket),
+            Some(Order::Offer(offer)) => self.on_offer(now, *offer),
+            Some(Order::Candidates { attachment, fragment }) => self.on_candidates(attachment, fragment),
+            Some(Order::HangUp { attachment }) => self.on_hang_up(attachment),
             Some(Order::Start(_)) => tracing::warn!("a second start order is ignored"),
             None => self.end(End::EngineStopping, "the host is gone".to_owned(), None),
         }

@@ -88,6 +88,8 @@ impl Worker {
             home: folder.path().join("home"),
             cgroup: None,
             listen: vec![listen],
+            rtc_listen: Vec::new(),
+            ice_servers: Vec::new(),
             ticket_key: issuer.public_key().iter().map(|b| format!("{b:02x}")).collect(),
             origins: vec!["http://localhost:8080".to_owned()],
             wait_s: options.wait_s,

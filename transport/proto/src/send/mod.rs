@@ -35,7 +35,7 @@ use history::{FragmentId, History};
 use pacer::Pacer;
 use recovery::{Conditions, Losses, Overhead};
 use std::collections::VecDeque;
-pub use types::{AudioFrame, IdrCause, SendEvent, SendReason, SenderConfig, SenderStats, VideoUnit};
+pub use types::{AudioFrame, IdrCause, Reports, SendEvent, SendReason, SenderConfig, SenderStats, VideoUnit};
 use wishes::Wishes;
 
 /// Sends one session's media, over all its attachments.
@@ -43,6 +43,7 @@ use wishes::Wishes;
 pub struct Sender {
     config: SenderConfig,
     attached: bool,
+    reports: Reports,
     first_seq: u64,
     rule: Box<dyn RateRule>,
     flight: Flight,
@@ -100,6 +101,7 @@ impl Sender {
     pub fn with_rule(config: SenderConfig, rule: Box<dyn RateRule>) -> Self {
         Self {
             attached: false,
+            reports: Reports::default(),
             first_seq: 1,
             pacer: Pacer::new(rule.target()),
             rule,
@@ -130,6 +132,11 @@ impl Sender {
     pub const fn with_first_seq(mut self, seq: u64) -> Self {
         self.first_seq = seq;
         self
+    }
+
+    /// Says who reports in the next attachment.
+    pub const fn set_reports(&mut self, reports: Reports) {
+        self.reports = reports;
     }
 
     /// A client attached, over a path whose datagrams hold `datagram_max` bytes. Asks for an IDR.
@@ -528,7 +535,7 @@ impl Sender {
 
     /// When the next packet of a train of padding is due.
     fn train_at(&self) -> Option<Timestamp> {
-        if !self.history.is_empty() || !self.flight.is_heard() {
+        if self.reports == Reports::Browser || !self.history.is_empty() || !self.flight.is_heard() {
             return None;
         }
         if self.probe.left > 0 {
@@ -603,17 +610,25 @@ impl Sender {
             self.patience()
         } else {
             // What waits here waits for what is stuck there.
-            self.flight.rtt_min().unwrap_or(RTT_UNKNOWN) + STARVATION_HELD
+            self.flight.rtt_min().unwrap_or(RTT_UNKNOWN) + STARVATION_HELD + self.report_gap()
         };
         self.flight
             .oldest_uncovered()
             .is_some_and(|sent| now.since(sent) > patience)
     }
 
+    /// How much longer than a client a browser may take between two reports.
+    const fn report_gap(&self) -> Micros {
+        match self.reports {
+            Reports::Client => Micros::ZERO,
+            Reports::Browser => BROWSER_REPORTS,
+        }
+    }
+
     /// How long a packet may go uncovered.
     fn patience(&self) -> Micros {
         if self.flight.is_heard() {
-            self.flight.rtt_min().unwrap_or(RTT_UNKNOWN) + STARVATION
+            self.flight.rtt_min().unwrap_or(RTT_UNKNOWN) + STARVATION + self.report_gap()
         } else {
             FIRST_REPORT
         }
@@ -684,6 +699,8 @@ const RTT_UNKNOWN: Micros = Micros::from_millis(100);
 const STARVATION: Micros = Micros::from_millis(45);
 /// While the pacer holds packets back, less is needed to know.
 const STARVATION_HELD: Micros = Micros::from_millis(35);
+/// Chromium reports every 50 to 100 ms, 250 ms at the worst of rates.
+const BROWSER_REPORTS: Micros = Micros::from_millis(90);
 /// The wait that a frame may begin with: less than a frame's time at 60 fps.
 const BACKLOG_MAX: Micros = Micros::from_millis(12);
 /// Per cent of a frame's time at what the path carries.

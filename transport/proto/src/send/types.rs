@@ -31,6 +31,16 @@ impl Default for SenderConfig {
     }
 }
 
+/// Who reports what came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reports {
+    /// The client, every few milliseconds, of packets of any kind.
+    #[default]
+    Client,
+    /// A browser's WebRTC: seldom, and padding is not carried at its size, so that it measures nothing.
+    Browser,
+}
+
 /// A unit of an access unit, as the encoder hands it on.
 #[derive(Clone, Copy, Debug)]
 pub struct VideoUnit<'a> {
