@@ -1,10 +1,15 @@
 /** The engine's HTTP API, as far as a player needs it. Answers and problems are values; only `AbortError` is thrown. */
 
+/** As `RTCIceServer`. */
+export type IceServer = { readonly urls: readonly string[]; readonly username?: string; readonly credential?: string };
+
 export type Endpoint = {
   readonly kind: string;
   readonly url: string;
   /** Hex. */
   readonly certSha256: readonly string[];
+  /** Of `whep`. */
+  readonly iceServers?: readonly IceServer[];
 };
 
 export type TitleCard = {
@@ -99,7 +104,7 @@ export function openApi(wiring: Wiring = { fetch: fetch.bind(globalThis), key: p
     titles: (signal) => request('GET', '/titles', (json) => list(json, 'titles').map(titleOf), { signal }),
     create: (title) =>
       request('POST', '/sessions', created, {
-        body: { title, client: { transports: ['webtransport', 'relay', 'websocket'] } },
+        body: { title, client: { transports: ['webtransport', 'whep', 'relay', 'websocket'] } },
       }),
     session: (id) => request('GET', at(id), sessionOf),
     sessions: (signal) => request('GET', '/sessions', (json) => list(json, 'sessions').map(sessionOf), { signal }),
@@ -179,8 +184,16 @@ function endpointsOf(json: Json): Endpoint[] {
   return list(json, 'endpoints').map((endpoint) => {
     const hashes = endpoint.cert_sha256;
     const certSha256 = Array.isArray(hashes) ? hashes.filter((hash) => typeof hash === 'string') : [];
-    return { kind: text(endpoint, 'kind'), url: text(endpoint, 'url'), certSha256 };
+    const kind = text(endpoint, 'kind');
+    const plain = { kind, url: text(endpoint, 'url'), certSha256 };
+    return kind === 'whep' ? { ...plain, iceServers: list(endpoint, 'ice_servers').map(iceServerOf) } : plain;
   });
+}
+
+function iceServerOf(json: Json): IceServer {
+  const urls = Array.isArray(json.urls) ? json.urls.filter((url) => typeof url === 'string') : [];
+  const [username, credential] = [words(json, 'username'), words(json, 'credential')];
+  return username === null || credential === null ? { urls } : { urls, username, credential };
 }
 
 function sessionOf(json: Json): Session {

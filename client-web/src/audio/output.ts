@@ -23,6 +23,11 @@ export class SoundOutput {
   #holdMs: Millis = 0;
   #behindMs: Millis = 0;
   #wanted = false;
+  #callTrack: MediaStreamTrack | null = null;
+  #callNode: MediaStreamAudioSourceNode | null = null;
+  #pull: HTMLAudioElement | null = null;
+  /** Of a call's sound. */
+  #meter: AnalyserNode | null = null;
   /** Long enough since the start for a context that may play to be running. */
   #patienceOver = false;
   #timer: ReturnType<typeof setTimeout> | null = null;
@@ -96,6 +101,28 @@ export class SoundOutput {
     this.#report = { ...report, capturedAt: null };
   }
 
+  /** Plays a call's sound, which the browser decodes by itself, in place of the worker's; null: no more. */
+  call(track: MediaStreamTrack | null): void {
+    this.#callNode?.disconnect();
+    this.#callNode = null;
+    this.#meter = null;
+    if (this.#pull !== null) this.#pull.srcObject = null;
+    this.#pull = null;
+    this.#callTrack = track;
+    const context = this.#context;
+    if (track === null || context === null || this.#gain === null) return;
+    const stream = new MediaStream([track]);
+    // Chromium decodes a remote track only for an element that plays it.
+    this.#pull = new Audio();
+    this.#pull.muted = true;
+    this.#pull.srcObject = stream;
+    this.#pull.play().catch(() => undefined);
+    this.#callNode = context.createMediaStreamSource(stream);
+    this.#meter = context.createAnalyser();
+    this.#callNode.connect(this.#meter);
+    this.#callNode.connect(this.#gain);
+  }
+
   stats(): Stats['audio'] {
     const running = this.#context?.state === 'running' && this.#node !== null;
     const state = !this.#wanted ? 'none' : !running ? 'blocked' : this.#muted ? 'muted' : 'playing';
@@ -105,7 +132,7 @@ export class SoundOutput {
       underruns: this.#report?.underruns ?? 0,
       concealed: this.#report?.concealed ?? 0,
       av_offset_ms: this.#behindMs,
-      level: running ? (this.#report?.level ?? 0) : 0,
+      level: running ? (this.#meter === null ? (this.#report?.level ?? 0) : levelOf(this.#meter)) : 0,
     };
   }
 
@@ -125,6 +152,7 @@ export class SoundOutput {
     this.#gain = context.createGain();
     node.connect(this.#gain).connect(context.destination);
     this.#node = node;
+    if (this.#callTrack !== null) this.call(this.#callTrack);
     this.#applyGain();
     const { port1, port2 } = new MessageChannel();
     this.#tell({ type: 'port', port: port1 }, [port1]);
@@ -148,6 +176,13 @@ export class SoundOutput {
     this.#blocked = blocked;
     this.#events.onBlocked(blocked);
   }
+}
+
+/** Root mean square of the last moment. */
+function levelOf(meter: AnalyserNode): number {
+  const samples = new Float32Array(meter.fftSize);
+  meter.getFloatTimeDomainData(samples);
+  return Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length);
 }
 
 /** A context that is allowed to play starts within this. */

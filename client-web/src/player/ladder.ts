@@ -3,11 +3,13 @@ import type { Endpoint } from '../api';
 
 export class Ladder {
   readonly #only: string | null;
+  readonly #lacks: readonly Transport[];
   #rung = 0;
 
-  /** `only`: no other kind is tried. */
-  constructor(only: string | null = null) {
-    this.#only = only;
+  /** `only`: no other kind is tried; `webrtc` is another name of `whep`. `lacks`: what this browser does not have. */
+  constructor(only: string | null = null, lacks: readonly Transport[] = []) {
+    this.#only = only === 'webrtc' ? 'whep' : only;
+    this.#lacks = lacks;
   }
 
   pick(endpoints: readonly Endpoint[]): Endpoint | undefined {
@@ -31,12 +33,14 @@ export class Ladder {
   }
 
   #usable(endpoints: readonly Endpoint[]): Endpoint[] {
-    return endpoints.filter(({ kind }) => isTransport(kind) && (this.#only === null || kind === this.#only));
+    const usable = (kind: string): boolean =>
+      isTransport(kind) && !this.#lacks.includes(kind) && (this.#only === null || kind === this.#only);
+    return endpoints.filter(({ kind }) => usable(kind));
   }
 }
 
 /** Kinds of endpoint that this client attaches to. */
-export const TRANSPORTS = ['webtransport', 'relay', 'websocket'] as const;
+export const TRANSPORTS = ['webtransport', 'whep', 'relay', 'websocket'] as const;
 
 export type Transport = (typeof TRANSPORTS)[number];
 

@@ -9,7 +9,7 @@
  *
  * Times are milliseconds of one clock. After every call ask `timeoutAt`, and call `handleTimeout` when it has passed.
  */
-import type { Answer, Created, Endpoint, Session } from '../api';
+import type { Answer, Created, Endpoint, IceServer, Session } from '../api';
 import type { Millis } from '../time';
 import { Ladder, type Transport, isTransport } from './ladder';
 import type { Stored } from './store';
@@ -29,6 +29,8 @@ export type Action =
       readonly url: string;
       readonly certSha256: readonly string[];
       readonly race: boolean;
+      /** Over WebRTC, with these servers' help; left out: WebTransport. */
+      readonly iceServers?: readonly IceServer[];
     }
   /** `only`: that attempt, and not the attachment that fell silent. */
   | { readonly do: 'detach'; readonly leave: 'wait' | 'end' | 'abandon'; readonly only?: number }
@@ -49,6 +51,8 @@ export type Event =
   | { readonly on: 'opened'; readonly attempt: number }
   | { readonly on: 'welcome'; readonly attempt: number; readonly waitS: number }
   | { readonly on: 'secret'; readonly attempt: number; readonly generation: number; readonly secret: string }
+  /** A call's ticket is spent, and this lets in next time. */
+  | { readonly on: 'resume'; readonly attempt: number; readonly secret: string }
   | { readonly on: 'picture'; readonly attempt: number }
   | { readonly on: 'silent'; readonly attempt: number }
   | { readonly on: 'revived'; readonly attempt: number }
@@ -116,10 +120,10 @@ export class Machine {
   readonly #ladder: Ladder;
   #actions: Action[] = [];
 
-  /** `only`: the kind of endpoint to attach to; null: the best that opens. */
-  constructor(title: string, only: string | null = null) {
+  /** `only`: the kind of endpoint to attach to; null: the best that opens. `lacks`: what this browser does not have. */
+  constructor(title: string, only: string | null = null, lacks: readonly Transport[] = []) {
     this.#title = title;
-    this.#ladder = new Ladder(only);
+    this.#ladder = new Ladder(only, lacks);
   }
 
   /** Of the attachment, or of the last attempt at one. */
@@ -197,6 +201,9 @@ export class Machine {
         break;
       case 'secret':
         this.#onSecret(event.generation, event.secret);
+        break;
+      case 'resume':
+        if (this.#session !== null) this.#session.secret = event.secret;
         break;
       case 'picture':
         this.#onPicture();
@@ -336,7 +343,9 @@ export class Machine {
     session.ticket = null;
     this.#attempts += 1;
     this.#attempt = { id: this.#attempts, opened: false, until: now + this.#patience() };
-    const { kind, url, certSha256 } = endpoint;
+    const { kind, url, certSha256, iceServers = [] } = endpoint;
+    // Its own checks and handshakes take some round trips more.
+    if (kind === 'whep') this.#attempt.until = now + CALL_MS;
     this.#transport = kind;
     const separator = url.includes('?') ? '&' : '?';
     const race = this.#standing !== null;
@@ -347,6 +356,7 @@ export class Machine {
       url: `${url}${separator}${credential}`,
       certSha256,
       race,
+      ...(kind === 'whep' ? { iceServers } : {}),
     });
   }
 
@@ -624,6 +634,7 @@ const BACKOFF: readonly Millis[] = [200, 500, 1000, 1000, 1500, 2000];
 const PATIENCE: readonly Millis[] = [700, 1_000, 1_500, 2_500, 4_000];
 /** A worker that was held up may close a stale attachment so; what happens again and again is a fault. */
 const MISUNDERSTANDINGS_MAX = 3;
+const CALL_MS: Millis = 6_000;
 const PICTURE_MS: Millis = 5_000;
 /** A stall that is over by then is not worth a word: with the 300 ms until it is noticed, a second. */
 const TELL_MS: Millis = 700;

@@ -14,6 +14,8 @@ import { now } from '../time';
 import type { FromWorker, Measured, ToWorker } from '../worker/messages';
 import type { InputEvent } from '../wire';
 import { Emitter } from './emitter';
+import { Call, canCall } from '../rtc/call';
+import type { Transport } from './ladder';
 import { type Action, type Event, Machine } from './machine';
 import { Screen } from './screen';
 import type { Store, Stored } from './store';
@@ -51,12 +53,16 @@ export class StreamPlayer implements Player {
   #focused = true;
   #ending: Promise<unknown> = Promise.resolve();
   #undecodable = false;
+  #call: Call | null = null;
+  #callAttempt = 0;
+  /** The attachment is a call. */
+  #overCall = false;
   #closed = false;
 
   constructor(options: PlayerOptions, wiring: Wiring) {
     this.#options = options;
     this.#wiring = wiring;
-    this.#machine = new Machine(options.title, options.transport ?? null);
+    this.#machine = new Machine(options.title, options.transport ?? null, lacks());
     this.#sound = new SoundOutput({
       onBlocked: (blocked) => this.#emitter.emit('audioBlocked', blocked),
       onPort: (port) => this.#post({ type: 'sound', port }, [port]),
@@ -116,6 +122,7 @@ export class StreamPlayer implements Player {
     this.#abort.abort();
     this.#sound.close();
     this.#screen?.close();
+    this.#call?.close();
     // The worker gets to send its goodbye before it goes.
     const worker = this.#worker;
     setTimeout(() => worker?.terminate(), GOODBYE_MS);
@@ -142,7 +149,7 @@ export class StreamPlayer implements Player {
     return {
       version: 1,
       state: this.#state,
-      transport: this.#machine.transport,
+      transport: this.#machine.transport === 'whep' ? 'webrtc' : this.#machine.transport,
       ...(this.#measured ?? NOTHING_MEASURED),
       first_picture_ms: this.#firstPictureMs,
       audio: this.#sound.stats(),
@@ -152,7 +159,7 @@ export class StreamPlayer implements Player {
   #missing(): EndWords | null {
     if (this.#undecodable) return NO_CODEC;
     return missingWords({
-      webTransport: 'WebTransport' in globalThis,
+      webTransport: 'WebTransport' in globalThis || canCall(),
       decoder: 'VideoDecoder' in globalThis,
       secure: globalThis.isSecureContext,
     });
@@ -208,14 +215,7 @@ export class StreamPlayer implements Player {
         void api.session(action.session).then((answer) => this.#run({ on: 'status', session: action.session, answer }));
         break;
       case 'attach':
-        this.#post({
-          type: 'attach',
-          attempt: action.attempt,
-          kind: action.kind,
-          url: action.url,
-          certSha256: action.certSha256,
-          race: action.race,
-        });
+        this.#attach(action);
         break;
       case 'detach':
         this.#post({ type: 'detach', leave: action.leave, only: action.only });
@@ -246,7 +246,7 @@ export class StreamPlayer implements Player {
   #onWorker(message: FromWorker): void {
     switch (message.type) {
       case 'opened':
-        this.#screen?.show();
+        this.#onOpened(message.attempt);
         this.#run({ on: 'opened', attempt: message.attempt });
         break;
       case 'welcome':
@@ -303,6 +303,25 @@ export class StreamPlayer implements Player {
     }
   }
 
+  #attach({ attempt, kind, url, certSha256, race, iceServers }: Extract<Action, { do: 'attach' }>): void {
+    if (iceServers === undefined) {
+      this.#post({ type: 'attach', attempt, kind, url, certSha256, race });
+      return;
+    }
+    this.#call?.close();
+    const { port1, port2 } = new MessageChannel();
+    // The page's own origin: there may be a proxy in front that the engine does not know of.
+    const { pathname, search } = new URL(url, location.href);
+    const call = new Call({ url: `${pathname}${search}`, iceServers }, port1, {
+      onVideo: (track) => this.#screen?.showCall(track, (shown) => this.#post({ type: 'shown', ...shown })),
+      onAudio: (track) => this.#sound.call(track),
+      onResume: (secret) => this.#run({ on: 'resume', attempt, secret }),
+    });
+    this.#call = call;
+    this.#callAttempt = attempt;
+    this.#post({ type: 'attach', attempt, kind, url, certSha256, race, port: port2 }, [port2]);
+  }
+
   #setState(state: PlayerState): void {
     if (state === this.#state) return;
     this.#state = state;
@@ -317,6 +336,16 @@ export class StreamPlayer implements Player {
       });
     tell();
     this.#countdown = setInterval(tell, COUNTDOWN_MS);
+  }
+
+  /** A call that another attachment replaced is over; one that opened stays. */
+  #onOpened(attempt: number): void {
+    this.#overCall = attempt === this.#callAttempt;
+    if (this.#overCall) return;
+    this.#call?.close();
+    this.#call = null;
+    this.#sound.call(null);
+    this.#screen?.show();
   }
 
   #tellVisibility(): void {
@@ -344,6 +373,12 @@ export class StreamPlayer implements Player {
       releaseAll: () => this.#post({ type: 'releaseAll' }),
     };
   }
+}
+
+/** What this browser does not have. */
+function lacks(): Transport[] {
+  const all: Transport[] = 'WebTransport' in globalThis ? [] : ['webtransport', 'relay'];
+  return canCall() ? all : [...all, 'whep'];
 }
 
 function makeAudio(sound: SoundOutput): PlayerAudio {

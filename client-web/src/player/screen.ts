@@ -8,12 +8,23 @@ type SinkMessage = Extract<ToWorker, { type: 'sink' }>;
 type Generator = MediaStreamTrack & { readonly writable: WritableStream<VideoFrame> };
 type GeneratorClass = new (init: { kind: 'video' }) => Generator;
 
+export type Shown = {
+  readonly rtp: number;
+  readonly at: Micros;
+  readonly receivedAt: Micros;
+  readonly decodedAt: Micros;
+  readonly width: number;
+  readonly height: number;
+};
+
 export class Screen {
   readonly path: 'track' | 'canvas';
   /** To be posted once, with what it transfers. */
   readonly sink: { readonly message: SinkMessage; readonly transfer: Transferable[] };
   readonly #video: HTMLVideoElement;
   readonly #onPresented: (timestamp: number, at: Micros) => void;
+  readonly #canvas: HTMLCanvasElement;
+  #calling = false;
   #track: MediaStreamTrack | null = null;
   #callback: number | null = null;
 
@@ -23,6 +34,7 @@ export class Screen {
     onPresented: (timestamp: number, at: Micros) => void,
   ) {
     this.#video = video;
+    this.#canvas = canvas;
     this.#onPresented = onPresented;
     const generatorClass = (globalThis as { MediaStreamTrackGenerator?: GeneratorClass }).MediaStreamTrackGenerator;
     if (generatorClass === undefined) {
@@ -48,10 +60,48 @@ export class Screen {
    * a page that only shows its play button must not have one.
    */
   show(): void {
+    if (this.#calling) {
+      // Back from a call.
+      this.#calling = false;
+      this.#video.srcObject = null;
+      this.#video.hidden = this.path !== 'track';
+      this.#canvas.hidden = this.path !== 'canvas';
+      if (this.#callback !== null) this.#video.cancelVideoFrameCallback(this.#callback);
+      if (this.path === 'track') this.#watch();
+    }
     if (this.#track === null || this.#video.srcObject !== null) return;
     this.#video.srcObject = new MediaStream([this.#track]);
     // It settles when the first picture is written, and not before: nobody may wait for it.
     this.#video.play().catch(() => undefined);
+  }
+
+  /** Shows a call's picture in place of the worker's. `onShown` is told of each. */
+  showCall(track: MediaStreamTrack, onShown: (shown: Shown) => void): void {
+    const video = this.#video;
+    if (this.#callback !== null) video.cancelVideoFrameCallback(this.#callback);
+    video.hidden = false;
+    this.#canvas.hidden = true;
+    video.muted = true;
+    video.playsInline = true;
+    video.srcObject = new MediaStream([track]);
+    video.play().catch(() => undefined);
+    const watch = (): void => {
+      this.#callback = video.requestVideoFrameCallback((time, frame) => {
+        if (video.srcObject !== null && track.readyState === 'live') watch();
+        const local = (millis: number): Micros => now() + Math.round(1000 * (millis - performance.now()));
+        const receivedAt = local(frame.receiveTime ?? time);
+        onShown({
+          rtp: frame.rtpTimestamp ?? 0,
+          at: local(frame.expectedDisplayTime),
+          receivedAt,
+          decodedAt: receivedAt + Math.round(1_000_000 * (frame.processingDuration ?? 0)),
+          width: frame.width,
+          height: frame.height,
+        });
+      });
+    };
+    watch();
+    this.#calling = true;
   }
 
   close(): void {

@@ -14,7 +14,8 @@ import type { InputSender } from '../input/sender';
 import type { AudioPacket } from '../receive/audio';
 import { Receiver } from '../receive/receiver';
 import type { Micros } from '../time';
-import { Kind, kindOf, parseClockReply, parseInputAck, writeClockRequest } from '../wire';
+import type { AccessUnit } from '../receive/unit';
+import { Kind, MEDIA_HEADER_BYTES, kindOf, mediaHeader, parseClockReply, parseInputAck, parseMedia, parseVideoUnit, writeClockRequest } from '../wire';
 import type { FromServer, ToServer } from '../wire/control';
 import { Liveness } from './liveness';
 import { Close, Link, type TransportLike } from './link';
@@ -27,6 +28,8 @@ export type Parts = {
   readonly decoder: PictureDecoder;
   readonly meter: Meter;
   readonly onSound: (packet: AudioPacket) => void;
+  /** Where the browser handles media by itself: what the host tells of each picture. */
+  readonly onTrace?: (unit: AccessUnit) => void;
 };
 
 export type AttachmentEvents = {
@@ -130,6 +133,9 @@ export class Attachment {
     } else if (kind === Kind.inputAck) {
       const ack = parseInputAck(datagram);
       if (typeof ack !== 'string') for (const age of input.handleAck(now, ack)) meter.ackAges.add(now, age);
+    } else if (this.#parts.onTrace !== undefined) {
+      const unit = traceOf(now, datagram);
+      if (unit !== null) this.#parts.onTrace(unit);
     } else {
       this.receiver.handleDatagram(now, datagram);
     }
@@ -148,7 +154,9 @@ export class Attachment {
     for (let sent = input.pollTransmit(now); sent !== null; sent = input.pollTransmit(now)) {
       this.#link.sendDatagram(sent, true);
     }
-    for (let sent = this.receiver.pollFeedback(now); sent !== null; sent = this.receiver.pollFeedback(now)) {
+    const { onTrace } = this.#parts;
+    // The browser reports by itself what it handles by itself.
+    for (let sent = onTrace === undefined ? this.receiver.pollFeedback(now) : null; sent !== null; sent = this.receiver.pollFeedback(now)) {
       this.#link.sendDatagram(sent, false);
     }
     if (this.#live.requestDue(now)) {
@@ -212,6 +220,26 @@ export class Attachment {
     this.#parts.input.detach();
     this.#parts.meter.onAttachmentOver(this.receiver.counts);
   }
+}
+
+/** A picture's header and trace, without the picture. */
+function traceOf(now: Micros, datagram: Uint8Array): AccessUnit | null {
+  const header = mediaHeader();
+  if (kindOf(datagram) !== Kind.video || parseMedia(datagram, header) !== null) return null;
+  const unit = parseVideoUnit(datagram.subarray(MEDIA_HEADER_BYTES));
+  if (typeof unit === 'string') return null;
+  return {
+    frame: header.frame,
+    idr: header.idr,
+    recovery: header.recovery,
+    still: header.still,
+    capturedAt: header.capturedAt,
+    nals: unit.nals,
+    trace: unit.trace,
+    sentAt: header.sentAt,
+    arrivedAt: now,
+    skipped: 0,
+  };
 }
 
 /** A timer that is later than this was held up by a busy machine. */

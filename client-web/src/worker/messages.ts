@@ -21,6 +21,8 @@ export type ToWorker =
       readonly url: string;
       readonly certSha256: readonly string[];
       readonly race?: boolean;
+      /** Transferred: the other end of a call, in place of the address. */
+      readonly port?: MessagePort;
     }
   /** `only`: that attempt; without it, all there is. */
   | { readonly type: 'detach'; readonly leave: 'wait' | 'end' | 'abandon'; readonly only?: number | undefined }
@@ -29,6 +31,16 @@ export type ToWorker =
   | { readonly type: 'focus'; readonly focused: boolean }
   | { readonly type: 'releaseAll' }
   | { readonly type: 'presented'; readonly timestamp: number; readonly at: Micros }
+  /** Of a call: the browser showed a picture. `rtp`: its RTP timestamp. */
+  | {
+      readonly type: 'shown';
+      readonly rtp: number;
+      readonly at: Micros;
+      readonly receivedAt: Micros;
+      readonly decodedAt: Micros;
+      readonly width: number;
+      readonly height: number;
+    }
   | { readonly type: 'visibility'; readonly hidden: boolean }
   | { readonly type: 'observe'; readonly id: number; readonly rect: Rect }
   | { readonly type: 'unobserve'; readonly id: number };

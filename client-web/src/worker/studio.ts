@@ -15,6 +15,8 @@ import type { Micros } from '../time';
 import { VERSION } from '../wire';
 import type { Transport } from '../player/ladder';
 import type { FromServer } from '../wire/control';
+import type { AccessUnit } from '../receive/unit';
+import { transportOver } from '../rtc/port';
 import { Attachment } from './attachment';
 import { Close, type TransportLike } from './link';
 import type { FromWorker, Measured, ToWorker } from './messages';
@@ -44,6 +46,8 @@ export class Studio {
   #challenger: { readonly attempt: number; readonly attachment: Attachment } | null = null;
   #attempt = 0;
   #pictureSeen = false;
+  /** Of a call: what is known of pictures that are not shown yet, by RTP timestamp, in order. */
+  readonly #traces = new Map<number, AccessUnit>();
   #follows = true;
   #hidden = false;
   #host: HostReport | null = null;
@@ -98,6 +102,9 @@ export class Studio {
       case 'presented':
         this.#onPresented(message.timestamp, message.at);
         break;
+      case 'shown':
+        this.#onShown(message);
+        break;
       case 'visibility':
         this.#hidden = message.hidden;
         this.#attachment?.send({ case: 'visibility', value: { hidden: message.hidden } });
@@ -111,7 +118,7 @@ export class Studio {
     }
   }
 
-  #attach({ attempt, kind, url, certSha256, race = false }: Extract<ToWorker, { type: 'attach' }>): void {
+  #attach({ attempt, kind, url, certSha256, race = false, port }: Extract<ToWorker, { type: 'attach' }>): void {
     this.#challenger?.attachment.close(Close.bye, 'another attempt');
     this.#challenger = null;
     if (!race) {
@@ -120,19 +127,19 @@ export class Studio {
     }
     let transport: TransportLike;
     try {
-      transport = this.#wiring.open(kind, url, certSha256);
+      transport = port === undefined ? this.#wiring.open(kind, url, certSha256) : transportOver(port);
     } catch (error) {
       const reason = error instanceof Error ? error.message : '';
       this.#wiring.post({ type: 'closed', attempt, opened: false, code: null, reason });
       return;
     }
     const clock = new Clock();
-    const attachment = this.#attachmentOver(transport, attempt, clock);
+    const attachment = this.#attachmentOver(transport, attempt, clock, port !== undefined);
     if (this.#attachment === null) this.#attachment = attachment;
     else this.#challenger = { attempt, attachment };
   }
 
-  #attachmentOver(transport: TransportLike, attempt: number, clock: Clock): Attachment {
+  #attachmentOver(transport: TransportLike, attempt: number, clock: Clock, isCall: boolean): Attachment {
     const { post, now } = this.#wiring;
     const parts = {
       now,
@@ -141,6 +148,7 @@ export class Studio {
       decoder: this.#decoder,
       meter: this.#meter,
       onSound: (packet: Parameters<SoundDecoder['decode']>[0]) => this.#sound.decode(packet),
+      ...(isCall ? { onTrace: (unit: AccessUnit) => this.#onTrace(unit) } : {}),
     };
     const attachment: Attachment = new Attachment(transport, parts, {
       onOpened: () => {
@@ -259,15 +267,7 @@ export class Studio {
   #onPicture(picture: Picture): void {
     const { frame, unit, decodedAt } = picture;
     const { displayWidth: width, displayHeight: height, timestamp } = frame;
-    if (!this.#pictureSeen) {
-      this.#pictureSeen = true;
-      this.#wiring.post({ type: 'picture', attempt: this.#attempt, at: decodedAt });
-    }
-    if (width !== this.#meter.width || height !== this.#meter.height) {
-      this.#meter.width = width;
-      this.#meter.height = height;
-      this.#wiring.post({ type: 'size', width, height });
-    }
+    this.#seen(decodedAt, width, height);
     this.#meter.onDecoded(timestamp, picture);
     this.#observers.look(picture);
     this.#sink.show(frame, () => this.#onPresented(timestamp, this.#wiring.now()));
@@ -276,6 +276,38 @@ export class Studio {
 
   #onPresented(timestamp: number, at: Micros): void {
     this.#meter.onPresented(timestamp, at, this.#clock.offset(at), (id) => this.#input.happenedAt(id));
+  }
+
+  #onTrace(unit: AccessUnit): void {
+    this.#traces.set(rtpOf(unit.capturedAt), unit);
+    const oldest = this.#traces.keys().next();
+    if (this.#traces.size > TRACES_MAX && oldest.done !== true) this.#traces.delete(oldest.value);
+  }
+
+  /** A picture that the browser decoded by itself. */
+  #onShown({ rtp, at, receivedAt, decodedAt, width, height }: Extract<ToWorker, { type: 'shown' }>): void {
+    this.#seen(decodedAt, width, height);
+    const unit = this.#traces.get(rtp);
+    if (unit === undefined) return;
+    for (const older of this.#traces.keys()) {
+      this.#traces.delete(older);
+      if (older === rtp) break;
+    }
+    this.#meter.onReceived(receivedAt);
+    this.#meter.onDecoded(unit.capturedAt, { unit, submittedAt: Math.max(receivedAt, unit.arrivedAt), decodedAt });
+    this.#onPresented(unit.capturedAt, at);
+  }
+
+  #seen(at: Micros, width: number, height: number): void {
+    if (!this.#pictureSeen) {
+      this.#pictureSeen = true;
+      this.#wiring.post({ type: 'picture', attempt: this.#attempt, at });
+    }
+    if (width !== this.#meter.width || height !== this.#meter.height) {
+      this.#meter.width = width;
+      this.#meter.height = height;
+      this.#wiring.post({ type: 'size', width, height });
+    }
   }
 
   #tick(): void {
@@ -319,6 +351,11 @@ export class Studio {
   }
 }
 
+/** As the host's: 90 kHz, of which the low 32 bits go. */
+function rtpOf(capturedAt: Micros): number {
+  return Number(((BigInt(capturedAt) * 9n) / 100n) & 0xffff_ffffn);
+}
+
 const END_REASONS: Partial<Record<EndReason, string>> = {
   [EndReason.TITLE_EXITED]: 'title_exited',
   [EndReason.TITLE_CRASHED]: 'title_crashed',
@@ -331,6 +368,8 @@ const END_REASONS: Partial<Record<EndReason, string>> = {
   [EndReason.NOT_RESUMED]: 'not_resumed',
 };
 
+/** Two seconds at 60 a second. */
+const TRACES_MAX = 120;
 /** The overlay is read by eye. */
 const MEASURE_MS = 250;
 const TICKS_PER_SECOND = 4;

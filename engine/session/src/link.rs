@@ -82,6 +82,11 @@ impl Link {
     pub(crate) fn send_from(&self, memory: &mut BytesMut, datagram: &[u8]) -> Result<(), LinkError> {
         match self {
             Self::Quic(link) => Ok(link.send_from(memory, datagram)?),
+            // It copies what it makes of it anyway; the memory is given back at once.
+            Self::Rtc(link) => {
+                memory.extend_from_slice(datagram);
+                Ok(link.send(memory.split().freeze())?)
+            }
         }
     }
 
