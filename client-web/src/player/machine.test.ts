@@ -416,3 +416,33 @@ describe('a path that falls silent', () => {
     expect(rig.did).toContain('detach');
   });
 });
+
+describe('WebRTC', () => {
+  const whep = { kind: 'whep', url: 'http://h/v1/sessions/s1/whep', certSha256: [], iceServers: [{ urls: ['stun:s:1'] }] };
+  const answer: Answer<Created> = { ok: true, value: { session: 's1', ticket: 't', endpoints: [...ENDPOINTS, whep] } };
+  const attachOf = (actions: readonly Action[]) => actions.find((action) => action.do === 'attach');
+
+  it('is taken when WebTransport does not open, with a new ticket and within a second', () => {
+    const rig = new Rig().on({ on: 'start', own: null, last: null }).on({ on: 'created', answer });
+    const began = rig.now;
+    expect(attachOf(rig.actions)?.kind).toBe('webtransport');
+    rig.wait();
+    while (!rig.did.includes('ticket')) rig.wait();
+    rig.on({ on: 'ticket', answer });
+    expect(attachOf(rig.actions)).toMatchObject({ kind: 'whep', url: `${whep.url}?ticket=t`, iceServers: whep.iceServers });
+    expect(rig.now - began).toBeLessThanOrEqual(1_500);
+    expect(rig.machine.transport).toBe('whep');
+  });
+
+  it('is the only one where the browser has no WebTransport, and its secret outlives a failed call', () => {
+    const machine = new Machine('doom', null, ['webtransport', 'relay']);
+    machine.handle(0, { on: 'start', own: null, last: null });
+    const attach = attachOf(machine.handle(0, { on: 'created', answer }));
+    expect(attach?.kind).toBe('whep');
+    const attempt = attach?.attempt ?? 0;
+    machine.handle(1, { on: 'resume', attempt, secret: 'fresh' });
+    machine.handle(2, { on: 'closed', attempt, opened: false, code: null, reason: '' });
+    const again = machine.handleTimeout(machine.timeoutAt() ?? 0);
+    expect(attachOf(again)?.url).toBe(`${whep.url}?resume=fresh`);
+  });
+});

@@ -1,4 +1,4 @@
-//! WHEP (draft-ietf-wish-whep): any WHEP player attaches to a session with an SDP offer. See docs/PROTOCOL.md, section 8.
+//! WHEP (draft-ietf-wish-whep): any WHEP player attaches to a session with an SDP offer. See docs/PROTOCOL.md, section 1.2.
 //!
 //! ```text
 //! POST offer + ticket -> host -> worker -> answer, 201 with a Location;  PATCH candidates;  DELETE

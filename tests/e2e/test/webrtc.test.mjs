@@ -1,6 +1,7 @@
 // WebRTC: the player's own fallback, and WHEP for a client that is not ours.
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import { Engine, until } from '../lib/engine.mjs';
 import { difference, fingerprint, openBrowser, play, untilStats } from '../lib/browser.mjs';
 
@@ -54,7 +55,7 @@ test('where WebTransport does not get through the player falls back by itself', 
   await context.close();
 });
 
-test('a plain WHEP client, which knows nothing of the engine, gets picture and sound', async () => {
+test('whip-whep, a WHEP client that knows nothing of the engine, gets picture and sound', async () => {
   const key = `flp_${'w'.repeat(43)}`;
   const headers = { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' };
   const started = await (await fetch(`${engine.url}v1/sessions`, { method: 'POST', headers, body: '{"title":"freedoom"}' })).json();
@@ -65,36 +66,39 @@ test('a plain WHEP client, which knows nothing of the engine, gets picture and s
   const stranger = await fetch(whep.url, { method: 'POST', headers: { Authorization: 'Bearer nobody', 'Content-Type': 'application/sdp' }, body: 'v=0\r\nm=video 9 X 1\r\na=rtpmap:1 H264/90000\r\n' });
   assert.equal(stranger.status, 403);
   const page = await (await browser.newContext()).newPage();
-  await page.goto(`${engine.url}`);
+  const client = createRequire(import.meta.url).resolve('whip-whep/whep.js');
+  await page.route('**/assets/whep.js', (route) => route.fulfill({ path: client, contentType: 'text/javascript' }));
+  await page.goto(engine.url);
   const got = await page.evaluate(async ({ url, ticket }) => {
+    const { WHEPClient } = await import('/assets/whep.js');
     const pc = new RTCPeerConnection();
     const stream = new MediaStream();
     pc.addTransceiver('video', { direction: 'recvonly' });
     pc.addTransceiver('audio', { direction: 'recvonly' });
     pc.ontrack = ({ track }) => stream.addTrack(track);
-    await pc.setLocalDescription();
-    const response = await fetch(url, { method: 'POST', headers: { Authorization: `Bearer ${ticket}`, 'Content-Type': 'application/sdp' }, body: pc.localDescription.sdp });
-    if (response.status !== 201) return { status: response.status, text: await response.text() };
-    await pc.setRemoteDescription({ type: 'answer', sdp: await response.text() });
+    const whep = new WHEPClient();
+    await whep.view(pc, url, ticket);
     const video = document.createElement('video');
     Object.assign(video, { muted: true, srcObject: stream });
     document.body.append(video);
-    await video.play();
     const count = async () => {
       const all = [...(await pc.getStats()).values()].filter(({ type }) => type === 'inbound-rtp');
       return { video: all.find(({ kind }) => kind === 'video'), audio: all.find(({ kind }) => kind === 'audio') };
     };
+    await video.play();
     let seen = await count();
-    for (let i = 0; i < 200 && !(seen.video?.framesDecoded > 30 && seen.audio?.packetsReceived > 30); i++) {
+    while (!(seen.video?.framesDecoded > 30 && seen.audio?.packetsReceived > 3)) {
       await new Promise((resolve) => setTimeout(resolve, 50));
       seen = await count();
     }
-    const location = response.headers.get('Location');
-    const bye = await fetch(location, { method: 'DELETE' });
-    return { status: 201, frames: seen.video.framesDecoded, sound: seen.audio.packetsReceived, width: video.videoWidth, bye: bye.status };
+    await whep.stop();
+    return { frames: seen.video.framesDecoded, sound: seen.audio.packetsReceived, width: video.videoWidth };
   }, { url: whep.url, ticket: started.ticket });
-  assert.equal(got.status, 201, got.text);
-  assert.ok(got.frames > 30 && got.sound > 30, JSON.stringify(got));
-  assert.deepEqual([got.width, got.bye], [1280, 200]);
+  assert.equal(got.width, 1280);
+  // It hung up: the session waits for its player.
+  await until(async () => {
+    const session = await (await fetch(`${engine.url}v1/sessions/${started.session}`, { headers })).json();
+    return session.state === 'waiting';
+  }, 'the session to wait');
   await page.context().close();
 });

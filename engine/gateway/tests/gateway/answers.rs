@@ -239,9 +239,9 @@ async fn a_session_that_cannot_be_is_refused_in_words() {
         (answer.status.as_u16(), answer.problem().as_str()),
         (500, "engine")
     );
-    let only_rtc = json!({ "title": "plain", "client": { "transports": ["whep"] } });
+    let only_pigeons = json!({ "title": "plain", "client": { "transports": ["pigeon"] } });
     assert_eq!(
-        rig.post("/v1/sessions", &me, &[], &only_rtc).await.problem(),
+        rig.post("/v1/sessions", &me, &[], &only_pigeons).await.problem(),
         "bad-request"
     );
 }

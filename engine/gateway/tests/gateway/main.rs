@@ -4,3 +4,4 @@
 mod answers;
 mod rig;
 mod sessions;
+mod whep;

@@ -64,6 +64,10 @@ impl Rig {
         let worker = PathBuf::from(env!("CARGO_BIN_EXE_firstlight-gateway-fake-worker"));
         let config = Config::builder(data.clone(), folder.path().join("run"), vec![worker])
             .media_ports(media_ports())
+            .ice_servers(vec![firstlight_link::IceServer {
+                urls: vec!["stun:stun.example:3478".to_owned()],
+                ..Default::default()
+            }])
             .slots(Some(slots))
             .sessions_per_player(2);
         let host = Host::open(config.build().unwrap()).unwrap();

@@ -2,7 +2,7 @@
 //!
 //! While it lives it holds a lock on `worker.lock` in its run folder, so that a test can wait for its end.
 
-use firstlight_link::{End, LINE_BYTES_MAX, Order, Report, Start, Stats};
+use firstlight_link::{Answer, Credential, End, LINE_BYTES_MAX, Offer, Order, Report, Start, Stats};
 use std::fs::{self, File};
 use std::io::{BufRead, Write, stdin, stdout};
 use std::process::ExitCode;
@@ -80,11 +80,30 @@ fn settle(start: &Start) -> std::io::Result<File> {
 
 fn wait_for_end(orders: impl Iterator<Item = Result<Order, serde_json::Error>>) -> ExitCode {
     for order in orders {
-        if let Ok(Order::End { reason }) = order {
-            return ended(reason, "as ordered");
+        match order {
+            Ok(Order::End { reason }) => return ended(reason, "as ordered"),
+            Ok(Order::Offer(offer)) => report(&Report::Answer {
+                answer: answer(&offer),
+                attachment: offer.attachment,
+            }),
+            Ok(Order::HangUp { .. }) => report(&Report::Waiting { left_s: 60 }),
+            _ => {}
         }
     }
     ExitCode::SUCCESS
+}
+
+/// Honours what is called good.
+fn answer(offer: &Offer) -> Answer {
+    let (Credential::Ticket(shown) | Credential::Resume(shown)) = &offer.credential;
+    match (shown.as_str(), offer.sdp.as_str()) {
+        (_, "bad") => Answer::BadOffer("the offer is not SDP".to_owned()),
+        ("good" | "v4.public.good", _) => Answer::Accepted {
+            sdp: "v=0".to_owned(),
+            resume: "fresh".to_owned(),
+        },
+        _ => Answer::Forbidden,
+    }
 }
 
 fn ended(reason: End, detail: &str) -> ExitCode {
