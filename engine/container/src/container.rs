@@ -226,8 +226,10 @@ impl Container {
 
     fn look_for_exit(&mut self) -> Option<Exit> {
         if let Some(status) = self.app.poll_exit() {
-            // An app that lost its display ends before the display's own end shows.
-            if self.display.address.is_listening() {
+            // An app that lost its display ends before the display's own end shows: its connections close first, then what
+            // it listens on, then it is gone.
+            let display = self.display.process.wait_exit(clock::now() + LAST_BREATH);
+            if display.is_none() && self.display.address.is_listening() {
                 return Some(exit(Part::App, Some(status), &self.app));
             }
             let status = self.display.process.wait_exit(clock::now() + LAST_WORDS_MAX);
@@ -317,5 +319,7 @@ fn exit(who: Part, status: Option<ExitStatus>, process: &Process) -> Exit {
 const START_MAX: Micros = Micros::from_secs(10);
 /// The pipe is empty some microseconds after the last writer died.
 const LAST_WORDS_MAX: Micros = Micros::from_millis(200);
+/// Between a killed display's first closed connection and its end; a busy machine takes some milliseconds.
+const LAST_BREATH: Micros = Micros::from_millis(50);
 /// Long enough to write a saved game, short enough for a player who waits for the room.
 const GRACE: Micros = Micros::from_millis(500);
