@@ -35,10 +35,10 @@ async function end(child) {
 export async function begin(world) {
   const data = mkdtempSync(join(tmpdir(), 'firstlight-reach-'));
   const turn = world.family === 4 ? await startTurn(world, data) : null;
-  const ice = turn ? ['--ice-server', `stun:${INET}:${STUN_PORT}`, '--ice-server', `turn:${USER}@${INET}:${STUN_PORT}`] : [];
+  const ice = turn ? ['--ice-server', `stun:${INET}:${STUN_PORT}`, '--ice-server', `turn:${INET}:${STUN_PORT},${USER.replace(':', ',')}`] : [];
   const any = world.family === 6 ? '[::]' : '0.0.0.0';
   const engine = start(world, 'host', [binary(), 'up', '--titles', join(ROOT, 'titles'), '--data', join(data, 'engine'),
-    '--listen', `${any}:${GATEWAY_PORT}`, '--tls', 'self-signed', '--host-name', world.gateway, '--media-ports', '7000-7019', ...(process.env.NOICE ? [] : ice)]);
+    '--listen', `${any}:${GATEWAY_PORT}`, '--tls', 'self-signed', '--host-name', world.gateway, '--media-ports', '7000-7019', ...ice]);
   await until(() => {
     if (engine.exitCode !== null) throw new Error(`the engine ended:\n${engine.lines.join('\n')}`);
     return engine.lines.some((line) => line.includes('https://'));
