@@ -104,7 +104,7 @@ export function openApi(wiring: Wiring = { fetch: fetch.bind(globalThis), key: p
     titles: (signal) => request('GET', '/titles', (json) => list(json, 'titles').map(titleOf), { signal }),
     create: (title) =>
       request('POST', '/sessions', created, {
-        body: { title, client: { transports: ['webtransport', 'whep', 'relay', 'websocket'] } },
+        body: { title, client: { transports: ['webtransport', 'whep', 'websocket'] } },
       }),
     session: (id) => request('GET', at(id), sessionOf),
     sessions: (signal) => request('GET', '/sessions', (json) => list(json, 'sessions').map(sessionOf), { signal }),

@@ -313,12 +313,12 @@ impl Controller for Bbr {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-fn number(rate: Bitrate) -> f64 {
+pub(crate) fn number(rate: Bitrate) -> f64 {
     rate.as_bps() as f64
 }
 
 #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-fn number_of(bytes: ByteCount) -> f64 {
+pub(crate) fn number_of(bytes: ByteCount) -> f64 {
     bytes.as_u64() as f64
 }
 
@@ -327,7 +327,7 @@ fn number_of(bytes: ByteCount) -> f64 {
     clippy::cast_sign_loss,
     reason = "positive and finite"
 )]
-fn bits(value: f64) -> Bitrate {
+pub(crate) fn bits(value: f64) -> Bitrate {
     Bitrate::bps(value as u64)
 }
 

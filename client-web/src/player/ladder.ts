@@ -40,7 +40,7 @@ export class Ladder {
 }
 
 /** Kinds of endpoint that this client attaches to. */
-export const TRANSPORTS = ['webtransport', 'whep', 'relay', 'websocket'] as const;
+export const TRANSPORTS = ['webtransport', 'whep', 'websocket'] as const;
 
 export type Transport = (typeof TRANSPORTS)[number];
 

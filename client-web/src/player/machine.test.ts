@@ -435,7 +435,7 @@ describe('WebRTC', () => {
   });
 
   it('is the only one where the browser has no WebTransport, and its secret outlives a failed call', () => {
-    const machine = new Machine('doom', null, ['webtransport', 'relay']);
+    const machine = new Machine('doom', null, ['webtransport']);
     machine.handle(0, { on: 'start', own: null, last: null });
     const attach = attachOf(machine.handle(0, { on: 'created', answer }));
     expect(attach?.kind).toBe('whep');

@@ -377,7 +377,7 @@ export class StreamPlayer implements Player {
 
 /** What this browser does not have. */
 function lacks(): Transport[] {
-  const all: Transport[] = 'WebTransport' in globalThis ? [] : ['webtransport', 'relay'];
+  const all: Transport[] = 'WebTransport' in globalThis ? [] : ['webtransport'];
   return canCall() ? all : [...all, 'whep'];
 }
 

@@ -185,7 +185,6 @@ const FIGURES: readonly Figure[] = [
 const TRANSPORTS: Readonly<Record<Stats['transport'], string>> = {
   webtransport: 'WebTransport',
   webrtc: 'WebRTC',
-  relay: 'WebTransport by relay',
   websocket: 'WebSocket (slower)',
 };
 

@@ -1,8 +1,8 @@
 //! Carries a player's packets on between his connection and his host.
 //!
 //! ```text
-//! player --(WebSocket | WebTransport)--> bridge --WebTransport--> host
-//!                          Outbox <--------+
+//! player --WebSocket--> bridge --WebTransport--> host
+//!              Outbox <--------+
 //! ```
 //!
 //! Invariants: it looks at nothing but the first byte of a datagram and the length of a control message; what the player's
@@ -11,12 +11,10 @@
 
 mod frame;
 mod outbox;
-mod quic;
 mod websocket;
 
 pub use frame::{Frame, Malformed};
 pub use outbox::{Dropped, Outbox, Outgoing};
-pub use quic::carry_quic;
 pub use websocket::{WebSocket, accept_key, carry_websocket, keep_short};
 
 use std::sync::atomic::{AtomicU64, Ordering};

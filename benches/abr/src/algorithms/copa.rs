@@ -3,6 +3,7 @@
 //! The rate aims at 1/(δ·dq) packets a second, dq being the standing queue's delay, with velocity; δ is 0.5 and the competitive mode is left
 //! out. The window grows only where it is used: nothing is sent for its own sake.
 
+use crate::control::{bits, number, number_of};
 use crate::flow::Flow;
 use crate::rtp::{Controller, Fate, Repair, Sending, Skip, Stream};
 use crate::source::{BITRATE_MAX, BITRATE_MIN, BITRATE_START};
@@ -166,25 +167,6 @@ fn windowed_min(window: &mut VecDeque<(Timestamp, f64)>, now: Timestamp, value: 
     window.push_back((now, value));
     while window.pop_front_if(|(at, _)| now.since(*at) > span).is_some() {}
     window.front().map_or(value, |(_, least)| *least)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-fn number(rate: Bitrate) -> f64 {
-    rate.as_bps() as f64
-}
-
-#[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-fn number_of(bytes: ByteCount) -> f64 {
-    bytes.as_u64() as f64
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "positive and finite"
-)]
-fn bits(value: f64) -> Bitrate {
-    Bitrate::bps(value as u64)
 }
 
 #[expect(
