@@ -121,6 +121,7 @@ impl Measure {
             let (unit, _) = self.encode(How {
                 idr: false,
                 refine: policy.poll(at),
+                ..How::default()
             })?;
             policy.on_refined(at, &unit, target);
             (steps, bytes, end) = (steps + 1, bytes + unit.bytes.as_u64(), at);

@@ -1,6 +1,6 @@
 //! What an encoder implementation must be able to do.
 
-use crate::{Error, Surface, rate};
+use crate::{Config, Error, Surface, rate};
 use firstlight_units::{ByteCount, FrameId};
 use std::fmt::Debug;
 
@@ -37,6 +37,12 @@ pub trait Backend: Send + Debug {
     /// When the implementation refuses the rate.
     fn set_rate(&mut self, plan: rate::Plan) -> Result<(), Error>;
 
+    /// Goes on with pictures of this size; the next access unit is an IDR. On an error it goes on as before.
+    ///
+    /// # Errors
+    /// When the implementation refuses the size.
+    fn resize(&mut self, config: &Config) -> Result<(), Error>;
+
     /// Predicts from nothing that depends on `first_lost` or came after it. False: nothing older is left, the next
     /// access unit is an IDR.
     ///
@@ -52,6 +58,8 @@ pub struct How {
     pub idr: bool,
     /// As a step towards a sharp still picture.
     pub refine: Option<Refine>,
+    /// Most bytes it may have, where that is less than the plan's cap. What cannot be coded with so few is larger all the same.
+    pub bytes_max: Option<ByteCount>,
 }
 
 /// A step towards a sharp still picture, as [`still::Still`](crate::still::Still) decides it.

@@ -1,7 +1,7 @@
 //! The kept surface and the backend that encodes it.
 
 use crate::config::{BITRATE_MAX, BITRATE_MIN};
-use crate::{AccessUnit, Backend, Config, Error, How, Sink, Surface, rate};
+use crate::{AccessUnit, Backend, Config, Error, How, Scale, Sink, Surface, rate};
 use firstlight_units::{Bitrate, FrameId};
 
 /// A raw picture as the display holds it.
@@ -18,7 +18,12 @@ pub struct Picture<'a> {
 pub struct Encoder {
     surface: Surface,
     backend: Box<dyn Backend>,
+    /// Of what is coded.
     config: Config,
+    /// As drawn.
+    drawn: (u16, u16),
+    scale: Scale,
+    rate: (Bitrate, u8),
 }
 
 impl Encoder {
@@ -45,6 +50,9 @@ impl Encoder {
         Self {
             surface: Surface::new(config.width, config.height),
             backend,
+            drawn: (config.width, config.height),
+            scale: Scale::Whole,
+            rate: (config.bitrate, 1),
             config,
         }
     }
@@ -97,7 +105,37 @@ impl Encoder {
         if !(BITRATE_MIN..=BITRATE_MAX).contains(&target) {
             return Err(Error::Bitrate(target));
         }
-        self.backend.set_rate(rate::plan(target, &self.config, divisor))
+        self.backend.set_rate(rate::plan(target, &self.config, divisor))?;
+        self.rate = (target, divisor);
+        Ok(())
+    }
+
+    /// What is coded: its size is what the scale makes of the drawn one.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Codes pictures of another size from here on; the next access unit is an IDR. On an error it goes on as before.
+    ///
+    /// # Errors
+    /// When the backend refuses the size.
+    pub fn set_scale(&mut self, scale: Scale) -> Result<(), Error> {
+        if scale == self.scale {
+            return Ok(());
+        }
+        let (target, divisor) = self.rate;
+        let config = Config {
+            width: scale.side(self.drawn.0),
+            height: scale.side(self.drawn.1),
+            bitrate: target,
+            ..self.config
+        };
+        self.backend.resize(&config)?;
+        self.backend.set_rate(rate::plan(target, &config, divisor))?;
+        self.surface.set_scale(scale);
+        (self.scale, self.config) = (scale, config);
+        Ok(())
     }
 
     /// Predicts from nothing that depends on `first_lost` or came after it. False: nothing older is left to predict

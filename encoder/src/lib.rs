@@ -1,9 +1,9 @@
 //! Frame in, access unit out: rate policy, [`Backend`] trait, software backend.
 //!
 //! ```text
-//! Picture (BGRX) -> [Surface, I420] -> Backend -> Unit, Unit, … -> AccessUnit
+//! Picture (BGRX) -> [Surface, I420, Scale] -> Backend -> Unit, Unit, … -> AccessUnit
 //!                        |                ^ rate::plan(target)
-//!                        |                ^ How: IDR, or a step of still::Still
+//!                        |                ^ How: IDR, or a step of still::Still, or less than the plan's cap
 //!                        kept: may be encoded again at any time
 //! ```
 //!
@@ -11,7 +11,7 @@
 //! - An IDR comes only where it was asked for, or where nothing that the receiver holds is left to predict from.
 //! - [`AccessUnit::reference`] is true: it is what the access unit was predicted from, also after
 //!   [`Encoder::invalidate`].
-//! - After [`Encoder::open`] this crate allocates nothing.
+//! - After [`Encoder::open`] this crate allocates nothing, but where the size changes ([`Encoder::set_scale`]).
 //!
 //! Nothing here reads a clock, waits for a tick or owns a queue.
 
@@ -35,6 +35,7 @@ mod h264;
 pub mod rate;
 #[cfg(feature = "x264")]
 mod references;
+mod scale;
 #[cfg(feature = "x264")]
 mod software;
 pub mod still;
@@ -46,4 +47,5 @@ pub use encoder::{Encoder, Picture};
 pub use error::Error;
 #[cfg(all(feature = "fuzzing", feature = "x264"))]
 pub use fuzzing::fuzz_h264;
+pub use scale::Scale;
 pub use surface::Surface;

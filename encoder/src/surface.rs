@@ -1,12 +1,14 @@
 //! Where the pixels live: a planar picture in 4:2:0, in memory that is allocated once.
 
-use crate::{Error, Picture};
+use crate::scale::{Plane, Scaler};
+use crate::{Error, Picture, Scale};
 use yuv::{BufferStoreMut, YuvConversionMode, YuvPlanarImageMut, YuvRange, YuvStandardMatrix};
 
 /// The picture to encode, in memory of the CPU: I420, BT.709, limited range.
 ///
 /// Sides are even: a picture with an odd side gets its last column or row twice, since 4:2:0 can neither hold nor crop
-/// half a block.
+/// half a block. It may be smaller than the pictures that are loaded ([`Scale`]); what is kept is as large as they are, so that
+/// another size is to be had at any time.
 #[derive(Debug)]
 pub struct Surface {
     /// Of the pictures loaded.
@@ -20,6 +22,17 @@ pub struct Surface {
     /// changed one a copy of 0.1 ms, on the way to the player.
     next: Planes,
     empty: bool,
+    scaled: Option<Scaled>,
+}
+
+/// The kept picture in another size.
+#[derive(Debug)]
+struct Scaled {
+    width: u16,
+    height: u16,
+    planes: Planes,
+    luma: Scaler,
+    chroma: Scaler,
 }
 
 impl Surface {
@@ -31,7 +44,41 @@ impl Surface {
             kept: planes(),
             next: planes(),
             empty: true,
+            scaled: None,
         }
+    }
+
+    /// Codes smaller than loaded from here on. Allocates.
+    pub(crate) fn set_scale(&mut self, scale: Scale) {
+        let even = |side: u16| side.next_multiple_of(2);
+        let from = (even(self.width), even(self.height));
+        let to = (even(scale.side(self.width)), even(scale.side(self.height)));
+        self.scaled = (from != to).then(|| {
+            let halves = |(w, h): (u16, u16)| (usize::from(w / 2), usize::from(h / 2));
+            let wholes = |(w, h): (u16, u16)| (usize::from(w), usize::from(h));
+            Scaled {
+                width: to.0,
+                height: to.1,
+                planes: Planes::new(to.0, to.1),
+                luma: Scaler::new(wholes(from), wholes(to)),
+                chroma: Scaler::new(halves(from), halves(to)),
+            }
+        });
+        self.scale_kept();
+    }
+
+    fn scale_kept(&mut self) {
+        let Some(scaled) = &mut self.scaled else { return };
+        let Planes { y, u, v, stride } = &self.kept;
+        let to = &mut scaled.planes;
+        let plane = |samples, stride| Plane { samples, stride };
+        scaled.luma.scale(plane(y, *stride), &mut to.y, to.stride);
+        scaled
+            .chroma
+            .scale(plane(u, stride / 2), &mut to.u, to.stride / 2);
+        scaled
+            .chroma
+            .scale(plane(v, stride / 2), &mut to.v, to.stride / 2);
     }
 
     /// Holds no picture so far.
@@ -40,28 +87,36 @@ impl Surface {
         self.empty
     }
 
-    /// Pixels across, rounded up to even.
+    /// Pixels across of what is coded, rounded up to even.
     #[must_use]
-    pub const fn width(&self) -> u16 {
-        self.width.next_multiple_of(2)
+    pub fn width(&self) -> u16 {
+        let loaded = self.width.next_multiple_of(2);
+        self.scaled.as_ref().map_or(loaded, |s| s.width)
     }
 
-    /// Pixels down, rounded up to even.
+    /// Pixels down of what is coded, rounded up to even.
     #[must_use]
-    pub const fn height(&self) -> u16 {
-        self.height.next_multiple_of(2)
+    pub fn height(&self) -> u16 {
+        let loaded = self.height.next_multiple_of(2);
+        self.scaled.as_ref().map_or(loaded, |s| s.height)
     }
 
     /// Luma and the two chroma planes.
     #[must_use]
     pub fn planes(&self) -> [&[u8]; 3] {
-        [&self.kept.y, &self.kept.u, &self.kept.v]
+        let planes = self.coded();
+        [&planes.y, &planes.u, &planes.v]
     }
 
     /// Bytes from one row to the next, of luma and of chroma.
     #[must_use]
-    pub const fn strides(&self) -> (usize, usize) {
-        (self.kept.stride, self.kept.stride / 2)
+    pub fn strides(&self) -> (usize, usize) {
+        let stride = self.coded().stride;
+        (stride, stride / 2)
+    }
+
+    fn coded(&self) -> &Planes {
+        self.scaled.as_ref().map_or(&self.kept, |s| &s.planes)
     }
 
     /// Takes a picture. False: it is the one that is kept already.
@@ -77,6 +132,7 @@ impl Surface {
         }
         std::mem::swap(&mut self.kept, &mut self.next);
         self.empty = false;
+        self.scale_kept();
         Ok(true)
     }
 
@@ -220,6 +276,29 @@ mod tests {
         s.load(picture(&pixels, 80)).unwrap();
         let (luma, _) = s.strides();
         assert_eq!(s.planes()[0][15 * luma + 15], 235);
+    }
+
+    #[test]
+    fn a_smaller_one_follows_what_is_loaded_and_back() {
+        let mut s = Surface::new(64, 48);
+        let mut pixels = grey(64, 48, 255);
+        s.load(picture(&pixels, 256)).unwrap();
+        s.set_scale(Scale::Half);
+        assert_eq!((s.width(), s.height()), (32, 24));
+        let (luma, chroma) = s.strides();
+        assert_eq!(
+            (s.planes()[0][23 * luma + 31], s.planes()[1][11 * chroma + 15]),
+            (235, 128)
+        );
+        assert_eq!(s.load(picture(&pixels, 256)), Ok(false), "compared as drawn");
+        pixels.fill(0);
+        s.load(picture(&pixels, 256)).unwrap();
+        assert_eq!(s.planes()[0][23 * luma + 31], 16);
+        s.set_scale(Scale::Whole);
+        assert_eq!(
+            (s.width(), s.height(), s.planes()[0][47 * s.strides().0 + 63]),
+            (64, 48, 16)
+        );
     }
 
     #[test]

@@ -3,8 +3,8 @@
 #![expect(unsafe_code, reason = "counting allocations takes an allocator")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use firstlight_encoder::{Config, Encoder, How, Picture, Refine};
-use firstlight_units::{Bitrate, FrameId};
+use firstlight_encoder::{Config, Encoder, How, Picture, Refine, Scale};
+use firstlight_units::{Bitrate, ByteCount, FrameId};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -36,6 +36,7 @@ fn encoding_allocates_nothing() {
         let mut encoder = Encoder::open(config).unwrap();
         let mut pixels = vec![0u8; 640 * 368 * 4];
         let mut bytes = 0;
+        encoder.set_scale(Scale::ThreeQuarters).unwrap();
         let before = ALLOCATIONS.load(Ordering::Relaxed);
         for n in 1..=60u8 {
             for (i, p) in pixels.iter_mut().enumerate() {
@@ -53,6 +54,7 @@ fn encoding_allocates_nothing() {
             let how = How {
                 idr: n == 20,
                 refine: (n > 50).then_some(Refine { qp: 12, room: n % 4 }),
+                bytes_max: (n > 40).then_some(ByteCount::new(3_000)),
             };
             if n == 30 {
                 encoder.set_bitrate(Bitrate::mbps(2)).unwrap();

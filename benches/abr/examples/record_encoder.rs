@@ -236,7 +236,10 @@ impl Run {
         self.frame = self.frame.next();
         let unit = self
             .encoder
-            .encode(self.frame, How { idr, refine: None }, &mut |_| {})?;
+            .encode(self.frame, How {
+                    idr,
+                    ..How::default()
+                }, &mut |_| {})?;
         self.sizes.push(unit.bytes.as_u64());
         Ok(())
     }

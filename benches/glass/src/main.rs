@@ -130,7 +130,10 @@ impl Floor {
         message.resize(HEADER_BYTES, 0);
         let unit = self
             .encoder
-            .encode(self.frame, How { idr, refine: None }, &mut |u| {
+            .encode(self.frame, How {
+                    idr,
+                    ..How::default()
+                }, &mut |u| {
                 message.extend_from_slice(u.nals)
             })?;
         let encode = now() - passed.grabbed;

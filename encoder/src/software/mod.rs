@@ -49,7 +49,29 @@ impl Software {
             newest: FrameId::default(),
         })
     }
+
+    /// The plan for one access unit. The library takes a smaller VBV at once, and refills it within the picture after.
+    fn plan_for(&self, how: How) -> rate::Plan {
+        let plan = self.plan;
+        // Within its VBV the library raises the QP of rows whose bits it cannot foresee, which it cannot in a still.
+        let room = how.refine.map_or(1, |r| u64::from(r.room.clamp(1, 4)));
+        let roomy = plan.cap.as_u64().saturating_mul(room);
+        // Less by a hair is not worth telling the library.
+        let least = plan.cap.as_u64().saturating_mul(CAP_WORTH) / 100;
+        let cap = match how.bytes_max.map(ByteCount::as_u64) {
+            Some(most) if most < least => most.max(1),
+            Some(_) | None => roomy,
+        };
+        rate::Plan {
+            asked: plan.asked.scale(cap, plan.cap.as_u64().max(1)),
+            cap: ByteCount::new(cap),
+            ..plan
+        }
+    }
 }
+
+/// Per cent of the plan's cap.
+const CAP_WORTH: u64 = 95;
 
 impl Backend for Software {
     fn name(&self) -> &'static str {
@@ -74,16 +96,9 @@ impl Backend for Software {
             });
         }
         self.newest = frame;
-        let room = how.refine.map_or(1, |r| u64::from(r.room.clamp(1, 4)));
-        if room > 1 {
-            // Within its VBV the library raises the QP of rows whose bits it cannot foresee, which it cannot in a still.
-            let cap = ByteCount::new(self.plan.cap.as_u64() * room);
-            let asked = self.plan.asked.scale(room, 1);
-            self.handle.set_rate(rate::Plan {
-                asked,
-                cap,
-                ..self.plan
-            })?;
+        let own = self.plan_for(how);
+        if own != self.plan {
+            self.handle.set_rate(own)?;
         }
         let made = self.handle.encode(surface, frame, how, sink)?;
         let slice = SliceHeader::parse(made.first_slice(), &self.sps)
@@ -98,7 +113,7 @@ impl Backend for Software {
         };
         self.references.push(frame, slice.idr);
         let bytes = made.bytes.into();
-        if room > 1 {
+        if own != self.plan {
             self.handle.set_rate(self.plan)?;
         }
         let qp = u8::try_from(self.init_qp.saturating_add(slice.qp_delta)).unwrap_or(0);
@@ -113,6 +128,14 @@ impl Backend for Software {
     fn set_rate(&mut self, plan: rate::Plan) -> Result<(), Error> {
         self.handle.set_rate(plan)?;
         self.plan = plan;
+        Ok(())
+    }
+
+    fn resize(&mut self, config: &Config) -> Result<(), Error> {
+        *self = Self {
+            newest: self.newest,
+            ..Self::open(config)?
+        };
         Ok(())
     }
 

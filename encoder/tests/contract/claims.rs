@@ -4,8 +4,8 @@ use crate::Open;
 use crate::decode::decode;
 use crate::source::Source;
 use firstlight_encoder::still::Still;
-use firstlight_encoder::{AccessUnit, Config, Encoder, Error, How, Unit, rate};
-use firstlight_units::{Bitrate, FrameId, Timestamp};
+use firstlight_encoder::{AccessUnit, Config, Encoder, Error, How, Scale, Unit, rate};
+use firstlight_units::{Bitrate, ByteCount, FrameId, Timestamp};
 
 const WIDTH: u16 = 416;
 const HEIGHT: u16 = 240;
@@ -117,7 +117,7 @@ pub(crate) fn idr_only_on_request(open: Open) -> Found {
             n as u64,
             How {
                 idr: asked,
-                refine: None,
+                ..How::default()
             },
         )?;
         let types = nal_types(&one.bytes);
@@ -297,7 +297,14 @@ pub(crate) fn still(open: Open) -> Found {
     while let Some(at) = policy.poll_timeout() {
         let refine = policy.poll(at);
         (now, frame, steps) = (at, frame + 1, steps + 1);
-        let one = again(&mut encoder, frame, How { idr: false, refine })?;
+        let one = again(
+            &mut encoder,
+            frame,
+            How {
+                refine,
+                ..How::default()
+            },
+        )?;
         let allowed = cap * u64::from(refine.map_or(1, |r| r.room)) * 11 / 10;
         if one.unit.bytes.as_u64() > allowed {
             return Err(format!(
@@ -317,6 +324,86 @@ pub(crate) fn still(open: Open) -> Found {
             "{before:.1} dB before, {db:.1} dB after {steps} steps at {} ms",
             now.as_micros() / 1000
         ));
+    }
+    Ok(())
+}
+
+/// One access unit in four gets a fraction of the plan's cap, the next ones what is usual.
+pub(crate) fn capped(open: Open) -> Found {
+    let mut encoder = open(config());
+    let target = Bitrate::mbps(4);
+    encoder.set_bitrate(target).map_err(|e| e.to_string())?;
+    let cap = rate::plan(target, &config(), 1).cap.as_u64();
+    let mut usual = 0;
+    for n in 1..=48u64 {
+        let most = (n % 4 == 0).then_some(cap * (1 + n / 4 % 3) / 4);
+        let how = How {
+            bytes_max: most.map(ByteCount::new),
+            ..How::default()
+        };
+        let source = Source::noise(WIDTH, HEIGHT, n as usize);
+        let one = code(&mut encoder, &source, n, how)?.unit.bytes.as_u64();
+        let allowed = most.unwrap_or(cap);
+        // The first ones teach the library what noise costs.
+        if n > 8 && one > allowed * 21 / 20 {
+            return Err(format!("frame {n} has {one} bytes over {allowed}"));
+        }
+        usual += if n > 8 && n % 4 >= 2 { one } else { 0 };
+    }
+    let mean = usual / 20;
+    if mean < cap / 2 {
+        return Err(format!(
+            "{mean} bytes a picture where {cap} are allowed: the cap stayed"
+        ));
+    }
+    Ok(())
+}
+
+/// Sizes down and up while it runs: each change is one IDR, all pictures come out, and the last one is right.
+pub(crate) fn resize(open: Open) -> Found {
+    let mut encoder = open(config());
+    let source = Source::scene(WIDTH, HEIGHT, 9);
+    let mut n = 0;
+    for scale in [
+        Scale::Whole,
+        Scale::Half,
+        Scale::ThreeEighths,
+        Scale::ThreeQuarters,
+        Scale::Whole,
+    ] {
+        encoder.set_scale(scale).map_err(|e| e.to_string())?;
+        let mut coded = Vec::new();
+        for at in 0..8 {
+            n += 1;
+            let one = if at == 0 && n > 1 {
+                // Of the kept picture: nothing is drawn for a change of size.
+                again(&mut encoder, n, How::default())?
+            } else {
+                code(&mut encoder, &source, n, How::default())?
+            };
+            let idr = at == 0;
+            if one.unit.idr != idr {
+                return Err(format!("{scale:?}: picture {at} is an IDR: {}", one.unit.idr));
+            }
+            coded.push(one);
+        }
+        let (width, height) = (scale.side(WIDTH), scale.side(HEIGHT));
+        let decoded = decode(&all(&coded), width.into(), height.into())?;
+        if decoded.count() != coded.len() {
+            return Err(format!("{scale:?}: {} pictures came out", decoded.count()));
+        }
+        if encoder.config().width() != width || encoder.config().height() != height {
+            return Err(format!(
+                "{scale:?}: {:?} is not {width}x{height}",
+                encoder.config()
+            ));
+        }
+        if scale == Scale::Whole {
+            let db = source.psnr(decoded.luma(7), decoded.stride());
+            if db < CLEAN_DB {
+                return Err(format!("after {n} pictures: {db:.1} dB"));
+            }
+        }
     }
     Ok(())
 }

@@ -62,6 +62,12 @@ impl Backend for Late {
         self.real.set_bitrate(plan.target)
     }
 
+    fn resize(&mut self, config: &Config) -> Result<(), Error> {
+        self.real = software(*config);
+        self.config = *config;
+        Ok(())
+    }
+
     fn invalidate(&mut self, first_lost: FrameId) -> Result<bool, Error> {
         self.real.invalidate(first_lost)
     }

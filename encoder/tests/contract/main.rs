@@ -84,6 +84,16 @@ macro_rules! contract {
             }
 
             #[test]
+            fn an_access_unit_holds_to_a_cap_of_its_own() {
+                claims::capped($open).unwrap();
+            }
+
+            #[test]
+            fn another_size_is_one_idr() {
+                claims::resize($open).unwrap();
+            }
+
+            #[test]
             fn a_frame_that_does_not_rise_is_refused() {
                 claims::order($open).unwrap();
             }
