@@ -122,6 +122,15 @@ text! {
     SessionId, 32, |c| c.is_ascii_lowercase() || c.is_ascii_digit()
 }
 
+text! {
+    /// A host's id: `[a-z0-9]{1,32}`. Made from the host's public key, so that nobody else can have it.
+    HostId, 32, |c| c.is_ascii_lowercase() || c.is_ascii_digit()
+}
+text! {
+    /// A region's name: `[a-z0-9-]{1,32}`.
+    Region, 32, |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,7 @@ mod stage;
 mod time;
 
 pub use counter::Unwrapper;
-pub use id::{FrameId, IdError, InputId, PacketSeq, SessionId, TitleId};
+pub use id::{FrameId, HostId, IdError, InputId, PacketSeq, Region, SessionId, TitleId};
 pub use rate::{Bitrate, ByteCount};
 pub use stage::Stage;
 pub use time::{Micros, RemoteTime, Timestamp, WallTime};

@@ -1,0 +1,32 @@
+//! What hosts and indexers say to each other. Each message carries a version; unknown fields are skipped, and N and N−1
+//! understand each other.
+//!
+//! ```text
+//! host ──Beat (1 s), Report (each change)──> every indexer        sealed by the host's key, never twice
+//! indexer ──Ask──> host ──Reply──> indexer                        sealed by the cell's key, and by the host's
+//! host ──Enrol (HTTP)──> gateway ──Enrolled──> host
+//! ```
+
+mod ask;
+mod beat;
+mod caller;
+mod enrol;
+mod envelope;
+mod guard;
+mod report;
+
+pub use ask::{Ask, Asked, Claim, Claimed, Refused, Replied, Reply};
+pub use beat::{Beat, Held, HostState, Installed, Position, Spec};
+pub use caller::{AskError, Caller};
+pub use enrol::{Enrol, Enrolled};
+pub use envelope::{Channel, Signer};
+pub use guard::{Guard, Opened, Refusal};
+pub use report::{Report, SessionState, SessionView};
+
+/// The version of the messages. A receiver takes this one and the one before.
+pub const VERSION: u32 = 1;
+
+/// Whether a message of this version is understood.
+pub(crate) const fn understood(version: u32) -> bool {
+    version + 1 >= VERSION && version <= VERSION + 1
+}
