@@ -234,12 +234,14 @@ impl Run {
             stride: WIDTH * 4,
         })?;
         self.frame = self.frame.next();
-        let unit = self
-            .encoder
-            .encode(self.frame, How {
-                    idr,
-                    ..How::default()
-                }, &mut |_| {})?;
+        let unit = self.encoder.encode(
+            self.frame,
+            How {
+                idr,
+                ..How::default()
+            },
+            &mut |_| {},
+        )?;
         self.sizes.push(unit.bytes.as_u64());
         Ok(())
     }

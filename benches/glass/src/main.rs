@@ -117,6 +117,7 @@ impl Floor {
             bgrx: grab.pixels,
             stride: grab.stride,
         })?;
+        drop(grab);
         if self.viewer.is_some() && (changed || joined) {
             self.send(&passed, joined)?;
         }
@@ -128,14 +129,14 @@ impl Floor {
         let message = &mut self.message;
         message.clear();
         message.resize(HEADER_BYTES, 0);
-        let unit = self
-            .encoder
-            .encode(self.frame, How {
-                    idr,
-                    ..How::default()
-                }, &mut |u| {
-                message.extend_from_slice(u.nals)
-            })?;
+        let unit = self.encoder.encode(
+            self.frame,
+            How {
+                idr,
+                ..How::default()
+            },
+            &mut |u| message.extend_from_slice(u.nals),
+        )?;
         let encode = now() - passed.grabbed;
         let length = u32::try_from(message.len())?;
         // length of the whole, key, capture in us, conversion and encoding in us, and when it was sent (wall clock, us); big endian.

@@ -1,38 +1,33 @@
 //! The picture: taken from the display when it changed.
 //!
 //! ```text
-//! app draws -> DAMAGE event -> coalesce (is the picture whole?) -> pace (is it time?) -> Wait::Damage -> grab: XShmGetImage
+//! app draws -> DAMAGE event -> coalesce (is the picture whole?) -> pace (is it time?) -> Wait::Damage -> grab: hold the server
 //! ```
 //!
-//! The server makes the shared segment and passes its descriptor, so that capturing needs no System V memory and works from any
-//! IPC namespace. The cursor is never in the picture: the server takes its own cursor away while it copies.
+//! Pixels are never copied: the server's own screen is mapped (see `framebuffer`), and while somebody looks at it the server is
+//! grabbed, so that it does nothing for the app. The cursor is never in the picture: this connection hides it.
 
 use crate::coalesce::{Coalescer, Verdict};
 use crate::display::{Address, Connection};
-use crate::ffi::SharedMemory;
+use crate::framebuffer::{Framebuffer, Screen};
 use crate::pace::Pace;
 use crate::{Error, Waker, clock};
 use firstlight_units::Timestamp;
 use nix::poll::{PollFd, PollFlags};
-use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
 use x11rb::connection::Connection as _;
 use x11rb::protocol::damage::{self, ConnectionExt as _, ReportLevel};
-use x11rb::protocol::shm::{self, ConnectionExt as _};
-use x11rb::protocol::xproto::{ImageFormat, ImageOrder, Screen, Window};
+use x11rb::protocol::xproto::ConnectionExt as _;
 use x11rb::protocol::{Event, xfixes};
+use x11rb::wrapper::ConnectionExt as _;
 
 /// Pixels from the container's display, over a connection of its own. Frozen or not, the display answers: the last picture can
 /// always be taken.
 #[derive(Debug)]
 pub struct Capture {
     connection: Connection,
-    root: Window,
-    width: u16,
-    height: u16,
+    screen: Screen,
     damage: damage::Damage,
-    segment: shm::Seg,
-    memory: SharedMemory,
     coalescer: Coalescer,
     pace: Pace,
     /// An event that came while something else was awaited.
@@ -73,8 +68,8 @@ pub enum Wait {
     Timeout,
 }
 
-/// What the display showed.
-#[derive(Clone, Copy, Debug)]
+/// What the display shows. It shows nothing else, and works for nobody, until this is dropped: look at it soon and briefly.
+#[derive(Debug)]
 pub struct Grab<'a> {
     /// Four bytes per pixel: blue, green, red, unused. `stride * height` bytes.
     pub pixels: &'a [u8],
@@ -86,39 +81,54 @@ pub struct Grab<'a> {
     pub height: u16,
     /// When the app committed it: the time that [`Wait::Damage`] told, or the beginning of this grab if nothing had changed.
     pub committed_at: Timestamp,
-    /// When the copy was complete.
+    /// When the display held still.
     pub grabbed_at: Timestamp,
+    _held: Held<'a>,
+}
+
+/// The server works for this connection alone until this is dropped.
+#[derive(Debug)]
+struct Held<'a>(&'a Connection);
+
+impl<'a> Held<'a> {
+    /// Blocks until it does.
+    fn new(connection: &'a Connection) -> Result<Self, Error> {
+        connection.grab_server()?;
+        let held = Self(connection);
+        connection.sync()?;
+        Ok(held)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        // An error is a display that is gone, which the next call tells.
+        let released = self.0.ungrab_server().and_then(|_| self.0.flush());
+        if let Err(error) = released {
+            tracing::debug!(%error, "the display was gone before it was let go");
+        }
+    }
 }
 
 impl Capture {
-    pub(crate) fn open(address: &Address, fps: u16) -> Result<Self, Error> {
+    pub(crate) fn open(address: &Address, framebuffer: &Framebuffer, fps: u16) -> Result<Self, Error> {
         let connection = address.connect()?;
-        let screen = connection.setup().roots.first().ok_or(Error::PixelFormat)?;
-        if !is_bgrx(&connection, screen) {
-            return Err(Error::PixelFormat);
-        }
-        let (root, width, height) = (screen.root, screen.width_in_pixels, screen.height_in_pixels);
+        let root = connection.setup().roots.first().ok_or(Error::PixelFormat)?.root;
         connection.damage_query_version(1, 1)?.reply()?;
         xfixes::query_version(&connection, 5, 0)?.reply()?;
-        connection.shm_query_version()?.reply()?;
-        let bytes = u32::from(width) * u32::from(height) * 4;
-        let segment = connection.generate_id()?;
-        let reply = connection.shm_create_segment(segment, bytes, false)?.reply()?;
-        let length = usize::try_from(bytes).ok().and_then(NonZeroUsize::new);
-        let length = length.ok_or(Error::PixelFormat)?;
-        let memory = SharedMemory::map(reply.shm_fd, length).map_err(Error::system("mmap"))?;
+        xfixes::hide_cursor(&connection, root)?.check()?;
+        let screen = {
+            let _held = Held::new(&connection)?;
+            framebuffer.open()?
+        };
         let damage = connection.generate_id()?;
         connection
             .damage_create(damage, root, ReportLevel::NON_EMPTY)?
             .check()?;
         Ok(Self {
             connection,
-            root,
-            width,
-            height,
+            screen,
             damage,
-            segment,
-            memory,
             coalescer: Coalescer::new(),
             pace: Pace::new(fps),
             pending: None,
@@ -132,7 +142,7 @@ impl Capture {
     /// Width and height of the display in pixels.
     #[must_use]
     pub fn size(&self) -> (u16, u16) {
-        (self.width, self.height)
+        self.screen.size()
     }
 
     /// Something another thread can wake [`Self::wait`] with.
@@ -184,7 +194,7 @@ impl Capture {
         }
     }
 
-    /// Copies what the display shows now: one round trip.
+    /// Shows what the display shows now: one round trip.
     ///
     /// # Errors
     /// [`Error::Connection`] when the display is gone.
@@ -197,23 +207,21 @@ impl Capture {
             .connection
             .damage_subtract(self.damage, x11rb::NONE, x11rb::NONE)?
             .sequence_number();
-        let (width, height) = (self.width, self.height);
-        let format = ImageFormat::Z_PIXMAP.into();
-        let copy =
-            self.connection
-                .shm_get_image(self.root, 0, 0, width, height, !0, format, self.segment, 0)?;
-        copy.reply()?;
+        self.connection.grab_server()?;
+        self.connection.sync()?;
         let grabbed_at = clock::now();
         let waiting = self.ready.take().map(|ready| ready.committed);
         let stale = self.drop_stale(armed)?;
         let committed = self.committed.take().or(waiting).or(stale);
+        let (width, height) = self.screen.size();
         Ok(Grab {
-            pixels: self.memory.bytes(),
-            stride: usize::from(width) * 4,
+            pixels: self.screen.pixels(),
+            stride: self.screen.stride(),
             width,
             height,
             committed_at: committed.unwrap_or(begun),
             grabbed_at,
+            _held: Held(&self.connection),
         })
     }
 
@@ -280,22 +288,6 @@ impl Capture {
         }
         Ok(stale)
     }
-}
-
-/// Whether pixels are 32 bits: blue, green, red, unused.
-fn is_bgrx(connection: &Connection, screen: &Screen) -> bool {
-    let setup = connection.setup();
-    let mut formats = setup.pixmap_formats.iter();
-    let bits = formats
-        .find(|f| f.depth == screen.root_depth)
-        .map(|f| f.bits_per_pixel);
-    let mut visuals = screen.allowed_depths.iter().flat_map(|d| &d.visuals);
-    let masks = visuals
-        .find(|v| v.visual_id == screen.root_visual)
-        .map(|v| (v.red_mask, v.green_mask, v.blue_mask));
-    bits == Some(32)
-        && masks == Some((0x00ff_0000, 0x0000_ff00, 0x0000_00ff))
-        && setup.image_byte_order == ImageOrder::LSB_FIRST
 }
 
 /// The damage event and the low bits of the last request the server had seen before it.

@@ -129,7 +129,7 @@ impl Container {
     /// # Errors
     /// What the display refuses.
     pub fn capture(&self) -> Result<Capture, Error> {
-        Capture::open(&self.display.address, self.fps)
+        Capture::open(&self.display.address, &self.display.framebuffer, self.fps)
     }
 
     /// Keyboard and mouse, over a connection of their own.

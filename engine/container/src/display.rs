@@ -4,6 +4,7 @@
 //! abstract socket anybody could reach, and only who holds the session's cookie gets in. Its keymap is evdev's, so a
 //! Linux key code plus 8 is its key code.
 
+use crate::framebuffer::{FOLDER, Framebuffer};
 use crate::process::{Launcher, Process, Role};
 use crate::sandbox::{Sandbox, User};
 use crate::{Error, clock, socket};
@@ -32,6 +33,7 @@ pub(crate) struct Starting {
 pub(crate) struct Display {
     pub(crate) process: Process,
     pub(crate) address: Address,
+    pub(crate) framebuffer: Framebuffer,
 }
 
 /// Where and how to reach it.
@@ -45,6 +47,19 @@ pub(crate) struct Address {
 /// An MIT-MAGIC-COOKIE-1.
 #[derive(Clone)]
 struct Cookie([u8; 16]);
+
+impl Cookie {
+    fn random() -> Result<Self, Error> {
+        let mut cookie = [0; 16];
+        getrandom::fill(&mut cookie).map_err(|error| Error::Start {
+            what: "the display",
+            source: error
+                .raw_os_error()
+                .map_or_else(|| io::ErrorKind::Other.into(), io::Error::from_raw_os_error),
+        })?;
+        Ok(Self(cookie))
+    }
+}
 
 impl std::fmt::Debug for Cookie {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -70,17 +85,10 @@ pub(crate) fn start(
         .map_err(in_run_dir)?;
     // The server refuses a socket folder that not everybody may write to; the run folder above keeps everybody out.
     fs::set_permissions(&folder, Permissions::from_mode(0o1777)).map_err(in_run_dir)?;
-    let mut cookie = [0; 16];
-    getrandom::fill(&mut cookie).map_err(|error| Error::Start {
-        what: "the display",
-        source: error
-            .raw_os_error()
-            .map_or_else(|| io::ErrorKind::Other.into(), io::Error::from_raw_os_error),
-    })?;
     let address = Address {
         folder,
         number: number(),
-        cookie: Cookie(cookie),
+        cookie: Cookie::random()?,
     };
     let authority = run_dir.join(AUTHORITY);
     let mut file = OpenOptions::new()
@@ -89,12 +97,15 @@ pub(crate) fn start(
         .mode(0o600)
         .open(&authority)
         .map_err(in_run_dir)?;
-    file.write_all(&authority_entry(&cookie)).map_err(in_run_dir)?;
+    file.write_all(&authority_entry(&address.cookie.0))
+        .map_err(in_run_dir)?;
 
     let mut sandbox = Sandbox::new(User::Root, launcher.memory());
     sandbox.arg(["--unshare-net", "--as-pid-1"]);
     sandbox.share(&address.folder, SOCKETS);
     sandbox.show(&authority, "/run/firstlight/Xauthority");
+    let framebuffer = Framebuffer::new()?;
+    framebuffer.show(&mut sandbox);
     let (number, screen) = (format!(":{}", address.number), format!("{width}x{height}x24"));
     // -noreset: the server outlives its last client. -s 0: no screen saver.
     let args = [
@@ -105,6 +116,8 @@ pub(crate) fn start(
         "/run/firstlight/Xauthority",
         "-displayfd",
         "1",
+        "-fbdir",
+        FOLDER,
     ];
     let quiet = [
         "-nolisten",
@@ -117,11 +130,16 @@ pub(crate) fn start(
         "-dpms",
     ];
     let args = std::iter::once(number.as_str()).chain(args).chain(quiet);
-    let command = sandbox.command(bwrap, xvfb.as_os_str(), args);
+    let mut command = sandbox.command(bwrap, xvfb.as_os_str(), args);
+    framebuffer.hand_to(&mut command);
     let (process, ready) = launcher.launch("the display", command, Role::Display)?;
     let ready = ready.ok_or_else(|| Error::Display("no output".into()))?;
     Ok(Starting {
-        display: Display { process, address },
+        display: Display {
+            process,
+            address,
+            framebuffer,
+        },
         ready,
     })
 }

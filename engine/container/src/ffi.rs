@@ -4,7 +4,7 @@
     reason = "pre_exec, mmap and views of shared memory have no safe form"
 )]
 
-use nix::fcntl::{OFlag, open};
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 use nix::sys::prctl::set_pdeathsig;
@@ -17,6 +17,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 /// How a process enters its session's IPC namespace, between fork and exec.
 #[derive(Debug)]
@@ -84,6 +85,16 @@ pub(crate) fn bind_to_thread(command: &mut Command, cgroups: Vec<OwnedFd>, entry
     unsafe { command.pre_exec(birth) };
 }
 
+/// Lets the process that `command` starts inherit `file` under the number it has here, and no other process.
+pub(crate) fn hand_down(command: &mut Command, file: Arc<OwnedFd>) {
+    let keep = move || {
+        fcntl(&*file, FcntlArg::F_SETFD(FdFlag::empty()))?;
+        Ok(())
+    };
+    // SAFETY: the closure runs between fork and exec and only makes the system call fcntl, which is async-signal-safe.
+    unsafe { command.pre_exec(keep) };
+}
+
 /// Memory shared with the X server through a file descriptor.
 #[derive(Debug)]
 pub(crate) struct SharedMemory {
@@ -107,11 +118,11 @@ impl SharedMemory {
         Ok(Self { at, length })
     }
 
-    /// The bytes. The caller has no request under way that lets the server write here.
+    /// The bytes. The caller keeps the server from writing for as long as it holds them.
     pub(crate) fn bytes(&self) -> &[u8] {
         // SAFETY: the mapping is readable, `length` long, and lives as long as `self`. The server writes to it only while
-        // it answers GetImage into this segment; `Capture` waits for that answer under `&mut self` before it reads, so
-        // no write happens while the slice is alive. u8 has no invalid values and no alignment.
+        // it works for another of its clients, and `Capture` holds it grabbed for as long as it looks or hands the slice out.
+        // u8 has no invalid values and no alignment.
         unsafe { std::slice::from_raw_parts(self.at.as_ptr().cast::<u8>(), self.length.get()) }
     }
 }

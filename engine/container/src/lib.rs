@@ -36,6 +36,7 @@ mod cursor;
 mod display;
 mod error;
 mod ffi;
+mod framebuffer;
 mod freezer;
 mod input;
 mod ipc;

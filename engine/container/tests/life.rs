@@ -169,6 +169,7 @@ fn frozen_and_thawed(stage: &Stage) {
     // The last picture is there for who comes back.
     let shown = capture.grab().unwrap();
     assert!(common::pixels(&shown).next().unwrap() > 0);
+    drop(shown);
     assert_eq!(container.poll_exit(), None);
     container.thaw().unwrap();
     moves(&mut capture);

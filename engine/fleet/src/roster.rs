@@ -113,7 +113,13 @@ impl Roster {
     ///
     /// # Errors
     /// What keeps the store from answering.
-    pub async fn take_in(&self, key: &PublicKey, name: &str, region: Region, now: WallTime) -> Result<Member, Error> {
+    pub async fn take_in(
+        &self,
+        key: &PublicKey,
+        name: &str,
+        region: Region,
+        now: WallTime,
+    ) -> Result<Member, Error> {
         let member = Member {
             host: key.id(),
             key: key.to_hex(),
@@ -191,7 +197,8 @@ fn name_of(token: &str) -> String {
 }
 
 fn read<T: for<'de> Deserialize<'de>>(record: &Record) -> Result<T, Error> {
-    serde_json::from_str(&record.body).map_err(|error| Error::Damaged(format!("record {}: {error}", record.key)))
+    serde_json::from_str(&record.body)
+        .map_err(|error| Error::Damaged(format!("record {}: {error}", record.key)))
 }
 
 fn write<T: Serialize>(value: &T) -> String {
@@ -227,7 +234,10 @@ mod tests {
         let token = roster.token(1, LATER).await.unwrap();
         let first = roster.join(&enrol(1, &token), NOW).await.unwrap();
         assert_eq!(first.host, Key::from_seed(&[1; 32]).public().id());
-        assert!(matches!(roster.join(&enrol(2, &token), NOW).await, Err(JoinError::Token)));
+        assert!(matches!(
+            roster.join(&enrol(2, &token), NOW).await,
+            Err(JoinError::Token)
+        ));
         roster.join(&enrol(1, ""), NOW).await.unwrap();
         assert_eq!(roster.members(None, 10).await.unwrap().len(), 1);
     }
@@ -237,15 +247,24 @@ mod tests {
         let roster = roster();
         let token = roster.token(5, NOW).await.unwrap();
         for token in [token.as_str(), "", "flj_guess", "' OR 1=1"] {
-            assert!(matches!(roster.join(&enrol(1, token), NOW).await, Err(JoinError::Token)));
+            assert!(matches!(
+                roster.join(&enrol(1, token), NOW).await,
+                Err(JoinError::Token)
+            ));
         }
         let token = roster.token(5, LATER).await.unwrap();
         let member = roster.join(&enrol(1, &token), NOW).await.unwrap();
         assert!(roster.expel(&member.host).await.unwrap());
-        assert!(matches!(roster.join(&enrol(1, &token), NOW).await, Err(JoinError::Expelled)));
+        assert!(matches!(
+            roster.join(&enrol(1, &token), NOW).await,
+            Err(JoinError::Expelled)
+        ));
         let mut forged = enrol(2, &token);
         forged.name = "another".into();
-        assert!(matches!(roster.join(&forged, NOW).await, Err(JoinError::Refused(Refusal::Forged))));
+        assert!(matches!(
+            roster.join(&forged, NOW).await,
+            Err(JoinError::Refused(Refusal::Forged))
+        ));
     }
 
     #[tokio::test]

@@ -214,6 +214,8 @@ impl Media {
             bgrx: grab.pixels,
             stride: grab.stride,
         })?;
+        // The display works again from here on.
+        drop(grab);
         let converted = clock::now();
         self.pictures.on_grab(grabbed);
         self.shared.tally(|t| {
@@ -282,7 +284,11 @@ impl Media {
         let cpu = clock::thread_cpu();
         let (out, spare) = (&self.out, &mut self.spare);
         let mut finished = begun;
-        let how = How { idr, refine };
+        let how = How {
+            idr,
+            refine,
+            ..How::default()
+        };
         let unit = self.encoder.encode(frame, how, &mut |unit: Unit<'_>| {
             finished = clock::now();
             let encode = (finished - passed_or_now.converted).as_u32();

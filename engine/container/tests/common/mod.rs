@@ -88,11 +88,13 @@ pub(crate) fn watch<T>(
 ) -> T {
     let deadline = deadline();
     loop {
-        let grab = capture.grab().unwrap();
-        if let Some(found) = wanted(&grab) {
-            return found;
-        }
-        let said = text(&grab);
+        let said = {
+            let grab = capture.grab().unwrap();
+            if let Some(found) = wanted(&grab) {
+                return found;
+            }
+            text(&grab)
+        };
         assert_ne!(
             capture.wait(Some(deadline)).unwrap(),
             Wait::Timeout,
