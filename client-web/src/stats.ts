@@ -38,6 +38,7 @@ export type Stats = {
   readonly decoder: string;
   readonly encoder: string;
   readonly path: 'track' | 'canvas';
+  /** As decoded: smaller than drawn where the line, the decoder or the host's machine does not carry that. */
   readonly width: number;
   readonly height: number;
   readonly fps: { readonly received: number; readonly decoded: number; readonly presented: number };

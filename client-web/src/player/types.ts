@@ -42,6 +42,7 @@ export type PlayerEvents = {
   pointerMode: PointerMode;
   /** The browser wants a gesture before it plays sound: call `audio.unlock()` in one. */
   audioBlocked: boolean;
+  /** Of the picture as it is drawn: it may be coded smaller, and is shown as large all the same. */
   size: { readonly width: number; readonly height: number };
 };
 
@@ -55,9 +56,10 @@ export type PlayerOptions = {
   readonly transport?: string | null;
 };
 
+/** In pixels of the picture as it is drawn. */
 export type Rect = { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
 
-/** The luma of a part of a decoded picture. */
+/** The luma of a part of a decoded picture; of one that was coded smaller, each sample as often as it is smaller. */
 export type Sample = {
   readonly frame: number;
   /** Milliseconds since the epoch, by `performance.timeOrigin + performance.now()`. */

@@ -12,7 +12,7 @@ import { CanvasSink, NO_SINK, type Sink, TrackSink } from '../decode/sink';
 import { EndReason, type HostReport, PointerMode, type Welcome } from '../gen/control_pb.js';
 import { InputSender } from '../input/sender';
 import type { Micros } from '../time';
-import { VERSION } from '../wire';
+import { VERSION, type VideoTrace } from '../wire';
 import type { Transport } from '../player/ladder';
 import type { FromServer } from '../wire/control';
 import type { AccessUnit } from '../receive/unit';
@@ -23,6 +23,8 @@ import type { FromWorker, Measured, ToWorker } from './messages';
 import { Meter } from './meter';
 import { Observers } from './observers';
 import { SoundDecoder } from './sound';
+
+type Size = { readonly width: number; readonly height: number };
 
 export type StudioWiring = {
   readonly now: () => Micros;
@@ -46,6 +48,8 @@ export class Studio {
   #challenger: { readonly attempt: number; readonly attachment: Attachment } | null = null;
   #attempt = 0;
   #pictureSeen = false;
+  /** What the host draws: pointer and page count in its pixels, however small it is coded. */
+  #shown: Size | null = null;
   /** Of a call: what is known of pictures that are not shown yet, by RTP timestamp, in order. */
   readonly #traces = new Map<number, AccessUnit>();
   #follows = true;
@@ -245,6 +249,8 @@ export class Studio {
       if (this.#attachment !== null) this.#attachment.receiver.audio.frameUs = this.#sound.frameUs;
     }
     if (video !== undefined && video.fps > 0) this.#decoder.watch.fps = video.fps;
+    // A call's pictures come with no size but their own.
+    if (video !== undefined && video.width > 0 && video.height > 0) this.#shown ??= { width: video.width, height: video.height };
     this.#wiring.post({
       type: 'welcome',
       attempt,
@@ -267,9 +273,9 @@ export class Studio {
   #onPicture(picture: Picture): void {
     const { frame, unit, decodedAt } = picture;
     const { displayWidth: width, displayHeight: height, timestamp } = frame;
-    this.#seen(decodedAt, width, height);
+    this.#seen(decodedAt, { width, height }, unit.trace);
     this.#meter.onDecoded(timestamp, picture);
-    this.#observers.look(picture);
+    this.#observers.look(picture, this.#shown ?? { width, height });
     this.#sink.show(frame, () => this.#onPresented(timestamp, this.#wiring.now()));
     this.#attachment?.onDecoded(unit.frame, this.#decoder.watch.count);
   }
@@ -286,8 +292,8 @@ export class Studio {
 
   /** A picture that the browser decoded by itself. */
   #onShown({ rtp, at, receivedAt, decodedAt, width, height }: Extract<ToWorker, { type: 'shown' }>): void {
-    this.#seen(decodedAt, width, height);
     const unit = this.#traces.get(rtp);
+    this.#seen(decodedAt, { width, height }, unit?.trace ?? null);
     if (unit === undefined) return;
     for (const older of this.#traces.keys()) {
       this.#traces.delete(older);
@@ -298,16 +304,18 @@ export class Studio {
     this.#onPresented(unit.capturedAt, at);
   }
 
-  #seen(at: Micros, width: number, height: number): void {
+  /** A picture came out of a decoder in this size, which may be smaller than the one it is shown in. */
+  #seen(at: Micros, coded: Size, trace: VideoTrace | null): void {
     if (!this.#pictureSeen) {
       this.#pictureSeen = true;
       this.#wiring.post({ type: 'picture', attempt: this.#attempt, at });
     }
-    if (width !== this.#meter.width || height !== this.#meter.height) {
-      this.#meter.width = width;
-      this.#meter.height = height;
-      this.#wiring.post({ type: 'size', width, height });
-    }
+    this.#meter.width = coded.width;
+    this.#meter.height = coded.height;
+    const said = trace !== null && trace.width > 0 && trace.height > 0 ? trace : (this.#shown ?? coded);
+    if (said.width === this.#shown?.width && said.height === this.#shown.height) return;
+    this.#shown = { width: said.width, height: said.height };
+    this.#wiring.post({ type: 'size', ...this.#shown });
   }
 
   #tick(): void {
