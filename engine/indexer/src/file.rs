@@ -6,7 +6,7 @@
 use crate::beat::{Beat, State};
 use crate::cost::Policy;
 use crate::host::{Entries, Entry, Host, Standing, Status};
-use crate::index::{Region, TitleTerms, class, key};
+use crate::index::{FETCH_STEPS, Region, TitleTerms, class, key};
 use crate::registry::Registry;
 
 /// Filing hosts in their buckets.
@@ -28,18 +28,24 @@ impl Registry {
         let (old, new) = (host.keys, host.wanted_keys());
         let was = host.filed;
         let is = Filed::of(host);
+        if old == new && was == is && !host.changed {
+            return;
+        }
+        host.changed = false;
         was.leave(region);
         is.join(region);
         let was_fetching = was.fetches.then(|| usize::from(was.class));
         let fetching = is.fetches.then(|| usize::from(is.class));
-        if was_fetching != fetching || old != new {
-            for policy in Policy::ALL.map(Policy::index) {
-                if let Some(class) = was_fetching {
-                    region.fetch[policy][class].remove(&key(old[policy], at));
-                }
-                if let Some(class) = fetching {
-                    region.fetch[policy][class].insert(key(new[policy], at));
-                }
+        for policy in Policy::ALL.map(Policy::index) {
+            let (from, to) = (old[policy] / FETCH_STEPS, new[policy] / FETCH_STEPS);
+            if (was_fetching, from) == (fetching, to) {
+                continue;
+            }
+            if let Some(class) = was_fetching {
+                region.fetch[policy][class].remove(&key(from, at));
+            }
+            if let Some(class) = fetching {
+                region.fetch[policy][class].insert(key(to, at));
             }
         }
         for n in 0..host.entries.len() {
@@ -75,10 +81,11 @@ impl Registry {
         if host.filed.fetches {
             let class = usize::from(host.filed.class);
             for policy in Policy::ALL.map(Policy::index) {
-                region.fetch[policy][class].remove(&key(host.keys[policy], at));
+                region.fetch[policy][class].remove(&key(host.keys[policy] / FETCH_STEPS, at));
             }
         }
         host.filed = Filed::default();
+        host.changed = true;
         for entry in &mut host.entries {
             let title = &mut titles[entry.title as usize];
             let from = key(host.keys[title.terms.policy.index()], at);
@@ -155,10 +162,17 @@ impl Host {
         if let Some(entries) = entries {
             self.entries = entries;
         }
+        self.changed |= self.spec != beat.spec || self.price != beat.price;
         self.spec = beat.spec;
-        self.stages_us = beat.stages.as_u32();
         self.price = beat.price;
-        self.load = beat.load;
+        // Measurements waver; what is less than this moves no host from its place.
+        let stages = beat.stages.as_u32();
+        if self.stages_us.abs_diff(stages) >= STAGES_WAVER_US {
+            self.stages_us = stages;
+        }
+        if self.load.abs_diff(beat.load) >= LOAD_WAVER {
+            self.load = beat.load;
+        }
         self.slots = beat.slots;
         self.free = beat.free;
     }
@@ -179,3 +193,8 @@ impl Host {
         }
     }
 }
+
+/// Half a millisecond: less is not felt.
+const STAGES_WAVER_US: u32 = 500;
+/// A tenth of the cores.
+const LOAD_WAVER: u16 = 100;

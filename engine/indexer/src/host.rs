@@ -62,6 +62,8 @@ pub(crate) struct Host {
     pub(crate) score: u16,
     pub(crate) standing: Standing,
     pub(crate) cordoned: bool,
+    /// Something that no key shows has changed since it was filed.
+    pub(crate) changed: bool,
     /// As its region counts it.
     pub(crate) filed: Filed,
 }
@@ -131,6 +133,7 @@ impl Host {
             score,
             standing: Standing::Silent,
             cordoned: false,
+            changed: true,
             filed: Filed::default(),
         }
     }

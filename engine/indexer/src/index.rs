@@ -153,6 +153,9 @@ pub(crate) fn class(spec: Spec) -> usize {
         .unwrap_or(0)
 }
 
+/// Hosts that could fetch a title are sorted in steps so much coarser: whoever waits minutes for a fetch doesn't feel them, and
+/// hosts keep their places for longer.
+pub(crate) const FETCH_STEPS: u32 = 16;
 pub(crate) const CLASSES: usize = 4;
 /// 720p, 1080p and 1440p at 60 pictures a second.
 const CLASS_KILOPIXELS: [u32; CLASSES] = [0, 55_296, 124_416, 221_184];

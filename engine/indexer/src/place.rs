@@ -7,7 +7,7 @@
 use crate::cost::{Policy, Terms, Weights, own, share, start};
 use crate::explain::{Explanation, Filtered, RunnerUp};
 use crate::host::{Host, KEY_STEP_US, Status};
-use crate::index::{Bucket, RegionId, Title, TitleTerms, Warmth, class, unkey};
+use crate::index::{Bucket, FETCH_STEPS, RegionId, Title, TitleTerms, Warmth, class, unkey};
 use crate::registry::Registry;
 use firstlight_units::{Micros, TitleId};
 use std::sync::Arc;
@@ -65,6 +65,18 @@ impl Registry {
         };
         let mut search = Search::new(self, query, title.0, title.1);
         search.run();
+        search.done()
+    }
+
+    /// The same ranking by looking at every host: what [`Self::place`] is tested and measured against.
+    #[must_use]
+    pub fn scan(&self, query: &Query<'_>) -> Ranking {
+        let title = query.title.and_then(|id| self.by_title.get(id));
+        let Some(title) = title.and_then(|at| Some((*at, self.titles.get(*at as usize)?))) else {
+            return Ranking::default();
+        };
+        let mut search = Search::new(self, query, title.0, title.1);
+        search.scan();
         search.done()
     }
 
@@ -171,6 +183,41 @@ impl<'a> Search<'a> {
         }
     }
 
+    fn scan(&mut self) {
+        let terms = self.title.terms;
+        let bounds = [terms.rtt_max, self.query.rtt_max];
+        let mut rtts = vec![self.query.rtt_unknown; self.registry.regions.len()];
+        for (region, rtt) in self.query.rtts {
+            if let Some(slot) = rtts.get_mut(region.index()) {
+                *slot = *rtt;
+            }
+        }
+        for (at, host) in (0u32..).zip(&self.registry.hosts) {
+            let Some(host) = host
+                .as_ref()
+                .filter(|host| host.is_open() && host.available() > 0)
+            else {
+                continue;
+            };
+            let Some(rtt) = rtts.get(host.region.index()) else {
+                continue;
+            };
+            let warmth = match host.entry(self.title_at) {
+                Some(entry) if entry.parked > 0 => Warmth::Parked,
+                Some(_) => Warmth::Installed,
+                None if terms.fetchable => Warmth::Fetch,
+                None => continue,
+            };
+            let far = bounds.into_iter().flatten().any(|most| *rtt > most);
+            if far || !host.spec.carries(terms.need) {
+                continue;
+            }
+            let floor = share(&self.weights, *rtt).saturating_add(start(&self.weights, warmth));
+            self.looked_at += 1;
+            self.look(host, at, (warmth, host.region, floor));
+        }
+    }
+
     fn region(&mut self, region: RegionId, distance: u32, terms: &TitleTerms) {
         if let Some(here) = self.title.regions.get(region.index()) {
             let count = |status: Status| here.tally[status as usize];
@@ -197,9 +244,13 @@ impl<'a> Search<'a> {
 
     fn bucket(&mut self, bucket: &Bucket, warmth: Warmth, region: RegionId, distance: u32) {
         let floor = distance.saturating_add(start(&self.weights, warmth));
+        let step = KEY_STEP_US * if warmth == Warmth::Fetch { FETCH_STEPS } else { 1 };
+        if self.is_beaten(floor) {
+            return;
+        }
         for (looks, key) in bucket.iter().enumerate() {
             let (cost, at) = unkey(*key);
-            if looks >= LOOKS_MAX || self.is_beaten(floor.saturating_add(cost.saturating_mul(KEY_STEP_US))) {
+            if looks >= LOOKS_MAX || self.is_beaten(floor.saturating_add(cost.saturating_mul(step))) {
                 return;
             }
             let host = self.registry.hosts.get(at as usize).and_then(Option::as_ref);
