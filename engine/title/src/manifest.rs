@@ -1,6 +1,6 @@
 //! What a manifest says, and what it says where it is silent.
 
-use firstlight_units::TitleId;
+use firstlight_units::{Class, TitleId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -24,6 +24,9 @@ pub struct Title {
     pub input: Input,
     /// What is kept ready.
     pub warm: Warm,
+    /// How it is judged.
+    #[serde(default)]
+    pub score: Score,
 }
 
 /// `[run]`: what to start.
@@ -131,6 +134,16 @@ pub enum Ready {
     FirstFrame,
 }
 
+/// `[score]`: how a session of the title is judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Score {
+    /// What a player of it feels first.
+    #[serde(with = "class")]
+    pub class: Class,
+    /// It draws at the display's rate all the time: a picture that it did not draw is missed, too.
+    pub steady: bool,
+}
+
 impl Default for Display {
     fn default() -> Self {
         Self {
@@ -170,5 +183,20 @@ mod id {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<TitleId, D::Error> {
         String::deserialize(from)?.parse().map_err(de::Error::custom)
+    }
+}
+
+/// Classes travel by their names.
+mod class {
+    use firstlight_units::Class;
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(class: &Class, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(class.name())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Class, D::Error> {
+        let name = String::deserialize(from)?;
+        Class::from_name(&name).ok_or_else(|| de::Error::custom("no class of titles"))
     }
 }

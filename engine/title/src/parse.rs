@@ -1,8 +1,9 @@
 //! From text to [`Title`].
 
 use crate::Error;
-use crate::manifest::{Audio, Display, DisplayKind, Input, Mouse, Profile, Ready, Run, Title, Warm};
+use crate::manifest::{Audio, Display, DisplayKind, Input, Mouse, Profile, Ready, Run, Score, Title, Warm};
 use crate::reader::{Source, Table, Value, shorten};
+use firstlight_units::Class;
 use std::path::{Component, Path};
 use toml::de::DeTable;
 
@@ -47,6 +48,7 @@ pub(crate) fn read(text: &str, file: &Path) -> Result<(Title, usize), Error> {
     let audio = read_audio(root.table("audio", "audio.")?)?;
     let input = read_input(root.table("input", "input.")?)?;
     let warm = read_warm(root.table("warm", "warm.")?)?;
+    let score = read_score(root.table("score", "score.")?)?;
     root.finish()?;
     Ok((
         Title {
@@ -58,6 +60,7 @@ pub(crate) fn read(text: &str, file: &Path) -> Result<(Title, usize), Error> {
             audio,
             input,
             warm,
+            score,
         },
         line,
     ))
@@ -191,6 +194,18 @@ fn read_warm(mut table: Table<'_>) -> Result<Warm, Error> {
     Ok(warm)
 }
 
+fn read_score(mut table: Table<'_>) -> Result<Score, Error> {
+    let default = Score::default();
+    let score = Score {
+        class: table
+            .take("class")
+            .map_or(Ok(default.class), |value| value.word(&CLASSES))?,
+        steady: table.take("steady").map_or(Ok(default.steady), Value::boolean)?,
+    };
+    table.finish()?;
+    Ok(score)
+}
+
 fn number<T: TryFrom<i64> + PartialOrd>(
     value: Option<Value<'_>>,
     expected: &str,
@@ -248,6 +263,12 @@ const MICE: [(&str, Mouse); 3] = [
     ("relative", Mouse::Relative),
     ("both", Mouse::Both),
 ];
+const CLASSES: [(&str, Class); 4] = [
+    ("competitive", Class::Competitive),
+    ("action", Class::Action),
+    ("casual", Class::Casual),
+    ("phone", Class::Phone),
+];
 const READY: [(&str, Ready); 1] = [("first-frame", Ready::FirstFrame)];
 
 /// Ten times the longest manifest with every key and long paths; what is longer is no manifest.
@@ -292,6 +313,13 @@ mod tests {
                 ready: Ready::FirstFrame
             }
         );
+        assert_eq!(
+            title.score,
+            Score {
+                class: Class::Action,
+                steady: false
+            }
+        );
         assert!(title.run.env.is_empty() && title.run.persist.is_empty() && !title.run.network);
         assert_eq!(title.run.profile, Profile::None);
     }
@@ -326,6 +354,10 @@ mod tests {
             }
         );
         assert_eq!((title.audio.enabled, title.warm.parked), (false, 3));
+        assert_eq!(
+            (title.score.class, title.score.steady),
+            (Class::Competitive, true)
+        );
         let json = serde_json::to_string(&title).unwrap();
         assert_eq!(serde_json::from_str::<Title>(&json).unwrap(), title);
     }
@@ -360,7 +392,7 @@ mod tests {
             ),
             (
                 format!("sound = true\n{LEAST}"),
-                "t/x/title.toml:1: sound: unknown key, expected one of id, name, version, run, display, audio, input, warm",
+                "t/x/title.toml:1: sound: unknown key, expected one of id, name, version, run, display, audio, input, warm, score",
             ),
             (
                 after("[audio]\nenabled = 1\n"),
@@ -381,6 +413,10 @@ mod tests {
             (
                 after("[warm]\nparked = 65\n"),
                 "t/x/title.toml:7: warm.parked: expected 0 to 64, found 65",
+            ),
+            (
+                after("[score]\nclass = \"chess\"\n"),
+                "t/x/title.toml:7: score.class: expected \"competitive\" or \"action\" or \"casual\" or \"phone\", found \"chess\"",
             ),
         ];
         for (text, expected) in cases {
@@ -533,6 +569,9 @@ touch = true
 [warm]
 parked = 3
 ready = "first-frame"
+[score]
+class = "competitive"
+steady = true
 [run.env]
 SDL_AUDIODRIVER = "pulseaudio"
 "#;

@@ -2,12 +2,14 @@
 //!
 //! Every other room speaks in these types; bare integers stop at parsers and FFI. Nothing here reads a clock.
 
+mod class;
 mod counter;
 mod id;
 mod rate;
 mod stage;
 mod time;
 
+pub use class::Class;
 pub use counter::Unwrapper;
 pub use id::{FrameId, HostId, IdError, InputId, PacketSeq, Region, SessionId, TitleId};
 pub use rate::{Bitrate, ByteCount};
