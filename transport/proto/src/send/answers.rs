@@ -148,7 +148,8 @@ impl Sender {
                 unit,
                 fragment,
             };
-            let rtt = self.rtt().unwrap_or(RTT_UNKNOWN);
+            // The smallest: one that a stalled machine has made longer would refuse what is asked for in time.
+            let rtt = self.flight.rtt_min().unwrap_or(RTT_UNKNOWN);
             if self.repeats.len() < REPEATS_MAX && self.history.claim_repeat(now, rtt, id) {
                 self.repeats.push_back(id);
             } else {

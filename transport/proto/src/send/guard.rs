@@ -12,6 +12,17 @@ impl Sender {
             && self.backlog() <= self.backlog_max()
     }
 
+    /// One of so many pictures is encoded from here on: each may have the time of all of them.
+    pub const fn set_divisor(&mut self, divisor: u8) {
+        self.divisor = if divisor == 0 { 1 } else { divisor };
+    }
+
+    /// Access units in the client's decoder, as it said last.
+    #[must_use]
+    pub const fn decode_queue(&self) -> u8 {
+        self.stats.decode_queue
+    }
+
     /// Most bytes that the access unit that is encoded at `now` may have, all its units together: what passes in its time, with
     /// room for the ups and downs of an encoder, less what those before it have overspent. A larger one is sent all the same, and paid
     /// for by the next ones.
@@ -23,7 +34,7 @@ impl Sender {
         let room = self
             .rule
             .capacity()
-            .bytes_in(self.interval().scale(FRAME_ROOM, 100));
+            .bytes_in(self.interval().scale(FRAME_ROOM * u64::from(self.divisor), 100));
         room.saturating_sub(self.backlog()).max(FRAME_LEAST)
     }
 

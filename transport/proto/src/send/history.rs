@@ -57,6 +57,8 @@ struct Unit {
 struct Fragment {
     sent_at: Option<Timestamp>,
     queued: bool,
+    /// Sent more than once.
+    repeated: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -288,7 +290,8 @@ impl History {
         slot.packet(now, id, true)
     }
 
-    /// Whether a fragment is worth repeating at `now`; marks it as waiting if so.
+    /// Whether a fragment is worth repeating at `now`; marks it as waiting if so. Only what was repeated already must have had its
+    /// round trip: a client asks for the first time when it sees the gap, whatever the smoothed round trip is at that moment.
     pub(crate) fn claim_repeat(&mut self, now: Timestamp, rtt: Micros, id: FragmentId) -> bool {
         let start = self.newest_start;
         let Some(slot) = self.slots.get_mut(index(id.frame)) else {
@@ -300,7 +303,9 @@ impl History {
         let Some(fragment) = slot.fragment_mut(id) else {
             return false;
         };
-        let due = fragment.sent_at.is_some_and(|at| now.since(at) >= rtt);
+        let due = fragment
+            .sent_at
+            .is_some_and(|at| !fragment.repeated || now.since(at) >= rtt);
         if fragment.queued || !due {
             return false;
         }
@@ -406,6 +411,7 @@ impl Slot {
     fn packet(&mut self, now: Timestamp, id: FragmentId, repeat: bool) -> Option<Packet<'_>> {
         let unit = *self.units.get(usize::from(id.unit))?;
         let fragment = self.fragment_mut(id)?;
+        fragment.repeated |= fragment.sent_at.is_some();
         fragment.sent_at = Some(now);
         fragment.queued = false;
         let from = unit.start + unit.step * usize::from(id.fragment);

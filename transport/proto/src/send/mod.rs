@@ -46,6 +46,8 @@ use wishes::Wishes;
 #[derive(Debug)]
 pub struct Sender {
     config: SenderConfig,
+    /// One of so many pictures is encoded.
+    divisor: u8,
     attached: bool,
     reports: Reports,
     first_seq: u64,
@@ -95,6 +97,7 @@ impl Sender {
     #[must_use]
     pub fn with_rule(config: SenderConfig, rule: Box<dyn RateRule>) -> Self {
         Self {
+            divisor: 1,
             attached: false,
             reports: Reports::default(),
             first_seq: 1,

@@ -46,7 +46,8 @@ impl App {
         self.recovery = Some(acknowledged);
     }
 
-    pub(crate) fn encode(&mut self, now: Timestamp, target: Bitrate) -> Encoded {
+    /// An access unit of at most so many bytes, or of as many as it takes.
+    pub(crate) fn encode(&mut self, now: Timestamp, target: Bitrate, most: u64) -> Encoded {
         let frame = self.next;
         self.next += 1;
         let acknowledged = self.recovery.take();
@@ -57,15 +58,15 @@ impl App {
         let reference = if idr { frame } else { recovery.unwrap_or(frame - 1) };
         let budget = target.bytes_in(Micros::new(16_667)).as_u64() * self.load / 100;
         let size = if idr {
-            (budget * 5).max(IDR_MIN)
+            (budget * 5).min(most).max(IDR_MIN)
         } else if recovery.is_some() {
-            (budget * 2).max(P_MIN)
+            (budget * 2).min(most).max(P_MIN)
         } else {
             // Between 0.7 and 1.3 of the budget, less what was overspent, at the most half of it at once.
             let size = budget * (70 + self.random.below(60)) / 100;
             let saved = self.debt.min(size / 2);
             self.debt -= saved;
-            (size - saved).max(P_MIN)
+            (size - saved).min(most).max(P_MIN)
         };
         self.debt += size.saturating_sub(budget);
         let count = 1 + self.random.below(3) as usize;

@@ -100,6 +100,51 @@ fn a_scheduler_that_hiccups_does_not_cut_the_rate() {
     }
 }
 
+/// Two minutes over 15 Mbit/s, 50 ms each way and 0.3 % of random loss. A sender that held a first request against its smoothed round
+/// trip refused one in ten, and each refusal was a freeze of two round trips: 27 in these two minutes.
+#[test]
+fn a_long_path_that_loses_a_little_never_freezes() {
+    for seed in seeds() {
+        let mut setup = Setup::new(seed);
+        path(&mut setup, Bitrate::mbps(15), ms(100));
+        setup.down = setup.down.loss(Chance::ppm(3_000));
+        let mut world = World::new(setup);
+        world.run(s(120));
+        let (sent, got) = (world.sent_stats(), world.got_stats());
+        let longest = world.longest_freeze(s(3), s(120));
+        eprintln!(
+            "longest {longest}, {} over 100 ms, lost {}, nacks {}, repeated {}, parity {}",
+            world.freezes(s(3), s(120), ms(100)),
+            got.lost,
+            got.nacks,
+            sent.repeated,
+            sent.parity,
+        );
+        assert!(got.lost > 300, "{}", got.lost);
+        assert_eq!(world.freezes(s(3), s(120), ms(150)), 0, "{longest}");
+    }
+}
+
+/// More is in flight than an encoder keeps: what is lost is repeated, and what is lost twice costs one IDR at once.
+#[test]
+fn a_path_of_400_ms_goes_on_after_a_loss() {
+    for seed in seeds() {
+        let mut setup = Setup::new(seed);
+        path(&mut setup, Bitrate::mbps(15), ms(400));
+        setup.down = setup.down.loss(Chance::ppm(3_000));
+        let mut world = World::new(setup);
+        world.run(s(60));
+        let longest = world.longest_freeze(s(3), s(60));
+        eprintln!(
+            "longest {longest}, {} over 450 ms, {} IDRs, {} recoveries",
+            world.freezes(s(3), s(60), ms(450)),
+            world.sent_stats().idr_requests,
+            world.sent_stats().recovery_requests
+        );
+        assert!(longest < ms(800), "{longest}");
+    }
+}
+
 #[test]
 fn loss_is_repaired_in_a_round_trip_or_recovered_from() {
     for seed in seeds() {

@@ -209,7 +209,8 @@ impl World {
                 self.next_picture += Micros::new(16_667);
             }
             if self.sender.may_encode(now) {
-                let encoded = self.app.encode(now, self.sender.target());
+                let most = self.sender.frame_max(now).as_u64();
+                let encoded = self.app.encode(now, self.sender.target(), most);
                 self.push(&encoded);
             } else {
                 self.skipped += 1;
@@ -379,6 +380,18 @@ impl World {
             last = at;
         }
         longest
+    }
+
+    /// Times without a new picture that were longer than `most`, between two moments from the start.
+    pub(crate) fn freezes(&self, from: Micros, to: Micros, most: Micros) -> usize {
+        let (from, to) = (START + from, START + to);
+        let at: Vec<_> = self
+            .shown
+            .iter()
+            .map(|s| s.at)
+            .filter(|at| *at > from && *at < to)
+            .collect();
+        at.windows(2).filter(|pair| pair[1] - pair[0] > most).count()
     }
 
     /// What the decoder got between two moments.
