@@ -161,3 +161,12 @@ impl BusError {
         )
     }
 }
+
+/// Without what may be a password.
+pub(crate) fn shown(url: &str) -> String {
+    let url: String = url.chars().take(200).collect();
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://…@{rest}"),
+        _ => url.clone(),
+    }
+}

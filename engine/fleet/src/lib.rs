@@ -28,7 +28,7 @@ mod serde_text;
 mod state;
 mod store;
 
-pub use bus::{BODY_BYTES_MAX, Bus, LocalBus, Message, Subject, Subscription, open_bus};
+pub use bus::{BODY_BYTES_MAX, Bus, LocalBus, Message, NatsBus, Subject, Subscription, open_bus};
 pub use clock::Clock;
 pub use error::{BusError, Error};
 pub use event::{Cursor, Event, EventLog, LeaseChange, NewEvent, TOPIC_LEASE};
@@ -36,4 +36,4 @@ pub use identity::{Key, PublicKey};
 pub use lease::{Acquire, Acquired, Cause, Lease, LeaseState, LeaseStore, Renewal, Renewed, SlotRef};
 pub use record::{Expect, Record, Records, Swapped};
 pub use roster::{JoinError, Member, Roster};
-pub use store::{Embedded, Store, open};
+pub use store::{Embedded, Postgres, Store, open};

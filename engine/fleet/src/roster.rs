@@ -4,7 +4,7 @@ use crate::messages::{Enrol, Refusal};
 use crate::{Error, Expect, PublicKey, Record, Store, Swapped, serde_text};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use firstlight_units::{HostId, Micros, Region, WallTime};
+use firstlight_units::{HostId, Region, WallTime};
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;

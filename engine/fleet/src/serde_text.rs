@@ -18,28 +18,6 @@ where
     text.parse().map_err(de::Error::custom)
 }
 
-/// An id that may be missing.
-pub(crate) mod option {
-    use super::{Deserialize, Deserializer, Display, FromStr, Serializer, de};
-
-    pub(crate) fn serialize<T: Display, S: Serializer>(value: &Option<T>, to: S) -> Result<S::Ok, S::Error> {
-        match value {
-            Some(value) => to.collect_str(value),
-            None => to.serialize_none(),
-        }
-    }
-
-    pub(crate) fn deserialize<'de, T, D>(from: D) -> Result<Option<T>, D::Error>
-    where
-        T: FromStr<Err: Display>,
-        D: Deserializer<'de>,
-    {
-        let text = Option::<String>::deserialize(from)?;
-        text.map(|text| text.parse().map_err(de::Error::custom))
-            .transpose()
-    }
-}
-
 /// A moment.
 pub(crate) mod wall {
     use super::{Deserialize, Deserializer, Serializer, WallTime};

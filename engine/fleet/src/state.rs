@@ -43,6 +43,8 @@ pub(crate) enum Change {
     Lease(Box<Lease>),
     Forget(SessionId),
     Event(Event, Option<String>),
+    /// The event of this number is forgotten.
+    Unevent(u64),
     Record(String, Record),
     Unrecord(String, String),
 }
@@ -80,9 +82,14 @@ impl State {
         }
     }
 
-    /// Forgets the name of an event that is not kept any longer.
-    pub(crate) fn forget_dedupe(&mut self, dedupe: &str) {
-        self.dedupes.remove(dedupe);
+    /// Forgets events, by number and name.
+    pub(crate) fn forget_events(&mut self, events: Vec<(u64, Option<String>)>) {
+        for (number, dedupe) in events {
+            if let Some(dedupe) = dedupe {
+                self.dedupes.remove(&dedupe);
+            }
+            self.changes.push(Change::Unevent(number));
+        }
     }
 
     pub(crate) fn acquire(&mut self, wish: Acquire, now: WallTime) -> Result<Acquired, Error> {

@@ -1,6 +1,6 @@
 //! A bus within this process.
 
-use super::{HEARD_MAX, Message, Reply, check_size};
+use super::{HEARD_MAX, Heard, Message, Reply, check_size};
 use crate::{Bus, BusError, Subject, Subscription};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -87,7 +87,9 @@ impl Bus for LocalBus {
     async fn subscribe(&self, to: &Subject) -> Result<Subscription, BusError> {
         let (ear, heard) = mpsc::channel(HEARD_MAX);
         self.lock().add(to, ear);
-        Ok(Subscription { heard })
+        Ok(Subscription {
+            heard: Heard::Local(heard),
+        })
     }
 
     async fn request(&self, to: &Subject, body: Bytes, within: Duration) -> Result<Bytes, BusError> {

@@ -1,14 +1,17 @@
 //! Messages between indexers and hosts: at most once, and never the authority.
 
 mod local;
+mod nats;
 mod subject;
 
 pub use local::LocalBus;
+pub use nats::NatsBus;
 pub use subject::Subject;
 
 use crate::BusError;
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,29 +46,42 @@ pub trait Bus: Send + Sync + fmt::Debug {
 ///
 /// # Errors
 /// [`BusError::Url`].
-#[expect(clippy::unused_async, reason = "others connect")]
 pub async fn open_bus(url: &str) -> Result<Arc<dyn Bus>, BusError> {
     match url {
         "local" => Ok(Arc::new(LocalBus::default())),
-        _ => Err(BusError::Url(url.to_owned())),
+        _ if url.starts_with("nats://") || url.starts_with("tls://") => Ok(Arc::new(NatsBus::connect(url).await?)),
+        _ => Err(BusError::Url(crate::error::shown(url))),
     }
 }
 
 /// What was heard on a subject; heard no longer when dropped.
 #[derive(Debug)]
 pub struct Subscription {
-    pub(crate) heard: mpsc::Receiver<Message>,
+    pub(crate) heard: Heard,
+}
+
+/// Where it comes from.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    Local(mpsc::Receiver<Message>),
+    Nats(async_nats::Subscriber, async_nats::Client),
 }
 
 impl Subscription {
     /// The next message. `None`: the bus is closed.
     pub async fn next(&mut self) -> Option<Message> {
-        self.heard.recv().await
+        match &mut self.heard {
+            Heard::Local(heard) => heard.recv().await,
+            Heard::Nats(heard, client) => {
+                let message = heard.next().await?;
+                Some(nats::message(message, client))
+            }
+        }
     }
 
     /// The next message, if there is one already.
     pub fn try_next(&mut self) -> Option<Message> {
-        self.heard.try_recv().ok()
+        self.next().now_or_never().flatten()
     }
 }
 
@@ -83,6 +99,7 @@ pub struct Message {
 #[derive(Debug)]
 pub(crate) enum Reply {
     Local(oneshot::Sender<Bytes>),
+    Nats(async_nats::Client, async_nats::Subject),
 }
 
 impl Message {
@@ -96,7 +113,6 @@ impl Message {
     ///
     /// # Errors
     /// [`BusError::Disconnected`], [`BusError::TooLarge`].
-    #[expect(clippy::unused_async, reason = "others send")]
     pub async fn answer(self, body: Bytes) -> Result<(), BusError> {
         match self.reply {
             Some(Reply::Local(waiting)) => {
@@ -104,6 +120,7 @@ impl Message {
                 drop(waiting.send(body));
                 Ok(())
             }
+            Some(Reply::Nats(client, to)) => nats::answer(&client, to, body).await,
             None => Ok(()),
         }
     }

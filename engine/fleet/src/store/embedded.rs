@@ -4,6 +4,7 @@
 //! call ──> State (maps and rules) ──changes──> memory: kept here | redb: one writer, one fsync for all that wait
 //! ```
 
+use super::redb::{Opener, Redb};
 use crate::event::{Cursor, Event, NewEvent};
 use crate::record::{Expect, Record, Swapped};
 use crate::state::{Change, SWEEP_MAX, State};
@@ -11,6 +12,7 @@ use crate::{Acquire, Acquired, Cause, Clock, Error, EventLog, Lease, LeaseStore,
 use async_trait::async_trait;
 use firstlight_units::{HostId, Micros, SessionId, WallTime};
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 /// A store within this process: for tests in memory, and for one machine in a file.
@@ -22,6 +24,7 @@ pub struct Embedded {
 #[derive(Debug)]
 enum Keeper {
     Memory(Mutex<Memory>, Clock),
+    Redb(Redb),
 }
 
 #[derive(Debug, Default)]
@@ -41,17 +44,12 @@ impl Memory {
     }
 
     fn sweep(&mut self, before: WallTime) -> usize {
-        let mut swept = self.state.sweep(before);
-        while swept < SWEEP_MAX
-            && let Some((event, dedupe)) = self.events.pop_front_if(|(event, _)| event.at < before)
-        {
-            drop(event);
-            if let Some(dedupe) = dedupe {
-                self.state.forget_dedupe(&dedupe);
-            }
-            swept += 1;
-        }
-        swept
+        let old = self.events.iter().take_while(|(event, _)| event.at < before).count();
+        let old: Vec<_> = self.events.drain(..old.min(SWEEP_MAX)).collect();
+        let swept = old.len();
+        let old = old.into_iter().map(|(event, dedupe)| (event.cursor.number, dedupe));
+        self.state.forget_events(old.collect());
+        swept + self.state.sweep(before)
     }
 }
 
@@ -62,6 +60,22 @@ impl Embedded {
         Self {
             keeper: Keeper::Memory(Mutex::default(), clock),
         }
+    }
+
+    /// In a file, which is made where it is missing. What was answered survives the machine. Blocks while it is read.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`] when the file cannot be used, or another process uses it; [`Error::SchemaTooNew`];
+    /// [`Error::Migration`].
+    pub fn redb(path: &Path, clock: Clock) -> Result<Self, Error> {
+        let path = path.to_owned();
+        Self::redb_by(Box::new(move || Ok(::redb::Database::builder().set_cache_size(CACHE_BYTES).create(&path)?)), clock)
+    }
+
+    pub(super) fn redb_by(open: Opener, clock: Clock) -> Result<Self, Error> {
+        Ok(Self {
+            keeper: Keeper::Redb(Redb::open(open, clock)?),
+        })
     }
 
     async fn call<T: Send + 'static>(
@@ -75,6 +89,7 @@ impl Embedded {
                 memory.settle();
                 done
             }
+            Keeper::Redb(redb) => redb.call(move |desk| work(desk.state, desk.now)).await,
         }
     }
 }
@@ -144,6 +159,7 @@ impl LeaseStore for Embedded {
                 memory.settle();
                 Ok(swept)
             }
+            Keeper::Redb(redb) => redb.call(move |desk| desk.sweep(desk.now.before(kept))).await,
         }
     }
 }
@@ -162,6 +178,7 @@ impl EventLog for Embedded {
                 let events = memory.events.range(from..).take(limit);
                 Ok(events.map(|(event, _)| event.clone()).collect())
             }
+            Keeper::Redb(redb) => redb.call(move |desk| desk.events(after, limit)).await,
         }
     }
 }
@@ -192,3 +209,6 @@ impl Records for Embedded {
             .await
     }
 }
+
+/// The maps are in memory anyway; this is for the pages that are written to.
+const CACHE_BYTES: usize = 32 << 20;

@@ -1,8 +1,11 @@
 //! The adapters.
 
 mod embedded;
+mod postgres;
+mod redb;
 
 pub use embedded::Embedded;
+pub use postgres::Postgres;
 
 use crate::{Clock, Error, EventLog, LeaseStore, Records};
 use std::sync::Arc;
@@ -17,18 +20,16 @@ impl<T: LeaseStore + EventLog + Records> Store for T {}
 ///
 /// # Errors
 /// [`Error::Url`], [`Error::Unreachable`], [`Error::SchemaTooNew`], [`Error::Migration`].
-#[expect(clippy::unused_async, reason = "others connect")]
 pub async fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
     match url.split_once(':').unwrap_or((url, "")) {
         ("memory", "") => Ok(Arc::new(Embedded::memory(Clock::default()))),
-        _ => Err(Error::Url(shown(url))),
-    }
-}
-
-/// Without what may be a password.
-fn shown(url: &str) -> String {
-    match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://…@{rest}"),
-        _ => url.to_owned(),
+        ("redb", path) if !path.is_empty() => {
+            let path = std::path::PathBuf::from(path);
+            let opened = tokio::task::spawn_blocking(move || Embedded::redb(&path, Clock::default()));
+            let store = opened.await.unwrap_or_else(|error| Err(Error::Unreachable(Box::new(error))))?;
+            Ok(Arc::new(store))
+        }
+        ("postgres" | "postgresql", _) => Ok(Arc::new(Postgres::connect(url).await?)),
+        _ => Err(Error::Url(crate::error::shown(url))),
     }
 }
