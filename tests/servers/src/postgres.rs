@@ -37,9 +37,12 @@ impl Postgres {
     /// # Errors
     /// When Debian's `postgresql` is not installed or does not start.
     pub fn start(safety: Safety) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("firstlight-postgres-").tempdir()?;
+        let folder = tempfile::Builder::new()
+            .prefix("firstlight-postgres-")
+            .tempdir()?;
         let user = if Uid::effective().is_root() {
-            let user = User::from_name("postgres")?.context("there is no user postgres: apt-get install postgresql")?;
+            let user = User::from_name("postgres")?
+                .context("there is no user postgres: apt-get install postgresql")?;
             chown(folder.path(), Some(user.uid), Some(user.gid))?;
             Some(user)
         } else {
@@ -77,7 +80,17 @@ impl Postgres {
     pub fn create(&self, database: &str) -> Result<()> {
         let status = self
             .command("createdb")
-            .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "postgres", "-T", "template0", database])
+            .args([
+                "-h",
+                "127.0.0.1",
+                "-p",
+                &self.port.to_string(),
+                "-U",
+                "postgres",
+                "-T",
+                "template0",
+                database,
+            ])
             .status()?;
         if !status.success() {
             bail!("no database {database} could be made");
@@ -100,7 +113,9 @@ impl Postgres {
         // Processes of a killed server go by themselves, and it does not start beside them.
         loop {
             match self.spawn() {
-                Err(_) if began.elapsed() < READY_WITHIN => std::thread::sleep(std::time::Duration::from_millis(50)),
+                Err(_) if began.elapsed() < READY_WITHIN => {
+                    std::thread::sleep(std::time::Duration::from_millis(50))
+                }
                 done => return done,
             }
         }
@@ -116,12 +131,20 @@ impl Postgres {
             .args(["-p", &self.port.to_string(), "-h", "127.0.0.1"])
             .args(["-c", &format!("unix_socket_directories={socket}")])
             .args(["-c", &format!("fsync={}", if fsync { "on" } else { "off" })])
-            .args(["-c", "max_connections=100", "-c", "shared_buffers=128MB", "-c", "max_wal_size=4GB"])
+            .args([
+                "-c",
+                "max_connections=100",
+                "-c",
+                "shared_buffers=128MB",
+                "-c",
+                "max_wal_size=4GB",
+            ])
             .stderr(File::create(&log)?)
             .spawn()
             .context("postgres cannot be started")?;
         let mut process = Process(child);
-        await_port(&mut process, self.port).with_context(|| std::fs::read_to_string(&log).unwrap_or_default())?;
+        await_port(&mut process, self.port)
+            .with_context(|| std::fs::read_to_string(&log).unwrap_or_default())?;
         self.process = Some(process);
         Ok(())
     }
@@ -131,7 +154,16 @@ impl Postgres {
             .command("initdb")
             .arg("-D")
             .arg(self.folder.path().join("data"))
-            .args(["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync"])
+            .args([
+                "-A",
+                "trust",
+                "-U",
+                "postgres",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "--no-sync",
+            ])
             .stderr(Stdio::piped())
             .output()
             .context("initdb cannot be started")?;
@@ -159,8 +191,12 @@ impl Postgres {
 
 /// Debian keeps each version's programs apart, and out of PATH.
 fn programs() -> Result<PathBuf> {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let newest = versions.max_by_key(|version| version.file_name().to_string_lossy().parse::<u32>().unwrap_or(0));
+    let versions = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let newest =
+        versions.max_by_key(|version| version.file_name().to_string_lossy().parse::<u32>().unwrap_or(0));
     let newest = newest.context("there is no PostgreSQL: apt-get install postgresql")?;
     Ok(newest.path().join("bin"))
 }

@@ -49,7 +49,9 @@ pub trait Bus: Send + Sync + fmt::Debug {
 pub async fn open_bus(url: &str) -> Result<Arc<dyn Bus>, BusError> {
     match url {
         "local" => Ok(Arc::new(LocalBus::default())),
-        _ if url.starts_with("nats://") || url.starts_with("tls://") => Ok(Arc::new(NatsBus::connect(url).await?)),
+        _ if url.starts_with("nats://") || url.starts_with("tls://") => {
+            Ok(Arc::new(NatsBus::connect(url).await?))
+        }
         _ => Err(BusError::Url(crate::error::shown(url))),
     }
 }

@@ -91,7 +91,9 @@ impl Bus for NatsBus {
         let subscriber = subscriber.map_err(|_| BusError::Disconnected)?;
         // So that whoever asks from here on is heard.
         if self.connected().is_ok()
-            && tokio::time::timeout(CONNECTED_WITHIN, self.client.flush()).await.is_err()
+            && tokio::time::timeout(CONNECTED_WITHIN, self.client.flush())
+                .await
+                .is_err()
         {
             return Err(BusError::Disconnected);
         }

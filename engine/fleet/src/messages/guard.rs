@@ -3,12 +3,14 @@
 use super::Channel;
 use super::envelope::Sealed;
 use firstlight_units::{HostId, Micros, WallTime};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Knows who belongs here and what each said last.
 #[derive(Debug, Default)]
 pub struct Guard {
     known: BTreeMap<HostId, BTreeMap<Channel, Last>>,
+    /// Asks that were let in and are not too old to come again.
+    asks: BTreeSet<(WallTime, HostId, u64, u64)>,
     refusals: BTreeMap<&'static str, u64>,
 }
 
@@ -164,10 +166,17 @@ impl Guard {
             return Err(Refusal::Unknown(from));
         };
         // The cheap questions come first: a signature takes a hundred times as long as all of them.
+        let ask = (sealed.at, from.clone(), sealed.boot, sealed.sequence);
         let last = channels.get(&channel);
-        let new = last.is_none_or(|last| (sealed.boot, sealed.sequence) > (last.boot, last.sequence));
-        // Replies may overtake each other, and each is bound to its ask.
-        if !new && channel != Channel::Reply {
+        let later = last.is_none_or(|last| (sealed.boot, sealed.sequence) > (last.boot, last.sequence));
+        let new = match channel {
+            Channel::Beat | Channel::Report => later,
+            // Several indexers share a cell's key, and their asks overtake each other: each is remembered until it is too old.
+            Channel::Ask | Channel::Summary => !self.asks.contains(&ask),
+            // Bound to its ask, which is answered once.
+            Channel::Reply => true,
+        };
+        if !new {
             return Err(Refusal::Replayed);
         }
         if now.since(sealed.at) > AGE_MAX || sealed.at.since(now) > AHEAD_MAX {
@@ -176,12 +185,23 @@ impl Guard {
         if !sealed.is_genuine() {
             return Err(Refusal::Forged);
         }
-        if new {
-            let last = Last {
-                boot: sealed.boot,
-                sequence: sealed.sequence,
-            };
-            channels.insert(channel, last);
+        match channel {
+            Channel::Beat | Channel::Report => {
+                let last = Last {
+                    boot: sealed.boot,
+                    sequence: sealed.sequence,
+                };
+                channels.insert(channel, last);
+            }
+            Channel::Ask | Channel::Summary => {
+                self.asks.insert(ask);
+                while let Some((at, ..)) = self.asks.first()
+                    && (now.since(*at) > AGE_MAX || self.asks.len() > ASKS_MAX)
+                {
+                    self.asks.pop_first();
+                }
+            }
+            Channel::Reply => {}
         }
         Ok(Opened {
             from,
@@ -197,6 +217,8 @@ impl Guard {
 /// the original.
 const AGE_MAX: Micros = Micros::from_secs(30);
 const AHEAD_MAX: Micros = Micros::from_secs(30);
+/// A host is asked some times a second; this is for one that is asked a thousand times.
+const ASKS_MAX: usize = 32_768;
 
 #[cfg(test)]
 mod tests {
@@ -289,6 +311,23 @@ mod tests {
         for skewed in [NOW + Micros::from_secs(5), NOW.before(Micros::from_secs(5))] {
             let beat = host.seal(Channel::Beat, b"x", NOW);
             assert!(guard.open(Channel::Beat, None, &beat, skewed).is_ok());
+        }
+    }
+
+    #[test]
+    fn asks_of_several_indexers_overtake_each_other_and_none_comes_twice() {
+        let (one, two) = (signer(1, 7), signer(1, 3));
+        let mut guard = guard(&one);
+        let (first, second) = (
+            one.seal(Channel::Ask, b"1", NOW),
+            one.seal(Channel::Ask, b"2", NOW),
+        );
+        let other = two.seal(Channel::Ask, b"3", NOW);
+        for ask in [&second, &other, &first] {
+            assert!(guard.open(Channel::Ask, None, ask, NOW).is_ok());
+        }
+        for ask in [&second, &other, &first] {
+            assert_eq!(guard.open(Channel::Ask, None, ask, NOW), Err(Refusal::Replayed));
         }
     }
 

@@ -44,10 +44,16 @@ impl Memory {
     }
 
     fn sweep(&mut self, before: WallTime) -> usize {
-        let old = self.events.iter().take_while(|(event, _)| event.at < before).count();
+        let old = self
+            .events
+            .iter()
+            .take_while(|(event, _)| event.at < before)
+            .count();
         let old: Vec<_> = self.events.drain(..old.min(SWEEP_MAX)).collect();
         let swept = old.len();
-        let old = old.into_iter().map(|(event, dedupe)| (event.cursor.number, dedupe));
+        let old = old
+            .into_iter()
+            .map(|(event, dedupe)| (event.cursor.number, dedupe));
         self.state.forget_events(old.collect());
         swept + self.state.sweep(before)
     }
@@ -69,7 +75,14 @@ impl Embedded {
     /// [`Error::Migration`].
     pub fn redb(path: &Path, clock: Clock) -> Result<Self, Error> {
         let path = path.to_owned();
-        Self::redb_by(Box::new(move || Ok(::redb::Database::builder().set_cache_size(CACHE_BYTES).create(&path)?)), clock)
+        Self::redb_by(
+            Box::new(move || {
+                Ok(::redb::Database::builder()
+                    .set_cache_size(CACHE_BYTES)
+                    .create(&path)?)
+            }),
+            clock,
+        )
     }
 
     pub(super) fn redb_by(open: Opener, clock: Clock) -> Result<Self, Error> {

@@ -26,7 +26,9 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
         ("redb", path) if !path.is_empty() => {
             let path = std::path::PathBuf::from(path);
             let opened = tokio::task::spawn_blocking(move || Embedded::redb(&path, Clock::default()));
-            let store = opened.await.unwrap_or_else(|error| Err(Error::Unreachable(Box::new(error))))?;
+            let store = opened
+                .await
+                .unwrap_or_else(|error| Err(Error::Unreachable(Box::new(error))))?;
             Ok(Arc::new(store))
         }
         ("postgres" | "postgresql", _) => Ok(Arc::new(Postgres::connect(url).await?)),

@@ -7,7 +7,8 @@ use crate::event::{Cursor, Event, NewEvent};
 use crate::lease::check_ttl;
 use crate::record::{Expect, Record, Swapped};
 use crate::{
-    Acquire, Acquired, Cause, Error, EventLog, Lease, LeaseState, LeaseStore, Records, Renewal, Renewed, SlotRef,
+    Acquire, Acquired, Cause, Error, EventLog, Lease, LeaseState, LeaseStore, Records, Renewal, Renewed,
+    SlotRef,
 };
 use async_trait::async_trait;
 use firstlight_units::{HostId, Micros, SessionId, WallTime};
@@ -175,7 +176,9 @@ impl LeaseStore for Postgres {
         let kept = rows.iter().map(|row| row.try_get::<String, _>(0).map_err(typed));
         let kept: Vec<String> = kept.collect::<Result<_, _>>()?;
         let over = held.into_iter().map(|one| one.session);
-        let over = over.filter(|session| !kept.iter().any(|kept| kept == session.as_str())).collect();
+        let over = over
+            .filter(|session| !kept.iter().any(|kept| kept == session.as_str()))
+            .collect();
         Ok(Renewed {
             kept: kept.len(),
             over,
@@ -205,12 +208,16 @@ impl LeaseStore for Postgres {
     }
 
     async fn lease(&self, session: &SessionId) -> Result<Option<Lease>, Error> {
-        self.one("SELECT * FROM firstlight.leases WHERE session = $1", session.as_str())
-            .await
+        self.one(
+            "SELECT * FROM firstlight.leases WHERE session = $1",
+            session.as_str(),
+        )
+        .await
     }
 
     async fn lease_of_key(&self, key: &str) -> Result<Option<Lease>, Error> {
-        self.one("SELECT * FROM firstlight.leases WHERE key = $1", key).await
+        self.one("SELECT * FROM firstlight.leases WHERE key = $1", key)
+            .await
     }
 
     async fn of_player(&self, player: &str) -> Result<Vec<Lease>, Error> {
@@ -303,10 +310,12 @@ impl Records for Postgres {
     async fn get(&self, bucket: &str, key: &str) -> Result<Option<Record>, Error> {
         let row = self
             .repeat(|| {
-                sqlx::query("SELECT key, revision, body FROM firstlight.records WHERE bucket = $1 AND key = $2")
-                    .bind(bucket)
-                    .bind(key)
-                    .fetch_optional(&self.pool)
+                sqlx::query(
+                    "SELECT key, revision, body FROM firstlight.records WHERE bucket = $1 AND key = $2",
+                )
+                .bind(bucket)
+                .bind(key)
+                .fetch_optional(&self.pool)
             })
             .await?;
         row.as_ref().map(record).transpose()
@@ -355,7 +364,9 @@ impl Records for Postgres {
 /// The row of a call that has one. All rows are read even so: a call is over, and its transaction committed, when its answer
 /// is, and a large row may come before that.
 fn only(rows: Vec<PgRow>) -> Result<PgRow, Error> {
-    rows.into_iter().next().ok_or_else(|| damaged("a call without an answer"))
+    rows.into_iter()
+        .next()
+        .ok_or_else(|| damaged("a call without an answer"))
 }
 
 fn expected(expect: Expect) -> (&'static str, i64) {
@@ -514,7 +525,10 @@ async fn migrate(pool: &PgPool, to: u32) -> Result<(), Error> {
             source: Box::new(error),
         }
     };
-    let mut connection = pool.acquire().await.map_err(|error| Error::Unreachable(Box::new(error)))?;
+    let mut connection = pool
+        .acquire()
+        .await
+        .map_err(|error| Error::Unreachable(Box::new(error)))?;
     let mut txn = connection.begin().await.map_err(typed)?;
     sqlx::raw_sql(
         "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(4961, 1); \
@@ -533,7 +547,10 @@ async fn migrate(pool: &PgPool, to: u32) -> Result<(), Error> {
         Some(row) => (row.try_get(0).map_err(typed)?, row.try_get(1).map_err(typed)?),
         None => (0, 0),
     };
-    let (found, oldest) = (u32::try_from(found).map_err(damaged)?, u32::try_from(oldest).map_err(damaged)?);
+    let (found, oldest) = (
+        u32::try_from(found).map_err(damaged)?,
+        u32::try_from(oldest).map_err(damaged)?,
+    );
     if found >= to {
         return if oldest > to {
             Err(Error::SchemaTooNew {
@@ -545,7 +562,9 @@ async fn migrate(pool: &PgPool, to: u32) -> Result<(), Error> {
             Ok(())
         };
     }
-    let steps = (1u32..).zip(MIGRATIONS).filter(|(at, _)| *at > found && *at <= to);
+    let steps = (1u32..)
+        .zip(MIGRATIONS)
+        .filter(|(at, _)| *at > found && *at <= to);
     for (at, sql) in steps {
         sqlx::raw_sql(sql).execute(&mut *txn).await.map_err(failed(at))?;
         tracing::info!(schema = at, "the store's schema was brought up to date");

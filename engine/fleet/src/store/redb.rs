@@ -217,7 +217,8 @@ impl Disk {
             return Ok(());
         }
         let db = (self.open)()?;
-        self.load(&db).map_err(|error| redb::Error::Corrupted(error.to_string()))?;
+        self.load(&db)
+            .map_err(|error| redb::Error::Corrupted(error.to_string()))?;
         self.db = Some(db);
         Ok(())
     }
@@ -382,7 +383,13 @@ const FENCES: TableDefinition<'_, (&str, u32), u64> = TableDefinition::new("fenc
 const LEASES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("leases");
 /// When, topic, key, body and, where it has one, the name that keeps it from being written twice.
 const EVENTS: TableDefinition<'_, u64, EventRow> = TableDefinition::new("events");
-type EventRow = (u64, &'static str, &'static str, &'static str, Option<&'static str>);
+type EventRow = (
+    u64,
+    &'static str,
+    &'static str,
+    &'static str,
+    Option<&'static str>,
+);
 /// Bucket and key; revision and body.
 const RECORDS: TableDefinition<'_, (&str, &str), (u64, &str)> = TableDefinition::new("records");
 const NUMBER: &str = "number";

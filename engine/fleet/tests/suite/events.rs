@@ -24,15 +24,25 @@ pub(crate) async fn a_sessions_events_come_in_order(fixture: &impl Fixture) {
     let lease = acquire(&store, vec![slot(&host(), 0)]).await;
     store.confirm(session(&lease), lease.fence, TTL).await.unwrap();
     store.confirm(session(&lease), lease.fence, TTL).await.unwrap();
-    store.release(session(&lease), lease.fence, Cause::Released).await.unwrap();
+    store
+        .release(session(&lease), lease.fence, Cause::Released)
+        .await
+        .unwrap();
     let events = rest(&store, &mut cursor).await;
-    let changes = events.iter().filter(|event| event.topic == TOPIC_LEASE && event.key == lease.session.as_str());
+    let changes = events
+        .iter()
+        .filter(|event| event.topic == TOPIC_LEASE && event.key == lease.session.as_str());
     let changes: Vec<LeaseChange> = changes.map(|event| LeaseChange::read(event).unwrap()).collect();
     let states: Vec<LeaseState> = changes.iter().map(|change| change.state).collect();
-    let ended = LeaseState::Ended { cause: Cause::Released };
+    let ended = LeaseState::Ended {
+        cause: Cause::Released,
+    };
     assert_eq!(states, [LeaseState::Granted, LeaseState::Confirmed, ended]);
     let last = changes.last().unwrap();
-    assert_eq!((&last.slot, last.fence, &last.player), (&lease.slot, lease.fence, &lease.player));
+    assert_eq!(
+        (&last.slot, last.fence, &last.player),
+        (&lease.slot, lease.fence, &lease.player)
+    );
     // A cursor can be written down and read back.
     assert_eq!(cursor.to_string().parse::<Cursor>().unwrap(), cursor);
     assert!(store.read(cursor, 10).await.unwrap().is_empty());
