@@ -104,13 +104,14 @@ describe('what a tab remembers', () => {
 });
 
 describe('words', () => {
-  it('explain an origin that is not secure before anything else', () => {
-    const words = (webTransport: boolean, decoder: boolean, secure: boolean) =>
-      missingWords({ webTransport, decoder, secure })?.reason ?? null;
-    expect(words(true, true, true)).toBeNull();
-    expect(words(false, false, false)).toBe('insecure_origin');
-    expect(words(false, true, true)).toBe('no_webtransport');
-    expect(words(true, false, true)).toBe('no_codec');
+  it('explain an origin that is not secure before anything else, and nothing where there is a way', () => {
+    const words = (direct: boolean, call: boolean, decoder: boolean, secure: boolean) =>
+      missingWords({ direct, call, decoder, secure })?.reason ?? null;
+    expect(words(true, true, true, true)).toBeNull();
+    expect(words(false, false, false, false)).toBe('insecure_origin');
+    expect(words(false, true, false, false), 'WebRTC wants neither').toBeNull();
+    expect(words(false, false, true, true), 'a WebSocket').toBeNull();
+    expect(words(true, false, false, true)).toBe('no_codec');
   });
 
   it('say when to try again', () => {

@@ -41,7 +41,13 @@ export type Session = {
   readonly endpoints: readonly Endpoint[];
 };
 
-export type Created = { readonly session: string; readonly ticket: string; readonly endpoints: readonly Endpoint[] };
+export type Created = {
+  readonly session: string;
+  readonly ticket: string;
+  readonly endpoints: readonly Endpoint[];
+  /** The session's public key, where the ticket names the player's. */
+  readonly sealKey?: string | null;
+};
 
 /** What went wrong. `unreachable`: no answer at all; otherwise the last word of the problem's type. */
 export type Problem = {
@@ -59,7 +65,8 @@ export type Api = {
   session(id: string): Promise<Answer<Session>>;
   /** Those of this browser's player. */
   sessions(signal?: AbortSignal): Promise<Answer<readonly Session[]>>;
-  ticket(id: string): Promise<Answer<Created>>;
+  /** `key`: the player's public one, for an attachment of which everything is sealed. */
+  ticket(id: string, key?: string): Promise<Answer<Created>>;
   end(id: string): Promise<Answer<null>>;
 };
 
@@ -104,11 +111,17 @@ export function openApi(wiring: Wiring = { fetch: fetch.bind(globalThis), key: p
     titles: (signal) => request('GET', '/titles', (json) => list(json, 'titles').map(titleOf), { signal }),
     create: (title) =>
       request('POST', '/sessions', created, {
-        body: { title, client: { transports: ['webtransport', 'whep', 'websocket'] } },
+        body: { title, client: { transports: ['webtransport', 'whep', 'relay', 'websocket'] } },
       }),
     session: (id) => request('GET', at(id), sessionOf),
     sessions: (signal) => request('GET', '/sessions', (json) => list(json, 'sessions').map(sessionOf), { signal }),
-    ticket: (id) => request('POST', `${at(id)}/tickets`, (json) => ({ ...created(json), session: id }) as Created),
+    ticket: (id, key) =>
+      request(
+        'POST',
+        `${at(id)}/tickets`,
+        (json) => ({ ...created(json), session: id, ...(key === undefined ? {} : { sealKey: words(json, 'seal_key') }) }) as Created,
+        key === undefined ? {} : { body: { client: { key } } },
+      ),
     end: (id) => request('DELETE', at(id), () => null),
   };
 }

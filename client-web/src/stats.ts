@@ -33,7 +33,7 @@ export type Dist = {
 export type Stats = {
   readonly version: 1;
   readonly state: 'idle' | 'starting' | 'connecting' | 'playing' | 'reconnecting' | 'ended' | 'failed';
-  readonly transport: 'webtransport' | 'webrtc' | 'websocket';
+  readonly transport: 'webtransport' | 'webrtc' | 'relay' | 'websocket';
   readonly codec: string;
   readonly decoder: string;
   readonly encoder: string;

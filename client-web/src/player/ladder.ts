@@ -1,15 +1,16 @@
 /** Which of a session's endpoints to try next: the best first, and the next one down when it does not open. Pure. */
 import type { Endpoint } from '../api';
+import type { Abilities } from './words';
 
 export class Ladder {
   readonly #only: string | null;
-  readonly #lacks: readonly Transport[];
+  readonly #can: Abilities;
   #rung = 0;
 
-  /** `only`: no other kind is tried; `webrtc` is another name of `whep`. `lacks`: what this browser does not have. */
-  constructor(only: string | null = null, lacks: readonly Transport[] = []) {
+  /** `only`: no other kind is tried; `webrtc` is another name of `whep`. `can`: what this browser has. */
+  constructor(only: string | null = null, can: Abilities = ALL) {
     this.#only = only === 'webrtc' ? 'whep' : only;
-    this.#lacks = lacks;
+    this.#can = can;
   }
 
   pick(endpoints: readonly Endpoint[]): Endpoint | undefined {
@@ -33,17 +34,43 @@ export class Ladder {
   }
 
   #usable(endpoints: readonly Endpoint[]): Endpoint[] {
-    const usable = (kind: string): boolean =>
-      isTransport(kind) && !this.#lacks.includes(kind) && (this.#only === null || kind === this.#only);
-    return endpoints.filter(({ kind }) => usable(kind));
+    return endpoints.filter(({ kind, url }) => (this.#only === null || kind === this.#only) && opens(kind, url, this.#can));
   }
 }
 
+function opens(kind: string, url: string, { direct, call, decoder, secure }: Abilities): boolean {
+  switch (kind) {
+    case 'webtransport':
+      return direct && decoder;
+    case 'whep':
+      return call;
+    // What others carry is sealed, and keys are to be had at a secure address only.
+    case 'relay':
+      return decoder && secure && (direct || isSocket(url));
+    case 'websocket':
+      return decoder && secure;
+    default:
+      return false;
+  }
+}
+
+/** A relay is reached over WebTransport, or over TCP. */
+export function isSocket(url: string): boolean {
+  return /^wss?:/.test(url);
+}
+
+/** Whether somebody else carries the packets, who must not read them. WebRTC encrypts from end to end by itself. */
+export function isCarried(kind: string): boolean {
+  return kind === 'relay' || kind === 'websocket';
+}
+
 /** Kinds of endpoint that this client attaches to. */
-export const TRANSPORTS = ['webtransport', 'whep', 'websocket'] as const;
+export const TRANSPORTS = ['webtransport', 'whep', 'relay', 'websocket'] as const;
 
 export type Transport = (typeof TRANSPORTS)[number];
 
 export function isTransport(kind: string): kind is Transport {
   return TRANSPORTS.some((known) => known === kind);
 }
+
+const ALL: Abilities = { direct: true, call: true, decoder: true, secure: true };

@@ -417,10 +417,11 @@ describe('a path that falls silent', () => {
   });
 });
 
+const attachOf = (actions: readonly Action[]) => actions.find((action) => action.do === 'attach');
+
 describe('WebRTC', () => {
   const whep = { kind: 'whep', url: 'http://h/v1/sessions/s1/whep', certSha256: [], iceServers: [{ urls: ['stun:s:1'] }] };
   const answer: Answer<Created> = { ok: true, value: { session: 's1', ticket: 't', endpoints: [...ENDPOINTS, whep] } };
-  const attachOf = (actions: readonly Action[]) => actions.find((action) => action.do === 'attach');
 
   it('is taken when WebTransport does not open, with a new ticket and within a second', () => {
     const rig = new Rig().on({ on: 'start', own: null, last: null }).on({ on: 'created', answer });
@@ -435,7 +436,7 @@ describe('WebRTC', () => {
   });
 
   it('is the only one where the browser has no WebTransport, and its secret outlives a failed call', () => {
-    const machine = new Machine('doom', null, ['webtransport']);
+    const machine = new Machine('doom', null, { direct: false, call: true, decoder: true, secure: true });
     machine.handle(0, { on: 'start', own: null, last: null });
     const attach = attachOf(machine.handle(0, { on: 'created', answer }));
     expect(attach?.kind).toBe('whep');
@@ -444,5 +445,68 @@ describe('WebRTC', () => {
     machine.handle(2, { on: 'closed', attempt, opened: false, code: null, reason: '' });
     const again = machine.handleTimeout(machine.timeoutAt() ?? 0);
     expect(attachOf(again)?.url).toBe(`${whep.url}?resume=fresh`);
+  });
+});
+
+describe('what others carry', () => {
+  const kinds = ['webtransport', 'whep', 'relay', 'websocket'] as const;
+  const url = { webtransport: 'https://h:1/m', whep: 'http://h/w', relay: 'https://r:1/v1/relay?route=r', websocket: 'ws://h/s' };
+  const endpoints = kinds.map((kind) => ({ kind, url: url[kind], certSha256: [] }));
+  const created = { ok: true, value: { session: 's1', ticket: 't', endpoints } } as const;
+  const sealed = { ok: true, value: { session: 's1', ticket: 'sealed', endpoints, sealKey: 'host' } } as const;
+  const can = { direct: true, call: true, decoder: true, secure: true };
+  const start = (only: string | null, has = can): Machine => {
+    const machine = new Machine('doom', only, has);
+    machine.handle(0, { on: 'start', own: null, last: null });
+    return machine;
+  };
+
+  it('never sees a ticket that opens an attachment in the clear', () => {
+    const machine = start('relay');
+    const asked = machine.handle(0, { on: 'created', answer: created });
+    expect(asked).toEqual([{ do: 'ticket', session: 's1', sealed: true }]);
+    const attach = attachOf(machine.handle(0, { on: 'ticket', answer: sealed }));
+    expect(attach).toMatchObject({
+      kind: 'relay',
+      url: 'https://r:1/v1/relay?route=r&ticket=sealed',
+      seal: { session: 's1', hostKey: 'host' },
+    });
+    machine.handle(1, { on: 'opened', attempt: 1 });
+    const actions = machine.handle(1, { on: 'secret', attempt: 1, generation: 1, secret: 'x' });
+    expect(actions, 'the key is gone with the page').toContainEqual(
+      expect.objectContaining({ do: 'save', stored: { session: 's1', secret: '', endpoints } }),
+    );
+    machine.handle(2, { on: 'picture', attempt: 1 });
+    const again = attachOf(machine.handle(3, { on: 'closed', attempt: 1, opened: true, code: 0, reason: '' }));
+    expect(again).toMatchObject({ url: 'https://r:1/v1/relay?route=r&resume=x', seal: { hostKey: 'host' } });
+  });
+
+  it('comes after the direct ways, and a call gets a ticket without a key', () => {
+    const machine = start(null);
+    expect(attachOf(machine.handle(0, { on: 'created', answer: created }))?.kind).toBe('webtransport');
+    const order: string[] = [];
+    for (let attempt = 1, now = 1; attempt < 4; attempt += 1, now += 10_000) {
+      machine.handle(now, { on: 'closed', attempt, opened: false, code: null, reason: '' });
+      let actions = machine.handleTimeout(now + 5_000);
+      const ticket = actions.find((action) => action.do === 'ticket');
+      if (ticket?.do === 'ticket') actions = machine.handle(now + 5_000, { on: 'ticket', answer: ticket.sealed ? sealed : created });
+      const attach = attachOf(actions);
+      order.push(`${attach?.kind} ${attach?.seal === undefined ? 'plain' : 'sealed'}`);
+    }
+    expect(order).toEqual(['whep plain', 'relay sealed', 'websocket sealed']);
+  });
+
+  it('is reached over TCP by a browser without WebTransport', () => {
+    const tcp = [
+      { kind: 'relay', url: 'https://r:1/v1/relay?route=r', certSha256: [] },
+      { kind: 'relay', url: 'wss://r:1/v1/relay?route=r', certSha256: [] },
+    ];
+    const machine = start(null, { ...can, direct: false, call: false });
+    machine.handle(0, { on: 'created', answer: { ok: true, value: { ...created.value, endpoints: tcp } } });
+    const attach = attachOf(machine.handle(0, { on: 'ticket', answer: { ok: true, value: { ...sealed.value, endpoints: tcp } } }));
+    expect(attach?.url).toBe('wss://r:1/v1/relay?route=r&ticket=sealed');
+    const insecure = start(null, { direct: false, call: false, decoder: true, secure: false });
+    const over = insecure.handle(0, { on: 'created', answer: created });
+    expect(over).toContainEqual(expect.objectContaining({ do: 'over', words: expect.objectContaining({ reason: 'insecure_origin' }) }));
   });
 });

@@ -11,21 +11,33 @@
  */
 import type { Answer, Created, Endpoint, IceServer, Session } from '../api';
 import type { Millis } from '../time';
-import { Ladder, type Transport, isTransport } from './ladder';
+import { Ladder, type Transport, isCarried, isTransport } from './ladder';
 import type { Stored } from './store';
 import type { EndWords, PlayerState } from './types';
-import { MEDIA_UNREACHABLE, NO_TRANSPORT, PROTOCOL_BROKEN, VERSION_MISMATCH, endWords, problemWords } from './words';
+import {
+  type Abilities,
+  MEDIA_UNREACHABLE,
+  NO_TRANSPORT,
+  PROTOCOL_BROKEN,
+  VERSION_MISMATCH,
+  endWords,
+  noWayWords,
+  problemWords,
+} from './words';
 
 export type Action =
   | { readonly do: 'create' }
   | { readonly do: 'list' }
-  | { readonly do: 'ticket'; readonly session: string }
+  /** `sealed`: one that names this player's key. */
+  | { readonly do: 'ticket'; readonly session: string; readonly sealed?: true }
   | { readonly do: 'status'; readonly session: string }
   /** `race`: the attachment that fell silent is kept until this one opens. */
   | {
       readonly do: 'attach';
       readonly attempt: number;
       readonly kind: Transport;
+      /** The session, and its key, where everything is sealed. */
+      readonly seal?: { readonly session: string; readonly hostKey: string };
       readonly url: string;
       readonly certSha256: readonly string[];
       readonly race: boolean;
@@ -73,6 +85,8 @@ type Current = {
   readonly id: string;
   endpoints: readonly Endpoint[];
   ticket: string | null;
+  /** The host's key, where the ticket or the secret is one of a sealed attachment. */
+  sealKey: string | null;
   secret: string | null;
 };
 
@@ -118,12 +132,14 @@ export class Machine {
   #takeBack: string | null = null;
   #transport: Transport = 'webtransport';
   readonly #ladder: Ladder;
+  readonly #can: Abilities | undefined;
   #actions: Action[] = [];
 
-  /** `only`: the kind of endpoint to attach to; null: the best that opens. `lacks`: what this browser does not have. */
-  constructor(title: string, only: string | null = null, lacks: readonly Transport[] = []) {
+  /** `only`: the kind of endpoint to attach to; null: the best that opens. `can`: what this browser has. */
+  constructor(title: string, only: string | null = null, can?: Abilities) {
     this.#title = title;
-    this.#ladder = new Ladder(only, lacks);
+    this.#can = can;
+    this.#ladder = new Ladder(only, can);
   }
 
   /** Of the attachment, or of the last attempt at one. */
@@ -245,7 +261,7 @@ export class Machine {
     this.#last = last;
     this.#state = 'starting';
     if (takeBack !== null) {
-      this.#session = { id: takeBack, endpoints: [], ticket: null, secret: null };
+      this.#session = { id: takeBack, endpoints: [], ticket: null, sealKey: null, secret: null };
       this.#act({ do: 'ticket', session: takeBack });
     } else if (own !== null) {
       this.#resume(now, own);
@@ -257,7 +273,9 @@ export class Machine {
   }
 
   #resume(now: Millis, stored: Stored): void {
-    this.#session = { id: stored.session, endpoints: stored.endpoints, ticket: null, secret: stored.secret };
+    // The key of a sealed attachment is gone with its page, and the secret is of no use without it.
+    const secret = stored.secret === '' ? null : stored.secret;
+    this.#session = { id: stored.session, endpoints: stored.endpoints, ticket: null, sealKey: null, secret };
     this.#state = 'connecting';
     // Both at once: the attach usually succeeds, and the answer is there when it does not.
     this.#attach(now);
@@ -293,7 +311,7 @@ export class Machine {
     } else if (last?.session === waiting.session) {
       this.#resume(now, { ...last, endpoints: waiting.endpoints.length > 0 ? waiting.endpoints : last.endpoints });
     } else {
-      this.#session = { id: waiting.session, endpoints: waiting.endpoints, ticket: null, secret: null };
+      this.#session = { id: waiting.session, endpoints: waiting.endpoints, ticket: null, sealKey: null, secret: null };
       this.#act({ do: 'ticket', session: waiting.session });
     }
   }
@@ -315,7 +333,8 @@ export class Machine {
 
   #use(now: Millis, created: Created): void {
     const endpoints = created.endpoints.length > 0 ? created.endpoints : (this.#session?.endpoints ?? []);
-    this.#session = { id: created.session, endpoints, ticket: created.ticket, secret: null };
+    const { session: id, ticket, sealKey } = created;
+    this.#session = { id, endpoints, ticket, sealKey: sealKey ?? null, secret: null };
     if (this.#state === 'starting') this.#state = 'connecting';
     this.#attach(now);
   }
@@ -324,6 +343,14 @@ export class Machine {
     const session = this.#session;
     if (session === null) return;
     const endpoint = this.#ladder.pick(session.endpoints);
+    const kindWanted = endpoint?.kind ?? '';
+    const isSealed = session.sealKey !== null;
+    if (isCarried(kindWanted) ? !isSealed : kindWanted === 'whep' && isSealed) {
+      // Whoever carries the packets gets nothing that opens an attachment in the clear; a call takes nothing else.
+      session.ticket = null;
+      session.secret = null;
+      session.sealKey = null;
+    }
     const credential =
       session.secret !== null
         ? `resume=${encodeURIComponent(session.secret)}`
@@ -332,11 +359,12 @@ export class Machine {
           : null;
     this.#retryAt = null;
     if (credential === null || (endpoint === undefined && session.endpoints.length === 0)) {
-      this.#act({ do: 'ticket', session: session.id });
+      const sealed = isCarried(kindWanted) || session.sealKey !== null;
+      this.#act({ do: 'ticket', session: session.id, ...(sealed ? { sealed } : {}) });
       return;
     }
     if (endpoint === undefined || !isTransport(endpoint.kind)) {
-      this.#over('failed', NO_TRANSPORT);
+      this.#over('failed', this.#can === undefined ? NO_TRANSPORT : noWayWords(this.#can));
       return;
     }
     // A ticket is good once.
@@ -357,6 +385,7 @@ export class Machine {
       certSha256,
       race,
       ...(kind === 'whep' ? { iceServers } : {}),
+      ...(session.sealKey === null ? {} : { seal: { session: session.id, hostKey: session.sealKey } }),
     });
   }
 
@@ -378,7 +407,7 @@ export class Machine {
     if (this.#session === null) return;
     this.#session.secret = secret;
     const { id, endpoints } = this.#session;
-    this.#act({ do: 'save', stored: { session: id, secret, endpoints } });
+    this.#act({ do: 'save', stored: { session: id, secret: this.#session.sealKey === null ? secret : '', endpoints } });
     this.#act({ do: 'secretStored', generation });
   }
 

@@ -7,20 +7,20 @@
  *            +---- events --------+
  * ```
  */
-import type { Api } from '../api';
+import type { Api, IceServer } from '../api';
 import { SoundOutput } from '../audio/output';
+import { type Keypair, attachmentId, makeKeypair } from '../seal/keypair';
 import { type Stats, STAGES } from '../stats';
 import { now } from '../time';
 import type { FromWorker, Measured, ToWorker } from '../worker/messages';
 import type { InputEvent } from '../wire';
 import { Emitter } from './emitter';
 import { Call, canCall } from '../rtc/call';
-import type { Transport } from './ladder';
 import { type Action, type Event, Machine } from './machine';
 import { Screen } from './screen';
 import type { Store, Stored } from './store';
 import type { EndWords, Player, PlayerAudio, PlayerEvents, PlayerInput, PlayerOptions, PlayerState, Rect, Sample } from './types';
-import { NO_CODEC, missingWords } from './words';
+import { type Abilities, NO_CODEC, missingWords } from './words';
 
 export type Wiring = {
   readonly api: Api;
@@ -57,12 +57,13 @@ export class StreamPlayer implements Player {
   #callAttempt = 0;
   /** The attachment is a call. */
   #overCall = false;
+  #keypair: Promise<Keypair> | null = null;
   #closed = false;
 
   constructor(options: PlayerOptions, wiring: Wiring) {
     this.#options = options;
     this.#wiring = wiring;
-    this.#machine = new Machine(options.title, options.transport ?? null, lacks());
+    this.#machine = new Machine(options.title, options.transport ?? null, abilities());
     this.#sound = new SoundOutput({
       onBlocked: (blocked) => this.#emitter.emit('audioBlocked', blocked),
       onPort: (port) => this.#post({ type: 'sound', port }, [port]),
@@ -158,11 +159,7 @@ export class StreamPlayer implements Player {
 
   #missing(): EndWords | null {
     if (this.#undecodable) return NO_CODEC;
-    return missingWords({
-      webTransport: 'WebTransport' in globalThis || canCall(),
-      decoder: 'VideoDecoder' in globalThis,
-      secure: globalThis.isSecureContext,
-    });
+    return missingWords(abilities());
   }
 
   /** The worker and the screen live as long as the player: a track's end and a canvas can be given away only once. */
@@ -209,7 +206,7 @@ export class StreamPlayer implements Player {
         void api.sessions().then((answer) => this.#run({ on: 'listed', answer }));
         break;
       case 'ticket':
-        void api.ticket(action.session).then((answer) => this.#run({ on: 'ticket', answer }));
+        void this.#askTicket(action.session, action.sealed === true);
         break;
       case 'status':
         void api.session(action.session).then((answer) => this.#run({ on: 'status', session: action.session, answer }));
@@ -303,11 +300,24 @@ export class StreamPlayer implements Player {
     }
   }
 
-  #attach({ attempt, kind, url, certSha256, race, iceServers }: Extract<Action, { do: 'attach' }>): void {
-    if (iceServers === undefined) {
-      this.#post({ type: 'attach', attempt, kind, url, certSha256, race });
-      return;
-    }
+  #attach(action: Extract<Action, { do: 'attach' }>): void {
+    const { attempt, kind, url, certSha256, race, seal, iceServers } = action;
+    const message = { type: 'attach', attempt, kind, url, certSha256, race } as const;
+    if (iceServers !== undefined) this.#attachCall(action, iceServers);
+    else if (seal === undefined) this.#post(message);
+    else void this.#attachSealed(message, seal);
+  }
+
+  /** The key is there: the ticket names it. */
+  async #attachSealed(message: Extract<ToWorker, { type: 'attach' }>, seal: { session: string; hostKey: string }): Promise<void> {
+    const keys = await this.#keys();
+    const attachment = attachmentId();
+    const url = `${message.url}&attach=${attachment}`;
+    this.#post({ ...message, url, seal: { ...seal, ...keys, attachment } });
+  }
+
+  #attachCall(action: Extract<Action, { do: 'attach' }>, iceServers: readonly IceServer[]): void {
+    const { attempt, kind, url, certSha256, race } = action;
     this.#call?.close();
     const { port1, port2 } = new MessageChannel();
     // The page's own origin: there may be a proxy in front that the engine does not know of.
@@ -320,6 +330,16 @@ export class StreamPlayer implements Player {
     this.#call = call;
     this.#callAttempt = attempt;
     this.#post({ type: 'attach', attempt, kind, url, certSha256, race, port: port2 }, [port2]);
+  }
+
+  async #askTicket(session: string, sealed: boolean): Promise<void> {
+    const key = sealed ? (await this.#keys()).publicText : undefined;
+    this.#run({ on: 'ticket', answer: await this.#wiring.api.ticket(session, key) });
+  }
+
+  #keys(): Promise<Keypair> {
+    this.#keypair ??= makeKeypair();
+    return this.#keypair;
   }
 
   #setState(state: PlayerState): void {
@@ -375,10 +395,13 @@ export class StreamPlayer implements Player {
   }
 }
 
-/** What this browser does not have. */
-function lacks(): Transport[] {
-  const all: Transport[] = 'WebTransport' in globalThis ? [] : ['webtransport'];
-  return canCall() ? all : [...all, 'whep'];
+function abilities(): Abilities {
+  return {
+    direct: 'WebTransport' in globalThis,
+    call: canCall(),
+    decoder: 'VideoDecoder' in globalThis,
+    secure: globalThis.isSecureContext,
+  };
 }
 
 function makeAudio(sound: SoundOutput): PlayerAudio {

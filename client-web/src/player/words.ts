@@ -28,22 +28,39 @@ export function problemWords(problem: Problem, canTakeBack: boolean): EndWords {
   return { reason: reasonOf(problem.problem), title, message: message + when + elsewhere, canRestart: true, canTakeBack };
 }
 
-/** What this browser or this address lacks; null: nothing. */
-export function missingWords(has: { webTransport: boolean; decoder: boolean; secure: boolean }): EndWords | null {
-  if (has.webTransport && has.decoder) return null;
-  if (!has.secure) {
-    return failed(
-      'insecure_origin',
-      'This address is not secure',
-      'Browsers give pages what a game needs only over https://, or on this machine over http://localhost. Open the game by one of those addresses.',
-    );
-  }
-  return has.webTransport ? NO_CODEC : NO_TRANSPORT;
+/** What this browser can do at this address. */
+export type Abilities = {
+  /** WebTransport. */
+  readonly direct: boolean;
+  /** WebRTC, which decodes by itself and wants no secure address. */
+  readonly call: boolean;
+  /** WebCodecs. */
+  readonly decoder: boolean;
+  readonly secure: boolean;
+};
+
+/** What is lacking for every way to play; null: there is one. */
+export function missingWords({ direct, call, decoder, secure }: Abilities): EndWords | null {
+  // At a secure address there is a WebSocket at least, and what seals it.
+  if (call || (decoder && (direct || secure))) return null;
+  return noWayWords({ direct, call, decoder, secure });
+}
+
+/** Why none of the ways that the engine offers can be gone. */
+export function noWayWords({ decoder, secure }: Abilities): EndWords {
+  if (!secure) return INSECURE_ORIGIN;
+  return decoder ? NO_TRANSPORT : NO_CODEC;
 }
 
 export function failed(reason: string, title: string, message: string): EndWords {
   return { reason, title, message, canRestart: true, canTakeBack: false };
 }
+
+export const INSECURE_ORIGIN = failed(
+  'insecure_origin',
+  'This address is not secure',
+  'Browsers give pages what a game needs only over https://, or on this machine over http://localhost. Open the game by one of those addresses.',
+);
 
 export const NO_CODEC = failed(
   'no_codec',
@@ -54,7 +71,7 @@ export const NO_CODEC = failed(
 export const NO_TRANSPORT = failed(
   'no_webtransport',
   'This browser cannot connect to the game',
-  'It needs WebTransport. A current Chrome, Edge or Chromium has it.',
+  'It has nothing of what this engine offers: WebTransport, WebRTC or a WebSocket. A current browser has all of them.',
 );
 
 export const MEDIA_UNREACHABLE = failed(

@@ -185,6 +185,7 @@ const FIGURES: readonly Figure[] = [
 const TRANSPORTS: Readonly<Record<Stats['transport'], string>> = {
   webtransport: 'WebTransport',
   webrtc: 'WebRTC',
+  relay: 'Relay',
   websocket: 'WebSocket (slower)',
 };
 

@@ -10,6 +10,7 @@ export const Kind = {
   clockReply: 4,
   inputAck: 5,
   parity: 6,
+  sealed: 7,
   input: 8,
   feedback: 9,
   clockRequest: 10,
@@ -38,5 +39,5 @@ export function refuse(datagram: Uint8Array, kind: Kind, bytes: number): Malform
 }
 
 function isKind(value: number): value is Kind {
-  return (value >= Kind.video && value <= Kind.parity) || (value >= Kind.input && value <= Kind.clockRequest);
+  return value >= Kind.video && value <= Kind.clockRequest;
 }

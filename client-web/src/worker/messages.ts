@@ -3,7 +3,11 @@ import type { Micros } from '../time';
 import type { Dist, StageName } from '../stats';
 import type { InputEvent } from '../wire';
 import type { Transport } from '../player/ladder';
+import type { Agreement } from '../seal/seal';
 import type { CursorImage, PointerMode, Rect, Sample } from '../player/types';
+
+/** What everything of an attachment is sealed with. */
+export type SealWith = Agreement;
 
 export type ToWorker =
   /** Transferred. Once, before the first attach. */
@@ -18,6 +22,7 @@ export type ToWorker =
       readonly type: 'attach';
       readonly attempt: number;
       readonly kind: Transport;
+      readonly seal?: SealWith | undefined;
       readonly url: string;
       readonly certSha256: readonly string[];
       readonly race?: boolean;

@@ -19,7 +19,7 @@ import type { AccessUnit } from '../receive/unit';
 import { transportOver } from '../rtc/port';
 import { Attachment } from './attachment';
 import { Close, type TransportLike } from './link';
-import type { FromWorker, Measured, ToWorker } from './messages';
+import type { FromWorker, Measured, SealWith, ToWorker } from './messages';
 import { Meter } from './meter';
 import { Observers } from './observers';
 import { SoundDecoder } from './sound';
@@ -29,7 +29,7 @@ type Size = { readonly width: number; readonly height: number };
 export type StudioWiring = {
   readonly now: () => Micros;
   readonly post: (message: FromWorker, transfer?: Transferable[]) => void;
-  readonly open: (kind: Transport, url: string, certSha256: readonly string[]) => TransportLike;
+  readonly open: (kind: Transport, url: string, certSha256: readonly string[], seal?: SealWith) => TransportLike;
   readonly codecs?: () => Promise<string[]>;
 };
 
@@ -122,7 +122,7 @@ export class Studio {
     }
   }
 
-  #attach({ attempt, kind, url, certSha256, race = false, port }: Extract<ToWorker, { type: 'attach' }>): void {
+  #attach({ attempt, kind, url, certSha256, seal, race = false, port }: Extract<ToWorker, { type: 'attach' }>): void {
     this.#challenger?.attachment.close(Close.bye, 'another attempt');
     this.#challenger = null;
     if (!race) {
@@ -131,7 +131,7 @@ export class Studio {
     }
     let transport: TransportLike;
     try {
-      transport = port === undefined ? this.#wiring.open(kind, url, certSha256) : transportOver(port);
+      transport = port === undefined ? this.#wiring.open(kind, url, certSha256, seal) : transportOver(port);
     } catch (error) {
       const reason = error instanceof Error ? error.message : '';
       this.#wiring.post({ type: 'closed', attempt, opened: false, code: null, reason });

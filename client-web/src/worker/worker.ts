@@ -1,8 +1,10 @@
 /** The worker's entry: joins the studio to this thread's messages and to the browser's transport. */
-import type { Transport } from '../player/ladder';
+import { type Transport, isSocket } from '../player/ladder';
+import { Seal } from '../seal/seal';
 import { now } from '../time';
 import type { TransportLike } from './link';
-import type { FromWorker, ToWorker } from './messages';
+import type { FromWorker, SealWith, ToWorker } from './messages';
+import { sealed } from './sealed';
 import { overSocket } from './socket';
 import { Studio } from './studio';
 
@@ -13,8 +15,13 @@ type Scope = {
 
 const scope = self as unknown as Scope;
 
-function open(kind: Transport, url: string, certSha256: readonly string[]): TransportLike {
-  if (kind === 'websocket') return overSocket(new WebSocket(secured(url)));
+function open(kind: Transport, url: string, certSha256: readonly string[], seal?: SealWith): TransportLike {
+  const plain = openPlain(kind, url, certSha256);
+  return seal === undefined ? plain : sealed(plain, Seal.agree(seal));
+}
+
+function openPlain(kind: Transport, url: string, certSha256: readonly string[]): TransportLike {
+  if (isSocket(url)) return overSocket(new WebSocket(kind === 'websocket' ? secured(url) : url));
   const transport = new WebTransport(url, {
     serverCertificateHashes: certSha256.map((hash) => ({ algorithm: 'sha-256', value: bytesOf(hash).buffer })),
     // Read by the browsers that know it; the others decide for themselves.

@@ -131,9 +131,28 @@ pub(crate) struct Timing {
     pub(crate) ready_ms: f64,
 }
 
+/// What a ticket is asked for with; may be left out.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub(crate) struct TicketWanted {
+    /// Who.
+    #[serde(default)]
+    pub(crate) client: Keyed,
+}
+
+/// Who asks for a ticket.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub(crate) struct Keyed {
+    /// The client's P-256 public key, uncompressed, in base64url: everything is sealed to it on what is attached with this ticket.
+    #[serde(default)]
+    pub(crate) key: Option<String>,
+}
+
 /// A new ticket.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct NewTicket {
+    /// The session's public key, where the client gave its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) seal_key: Option<String>,
     /// What to attach with: once, within a minute.
     pub(crate) ticket: String,
     /// Where to attach, the best first.

@@ -2,7 +2,7 @@
 
 use crate::problem::{Kind, Problem};
 use axum::body::{Bytes, to_bytes};
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Path, Request};
 use axum::http::header;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -60,6 +60,20 @@ async fn read(request: Request) -> Result<Bytes, Problem> {
     let read = tokio::time::timeout(READ_WITHIN, to_bytes(request.into_body(), BODY_BYTES_MAX)).await;
     read.map_err(|_| Problem::new(Kind::TooSlow, "The body did not come in time."))?
         .map_err(|_| too_large())
+}
+
+impl<S: Sync, T: DeserializeOwned> OptionalFromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Option<Self>, Problem> {
+        if request.headers().contains_key(header::CONTENT_TYPE) {
+            <Self as FromRequest<S>>::from_request(request, state)
+                .await
+                .map(Some)
+        } else {
+            Ok(None)
+        }
+    }
 }
 
 /// The id in a path.

@@ -3,7 +3,7 @@
 use crate::access::Authority;
 use crate::api::{
     Health, HostList, HostView, NewSession, NewTicket, REGION, RegionList, RegionView, SessionList,
-    SessionView, Started, Timing, TitleList, TitleView, endpoints,
+    SessionView, Started, TicketWanted, Timing, TitleList, TitleView, endpoints,
 };
 use crate::extract::{Body, Id};
 use crate::gateway::Inner;
@@ -282,14 +282,15 @@ async fn end_session(State(gateway): Shared, Id(id): Id, headers: HeaderMap) -> 
 
 /// A new ticket for a player who lost the resume secret.
 #[utoipa::path(post, path = "/v1/sessions/{id}/tickets", tag = "play", security(("player" = []), ("operator" = [])),
-    params(("id" = String, Path, description = "The session's id")),
-    responses((status = 201, body = NewTicket), (status = 401, body = ProblemBody),
+    params(("id" = String, Path, description = "The session's id")), request_body = Option<TicketWanted>,
+    responses((status = 201, body = NewTicket), (status = 400, body = ProblemBody), (status = 401, body = ProblemBody),
         (status = 404, body = ProblemBody, description = "`unknown-session`, also when it is over")))]
 async fn new_ticket(
     State(gateway): Shared,
     Extension(at): Extension<Authority>,
     Id(id): Id,
     headers: HeaderMap,
+    wanted: Option<Body<TicketWanted>>,
 ) -> Result<(StatusCode, Json<NewTicket>), Problem> {
     let caller = caller(&headers, &gateway.operator)?;
     let session = find(&gateway, &caller, &id)?;
@@ -297,10 +298,23 @@ async fn new_ticket(
     if session.player != caller.pseudonym {
         return Err(Problem::unknown_session());
     }
-    let ticket = gateway.host.ticket(&session.id)?;
+    let key = wanted.and_then(|Body(wanted)| wanted.client.key);
+    let seal_key = key.is_some().then(|| session.seal_key.clone());
+    let ticket = match key {
+        // A point's length; whether it is one is the session's to say.
+        Some(key) if key.len() != KEY_CHARS => {
+            return Err(Problem::new(
+                Kind::BadRequest,
+                "A key has 87 characters of base64url.",
+            ));
+        }
+        Some(key) => gateway.host.sealed_ticket(&session.id, key)?,
+        None => gateway.host.ticket(&session.id)?,
+    };
     Ok((
         StatusCode::CREATED,
         Json(NewTicket {
+            seal_key,
             ticket,
             endpoints: endpoints(&gateway, &session, &at),
         }),
@@ -421,5 +435,7 @@ fn require_common(wanted: &NewSession) -> Result<(), Problem> {
     Ok(())
 }
 
+/// 65 bytes in base64url.
+const KEY_CHARS: usize = 87;
 /// Kinds of endpoint.
 const TRANSPORTS: [&str; 3] = ["webtransport", "whep", "websocket"];

@@ -189,7 +189,15 @@ impl Host {
     /// # Errors
     /// [`Error::UnknownSession`] also when it is over.
     pub fn ticket(&self, session: &SessionId) -> Result<String, Error> {
-        self.inner.ticket(session)
+        self.inner.ticket(session, None)
+    }
+
+    /// A new ticket for a session: everything is sealed to `key`, the player's own, for whoever attaches with it.
+    ///
+    /// # Errors
+    /// As [`Self::ticket`].
+    pub fn sealed_ticket(&self, session: &SessionId, key: String) -> Result<String, Error> {
+        self.inner.ticket(session, Some(key))
     }
 
     /// Offers a session a client that wants to attach over WebRTC, and waits for the answer. Also returns what the
@@ -327,7 +335,7 @@ impl Inner {
         self.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn ticket(&self, session: &SessionId) -> Result<String, Error> {
+    pub(crate) fn ticket(&self, session: &SessionId, key: Option<String>) -> Result<String, Error> {
         let (player, epoch) = self
             .table()
             .lease(session)
@@ -339,6 +347,7 @@ impl Inner {
             player,
             session: session.to_string(),
             epoch,
+            key,
             expires: now + LIFE,
         };
         self.issuer.issue(&claims).map_err(Error::Ticket)

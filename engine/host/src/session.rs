@@ -21,6 +21,8 @@ pub struct Session {
     pub rtc_port: Option<u16>,
     /// SHA-256 of each certificate in use, hex; empty until it is ready.
     pub cert_sha256: Vec<String>,
+    /// Its public key, for players whose packets are sealed; empty until it is ready.
+    pub seal_key: String,
     /// The last second while its player is attached.
     pub stats: Option<Box<Stats>>,
 }

@@ -38,7 +38,7 @@ pub(crate) async fn start(inner: Arc<Inner>, request: Request) -> Result<Placed,
     tracing::info!(%session, title = %request.title.id, "session started");
     await_ready(&mut life).await?;
     let ready = now().since(began);
-    let ticket = inner.ticket(&session)?;
+    let ticket = inner.ticket(&session, None)?;
     Ok(Placed {
         session,
         ticket,

@@ -57,6 +57,7 @@ struct Entry {
     measured: Option<u32>,
     started: Timestamp,
     cert_sha256: Vec<String>,
+    seal_key: String,
     stats: Option<Box<Stats>>,
     orders: mpsc::Sender<Order>,
     life: watch::Sender<Life>,
@@ -120,6 +121,7 @@ impl Entry {
             port: self.port,
             rtc_port: self.rtc_port,
             cert_sha256: self.cert_sha256.clone(),
+            seal_key: self.seal_key.clone(),
             stats: self
                 .stats
                 .clone()
@@ -204,6 +206,7 @@ impl Table {
             measured: None,
             started: now,
             cert_sha256: Vec::new(),
+            seal_key: String::new(),
             stats: None,
             orders,
             life,
@@ -247,8 +250,12 @@ impl Table {
             return;
         }
         match report {
-            Report::Ready { cert_sha256 } => {
+            Report::Ready {
+                cert_sha256,
+                seal_key,
+            } => {
                 entry.cert_sha256 = cert_sha256;
+                entry.seal_key = seal_key;
                 entry.phase = Phase::Ready;
             }
             Report::Certificate { cert_sha256 } => entry.cert_sha256 = cert_sha256,

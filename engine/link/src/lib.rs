@@ -191,6 +191,9 @@ pub enum Report {
     Ready {
         /// SHA-256 of each certificate in use, hex; the newest first.
         cert_sha256: Vec<String>,
+        /// The public key of this session, for players whose packets are sealed.
+        #[serde(default)]
+        seal_key: String,
     },
     /// The certificate was renewed.
     Certificate {
@@ -234,10 +237,43 @@ pub enum Report {
     },
 }
 
+/// What carries a player's packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// Straight from the player.
+    WebTransport,
+    /// WebRTC, straight or over TURN.
+    WebRtc,
+    /// A relay.
+    Relay,
+    /// The gateway.
+    WebSocket,
+}
+
+impl Transport {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::WebTransport, Self::WebRtc, Self::Relay, Self::WebSocket];
+
+    /// As in metrics and statistics.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::WebTransport => "webtransport",
+            Self::WebRtc => "webrtc",
+            Self::Relay => "relay",
+            Self::WebSocket => "websocket",
+        }
+    }
+}
+
 /// A second of a session's life. Rates are bits per second, times microseconds.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Stats {
+    /// What carries it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transport: Option<Transport>,
     /// Target of the rate rule.
     pub target_bps: u64,
     /// What was sent.

@@ -37,6 +37,8 @@ pub(crate) enum Refused {
 pub(crate) struct Admission {
     verifier: Verifier,
     secrets: Secrets,
+    /// The player's public key, where the newest ticket names one: what comes of that ticket is sealed.
+    key: Option<String>,
 }
 
 impl Admission {
@@ -44,6 +46,7 @@ impl Admission {
         Self {
             verifier,
             secrets: Secrets::default(),
+            key: None,
         }
     }
 
@@ -56,7 +59,12 @@ impl Admission {
     ) -> Result<Generation, Refused> {
         match credential {
             Credential::Ticket(ticket) => {
-                self.verifier.verify(ticket, now).map_err(Refused::Ticket)?;
+                let claims = self.verifier.verify(ticket, now).map_err(Refused::Ticket)?;
+                if claims.key != self.key {
+                    // A secret of the time before would go on without the key.
+                    self.secrets.forget();
+                    self.key = claims.key;
+                }
             }
             Credential::Resume(secret) => {
                 if !self.secrets.redeem(secret) {
@@ -65,6 +73,11 @@ impl Admission {
             }
         }
         Ok(self.secrets.issue(fresh))
+    }
+
+    /// Whom everything is sealed to from here on; `None`: nothing is sealed.
+    pub(crate) fn key(&self) -> Option<&str> {
+        self.key.as_deref()
     }
 
     /// The client has stored the secret of this generation: the one before is void.
@@ -116,6 +129,11 @@ impl Secrets {
         known
     }
 
+    fn forget(&mut self) {
+        self.held = None;
+        self.newest = None;
+    }
+
     fn issue(&mut self, secret: String) -> Generation {
         self.issued = self.issued.wrapping_add(1);
         self.newest = Some(Sha256::digest(secret.as_bytes()).into());
@@ -155,6 +173,7 @@ mod tests {
             player: "anna".to_owned(),
             session: "s1".to_owned(),
             epoch: 7,
+            key: None,
             expires: NOW + Micros::from_secs(60),
         };
         let verifier = Verifier::new(issuer.public_key(), "s1".to_owned(), "anna".to_owned(), 7);

@@ -4,6 +4,9 @@
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// No key for sealing.
+    #[error("no key can be made")]
+    Seal(#[source] firstlight_seal::Error),
     /// The host's first order was not a start, or not readable.
     #[error("the host's first order is not a start order: {0}")]
     Order(String),

@@ -33,6 +33,7 @@ mod orders;
 mod pictures;
 mod player;
 mod run;
+mod sealing;
 mod shared;
 mod silence;
 mod tally;

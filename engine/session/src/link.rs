@@ -3,17 +3,22 @@
 //! Every transport carries the same three things: datagrams both ways (docs/PROTOCOL.md), one reliable stream of control
 //! messages, and an end with a code. What differs is hidden here; the worker never asks which it is, save for statistics.
 
+use crate::sealing::Sealing;
 use bytes::{Bytes, BytesMut};
+use firstlight_link::Transport;
 use firstlight_quic::{CloseCode, Error as QuicError};
 use firstlight_rtc::Error as RtcError;
+use firstlight_seal::DATAGRAM_OVERHEAD_BYTES;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// An attached client. Clones share the connection.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one per player")]
 pub(crate) enum Link {
-    /// WebTransport: straight from the player or through a relay.
+    /// WebTransport straight from the player.
     Quic(firstlight_quic::Link),
+    /// WebTransport of which everything is sealed to the player, whoever carries it.
+    Sealed(firstlight_quic::Link, Arc<Sealing>, Transport),
     /// WebRTC.
     Rtc(firstlight_rtc::Link),
 }
@@ -24,9 +29,9 @@ pub(crate) enum LinkError {
     /// The datagram is larger than the path takes.
     #[error("a datagram does not fit the path")]
     TooLarge,
-    /// A control message is over the limit: the peer broke the protocol.
+    /// A control message is over the limit, or is not what the player sealed: the peer broke the protocol.
     #[error("{0}")]
-    ControlTooLong(String),
+    Violation(String),
     /// Anything else: this datagram or message is lost, and the link perhaps with it.
     #[error("the link failed")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -37,7 +42,7 @@ impl From<QuicError> for LinkError {
         if matches!(error, QuicError::TooLarge { .. }) {
             Self::TooLarge
         } else if matches!(error, QuicError::ControlTooLong { .. }) {
-            Self::ControlTooLong(error.to_string())
+            Self::Violation(error.to_string())
         } else {
             Self::Failed(Box::new(error))
         }
@@ -49,19 +54,26 @@ impl From<RtcError> for LinkError {
         if matches!(error, RtcError::TooLarge { .. }) {
             Self::TooLarge
         } else if matches!(error, RtcError::ControlTooLong { .. }) {
-            Self::ControlTooLong(error.to_string())
+            Self::Violation(error.to_string())
         } else {
             Self::Failed(Box::new(error))
         }
     }
 }
 
+impl From<firstlight_seal::Error> for LinkError {
+    fn from(error: firstlight_seal::Error) -> Self {
+        Self::Failed(Box::new(error))
+    }
+}
+
 impl Link {
-    /// What it is called in metrics.
-    pub(crate) const fn kind(&self) -> &'static str {
+    /// What it is called in statistics.
+    pub(crate) const fn transport(&self) -> Transport {
         match self {
-            Self::Quic(_) => "webtransport",
-            Self::Rtc(_) => "webrtc",
+            Self::Quic(_) => Transport::WebTransport,
+            Self::Sealed(_, _, transport) => *transport,
+            Self::Rtc(_) => Transport::WebRtc,
         }
     }
 
@@ -74,6 +86,9 @@ impl Link {
     pub(crate) fn send(&self, datagram: Bytes) -> Result<(), LinkError> {
         match self {
             Self::Quic(link) => Ok(link.send(datagram)?),
+            Self::Sealed(link, sealing, _) => {
+                sealing.sealed(&datagram, |sealed| Ok(link.send(Bytes::copy_from_slice(sealed))?))
+            }
             Self::Rtc(link) => Ok(link.send(datagram)?),
         }
     }
@@ -82,6 +97,9 @@ impl Link {
     pub(crate) fn send_from(&self, memory: &mut BytesMut, datagram: &[u8]) -> Result<(), LinkError> {
         match self {
             Self::Quic(link) => Ok(link.send_from(memory, datagram)?),
+            Self::Sealed(link, sealing, _) => {
+                sealing.sealed(datagram, |sealed| Ok(link.send_from(memory, sealed)?))
+            }
             // It copies what it makes of it anyway; the memory is given back at once.
             Self::Rtc(link) => {
                 memory.extend_from_slice(datagram);
@@ -90,10 +108,15 @@ impl Link {
         }
     }
 
-    /// The next datagram of the client; an error when the link is gone.
+    /// The next datagram of the client; an error when the link is gone. What is not sealed as it must be never comes out.
     pub(crate) async fn receive(&self) -> Result<Bytes, LinkError> {
         match self {
             Self::Quic(link) => Ok(link.receive().await?),
+            Self::Sealed(link, sealing, _) => loop {
+                if let Some(opened) = sealing.opened(link.receive().await?) {
+                    return Ok(opened);
+                }
+            },
             Self::Rtc(link) => Ok(link.receive().await?),
         }
     }
@@ -102,6 +125,7 @@ impl Link {
     pub(crate) fn datagram_max(&self) -> usize {
         match self {
             Self::Quic(link) => link.datagram_max(),
+            Self::Sealed(link, ..) => link.datagram_max().saturating_sub(DATAGRAM_OVERHEAD_BYTES),
             Self::Rtc(link) => link.datagram_max(),
         }
     }
@@ -109,7 +133,7 @@ impl Link {
     /// Where the client is, where the transport says so; a NAT may change it under way.
     pub(crate) fn remote(&self) -> Option<SocketAddr> {
         match self {
-            Self::Quic(link) => Some(link.remote()),
+            Self::Quic(link) | Self::Sealed(link, ..) => Some(link.remote()),
             // ICE follows it by itself.
             Self::Rtc(_) => None,
         }
@@ -118,7 +142,7 @@ impl Link {
     /// Rises whenever anything came from the client, signs of life of the transport itself included.
     pub(crate) fn received(&self) -> u64 {
         match self {
-            Self::Quic(link) => link.received(),
+            Self::Quic(link) | Self::Sealed(link, ..) => link.received(),
             Self::Rtc(link) => link.received(),
         }
     }
@@ -130,6 +154,13 @@ impl Link {
                 let (writer, reader) = link.control().await?;
                 Ok((ControlWriter::Quic(writer), ControlReader::Quic(reader)))
             }
+            Self::Sealed(link, sealing, _) => {
+                let (writer, reader) = link.control().await?;
+                Ok((
+                    ControlWriter::Sealed(writer, Arc::clone(sealing)),
+                    ControlReader::Sealed(reader, Arc::clone(sealing)),
+                ))
+            }
             Self::Rtc(link) => {
                 let (writer, reader) = link.control().await?;
                 Ok((ControlWriter::Rtc(writer), ControlReader::Rtc(reader)))
@@ -140,7 +171,7 @@ impl Link {
     /// Closes with a code and a reason, and waits until they left.
     pub(crate) async fn close(&self, code: CloseCode, reason: &str) {
         match self {
-            Self::Quic(link) => link.close(code, reason).await,
+            Self::Quic(link) | Self::Sealed(link, ..) => link.close(code, reason).await,
             // WebRTC closes without a word; the control channel has said why.
             Self::Rtc(link) => link.close().await,
         }
@@ -152,6 +183,8 @@ impl Link {
 pub(crate) enum ControlWriter {
     /// See [`Link::Quic`].
     Quic(firstlight_quic::ControlWriter),
+    /// See [`Link::Sealed`].
+    Sealed(firstlight_quic::ControlWriter, Arc<Sealing>),
     /// See [`Link::Rtc`].
     Rtc(firstlight_rtc::ControlWriter),
 }
@@ -161,6 +194,10 @@ impl ControlWriter {
     pub(crate) async fn write(&mut self, message: &[u8]) -> Result<(), LinkError> {
         match self {
             Self::Quic(writer) => Ok(writer.write(message).await?),
+            Self::Sealed(writer, sealing) => {
+                let sealed = sealing.sealed_control(message)?;
+                Ok(writer.write(&sealed).await?)
+            }
             Self::Rtc(writer) => Ok(writer.write(message).await?),
         }
     }
@@ -168,7 +205,7 @@ impl ControlWriter {
     /// Ends the stream and waits until the client has everything.
     pub(crate) async fn finish(&mut self) -> Result<(), LinkError> {
         match self {
-            Self::Quic(writer) => Ok(writer.finish().await?),
+            Self::Quic(writer) | Self::Sealed(writer, _) => Ok(writer.finish().await?),
             Self::Rtc(writer) => Ok(writer.finish().await?),
         }
     }
@@ -179,6 +216,8 @@ impl ControlWriter {
 pub(crate) enum ControlReader {
     /// See [`Link::Quic`].
     Quic(firstlight_quic::ControlReader),
+    /// See [`Link::Sealed`].
+    Sealed(firstlight_quic::ControlReader, Arc<Sealing>),
     /// See [`Link::Rtc`].
     Rtc(firstlight_rtc::ControlReader),
 }
@@ -188,6 +227,10 @@ impl ControlReader {
     pub(crate) async fn read(&mut self) -> Result<Option<Vec<u8>>, LinkError> {
         match self {
             Self::Quic(reader) => Ok(reader.read().await?),
+            Self::Sealed(reader, sealing) => match reader.read().await? {
+                Some(message) => sealing.opened_control(message).map(Some),
+                None => Ok(None),
+            },
             Self::Rtc(reader) => Ok(reader.read().await?),
         }
     }

@@ -202,7 +202,7 @@ impl Reading {
                         }
                     }
                 }
-                Err(LinkError::ControlTooLong(words)) => ControlContent::Violation(words),
+                Err(LinkError::Violation(words)) => ControlContent::Violation(words),
                 // The stream is gone; whether the player is, the link says.
                 Ok(None) | Err(_) => return,
             };

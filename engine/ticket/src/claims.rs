@@ -17,6 +17,8 @@ pub struct Claims {
     pub session: String,
     /// Epoch of the lease that the session runs under.
     pub epoch: u64,
+    /// The player's public key: whoever attaches with this ticket, everything is sealed to it.
+    pub key: Option<String>,
     /// The first moment at which the ticket is void.
     pub expires: WallTime,
 }
@@ -29,6 +31,8 @@ struct Payload {
     sub: String,
     aud: String,
     epoch: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
     exp: String,
 }
 
@@ -39,6 +43,7 @@ impl Claims {
             sub: self.player.clone(),
             aud: self.session.clone(),
             epoch: self.epoch,
+            key: self.key.clone(),
             exp: write_time(self.expires)?,
         };
         serde_json::to_vec(&payload).map_err(|_| UNWRITABLE)
@@ -52,6 +57,7 @@ impl Claims {
             player: payload.sub,
             session: payload.aud,
             epoch: payload.epoch,
+            key: payload.key,
             expires: read_time(&payload.exp).ok_or(Error::Forged)?,
         })
     }

@@ -205,7 +205,7 @@ proptest! {
     #[test]
     fn every_claim_survives(id in "\\PC{1,32}", player in "\\PC{1,32}", session in "[a-z0-9]{1,32}", epoch: u64, at in 0u64..250_000_000_000_000_000) {
         let issuer = Issuer::from_seed(&[1; 32]).unwrap();
-        let claims = Claims { id, player: player.clone(), session: session.clone(), epoch, expires: WallTime::from_micros(at + 1) };
+        let claims = Claims { id, player: player.clone(), session: session.clone(), epoch, key: None, expires: WallTime::from_micros(at + 1) };
         let mut verifier = Verifier::new(issuer.public_key(), session, player, epoch);
         prop_assert_eq!(verifier.verify(&issuer.issue(&claims).unwrap(), WallTime::from_micros(at)), Ok(claims));
     }
@@ -246,6 +246,7 @@ fn claims(id: &str) -> Claims {
         player: "anna".to_owned(),
         session: "s1".to_owned(),
         epoch: 7,
+        key: None,
         expires: NOW + LIFE,
     }
 }

@@ -21,12 +21,24 @@ impl Listener {
     /// # Errors
     /// [`Error::Bind`] when a port cannot be opened, [`Error::Tls`] or [`Error::Quic`] when the identity is refused.
     pub fn open(listen: &[SocketAddr], identity: &Identity) -> Result<Self, Error> {
+        Self::open_for(listen, identity, CONNECTIONS_MAX)
+    }
+
+    /// As [`Self::open`], for that many connections at once on each address.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_for(
+        listen: &[SocketAddr],
+        identity: &Identity,
+        connections_max: usize,
+    ) -> Result<Self, Error> {
         let config = server_config(identity)?;
         let (sender, attempts) = mpsc::channel(ATTEMPTS_MAX);
         let mut endpoints = Vec::with_capacity(listen.len());
         for &address in listen {
             let endpoint = open_endpoint(address, config.clone())?;
-            tokio::spawn(accept_all(endpoint.clone(), sender.clone()));
+            tokio::spawn(accept_all(endpoint.clone(), sender.clone(), connections_max));
             endpoints.push(endpoint);
         }
         Ok(Self { endpoints, attempts })
@@ -91,6 +103,10 @@ pub enum Refusal {
     Forbidden,
     /// Too many attempts.
     TooMany,
+    /// No room, or about to leave.
+    Unavailable,
+    /// What was asked for lies further on, and does not answer.
+    Unreachable,
 }
 
 impl Attempt {
@@ -108,6 +124,12 @@ impl Attempt {
             .query_pairs()
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.into_owned())
+    }
+
+    /// The query as it was sent.
+    #[must_use]
+    pub fn query_text(&self) -> &str {
+        self.request.url.query().unwrap_or_default()
     }
 
     /// The page's origin, where the client is a browser. `Some("")` when it is not text.
@@ -139,6 +161,8 @@ impl Attempt {
             Refusal::BadRequest => StatusCode::BAD_REQUEST,
             Refusal::Forbidden => StatusCode::FORBIDDEN,
             Refusal::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Refusal::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Refusal::Unreachable => StatusCode::BAD_GATEWAY,
         };
         // The last handle closes the connection when it is dropped, whatever the client has read by then.
         let connection = self.request.conn().clone();
@@ -155,9 +179,9 @@ impl Attempt {
     }
 }
 
-async fn accept_all(endpoint: quinn::Endpoint, attempts: mpsc::Sender<Attempt>) {
+async fn accept_all(endpoint: quinn::Endpoint, attempts: mpsc::Sender<Attempt>, connections_max: usize) {
     while let Some(incoming) = endpoint.accept().await {
-        if endpoint.open_connections() > CONNECTIONS_MAX {
+        if endpoint.open_connections() > connections_max {
             incoming.refuse();
             continue;
         }

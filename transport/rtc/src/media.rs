@@ -68,7 +68,12 @@ impl Media {
             }
             Kind::Audio => self.audio(&header, payload, out),
             Kind::Padding => self.padding(&header, out),
-            Kind::ClockReply | Kind::InputAck | Kind::Input | Kind::Feedback | Kind::ClockRequest => {}
+            Kind::ClockReply
+            | Kind::InputAck
+            | Kind::Sealed
+            | Kind::Input
+            | Kind::Feedback
+            | Kind::ClockRequest => {}
             #[allow(
                 unreachable_patterns,
                 clippy::wildcard_enum_match_arm,

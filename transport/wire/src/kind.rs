@@ -21,6 +21,8 @@ pub enum Kind {
     InputAck = 5,
     /// Restores lost fragments of a video unit.
     Parity = 6,
+    /// Any other datagram, sealed.
+    Sealed = 7,
     /// Input events and the pressed state.
     Input = 8,
     /// Arrivals, acknowledged frames, requests.
@@ -50,6 +52,7 @@ impl Kind {
             4 => Ok(Self::ClockReply),
             5 => Ok(Self::InputAck),
             6 => Ok(Self::Parity),
+            7 => Ok(Self::Sealed),
             8 => Ok(Self::Input),
             9 => Ok(Self::Feedback),
             10 => Ok(Self::ClockRequest),

@@ -101,6 +101,7 @@ impl MediaHeader {
             kind @ (Kind::Video | Kind::Audio | Kind::Padding | Kind::Parity) => kind,
             other @ (Kind::ClockReply
             | Kind::InputAck
+            | Kind::Sealed
             | Kind::Input
             | Kind::Feedback
             | Kind::ClockRequest) => return Err(Error::Kind(other as u8)),

@@ -39,6 +39,7 @@ fn main() -> ExitCode {
     eprintln!(" INFO fake: ready");
     report(&Report::Ready {
         cert_sha256: vec!["ab".repeat(32)],
+        seal_key: "key".to_owned(),
     });
     match title.as_str() {
         "babbler" => babble(),

@@ -6,14 +6,16 @@ use crate::lifecycle::Action;
 use crate::link::Link;
 use crate::pictures::Asked;
 use crate::player::{ControlContent, ControlEvent, Player};
+use crate::sealing::Sealing;
 use crate::shared::Mode;
 use crate::words::{BYE, TAKEN_OVER, farewell};
 use crate::{Error, audio, clock};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use firstlight_link::{End, Report, Start};
+use firstlight_link::{End, Report, Start, Transport};
 use firstlight_proto::send::Reports;
 use firstlight_quic::{Attempt, CloseCode, Refusal};
+use firstlight_seal::{AttachmentId, PublicKey};
 use firstlight_ticket::Verifier;
 use firstlight_title::Mouse;
 use firstlight_units::{Bitrate, Timestamp};
@@ -55,13 +57,17 @@ pub(super) fn verifier(start: &Start) -> Result<Verifier, Error> {
 impl Worker {
     pub(super) fn on_attempt(&mut self, now: Timestamp, attempt: Attempt) {
         match self.admit(now, &attempt) {
-            Ok((generation, by)) => {
+            Ok((generation, by, sealing)) => {
                 let accepted = self.parts.accepted.clone();
+                let carried = carried_by(&attempt);
                 tokio::spawn(async move {
                     match attempt.accept().await {
                         // An error means that the session is over.
                         Ok(link) => {
-                            let link = Link::Quic(link);
+                            let link = match sealing {
+                                Some(sealing) => Link::Sealed(link, sealing, carried),
+                                None => Link::Quic(link),
+                            };
                             drop(accepted.send(Accepted { link, generation, by }).await);
                         }
                         Err(error) => tracing::debug!(%error, "an admitted client left first"),
@@ -75,7 +81,11 @@ impl Worker {
         }
     }
 
-    fn admit(&mut self, now: Timestamp, attempt: &Attempt) -> Result<(Generation, &'static str), Refusal> {
+    fn admit(
+        &mut self,
+        now: Timestamp,
+        attempt: &Attempt,
+    ) -> Result<(Generation, &'static str, Option<Arc<Sealing>>), Refusal> {
         if attempt.path() != MEDIA_PATH {
             return Err(Refusal::BadRequest);
         }
@@ -89,7 +99,23 @@ impl Worker {
             (None, Some(secret)) => Credential::Resume(secret),
             (None, None) => return Err(Refusal::BadRequest),
         };
-        self.admit_credential(now, attempt.remote().ip(), credential)
+        let id = match attempt.query("attach") {
+            Some(text) => Some(AttachmentId::read(&text).map_err(|_| Refusal::BadRequest)?),
+            None => None,
+        };
+        // Before the ticket is spent on it. Whoever is carried seals: the one who carries need not read along.
+        if id.is_none() && carried_by(attempt) != Transport::WebTransport {
+            return Err(Refusal::BadRequest);
+        }
+        if id.as_ref().is_some_and(|id| !self.keyring.is_fresh(id)) {
+            return Err(Refusal::Forbidden);
+        }
+        let (generation, by) = self.admit_credential(now, attempt.remote().ip(), credential)?;
+        let sealing = self.sealing(id)?;
+        if sealing.is_none() && carried_by(attempt) != Transport::WebTransport {
+            return Err(Refusal::Forbidden);
+        }
+        Ok((generation, by, sealing))
     }
 
     /// Checks what a client from there presents; a ticket is spent by it.
@@ -116,6 +142,17 @@ impl Worker {
         }
     }
 
+    /// The seal of whoever was admitted last, where his ticket names a key.
+    fn sealing(&mut self, id: Option<AttachmentId>) -> Result<Option<Arc<Sealing>>, Refusal> {
+        let Some(key) = self.admission.key() else {
+            return Ok(None);
+        };
+        let id = id.ok_or(Refusal::BadRequest)?;
+        let player = PublicKey::read(key).map_err(|_| Refusal::BadRequest)?;
+        let sealing = self.keyring.seal(&player, &self.parts.start.session, id);
+        sealing.map(Some).ok_or(Refusal::Forbidden)
+    }
+
     /// Media starts at once, with an IDR, whatever the client says or does not say.
     pub(super) fn attach(&mut self, now: Timestamp, accepted: Accepted) {
         let Accepted { link, generation, by } = accepted;
@@ -132,7 +169,7 @@ impl Worker {
         self.blocked = false;
         self.media_idle = false;
         self.freeze_due = false;
-        tracing::info!(transport = link.kind(), by, "a player attaches");
+        tracing::info!(transport = link.transport().word(), by, "a player attaches");
         let reports = if link.is_rtc() {
             Reports::Browser
         } else {
@@ -140,7 +177,7 @@ impl Worker {
         };
         self.sender.set_reports(reports);
         self.sender.attach(now, link.datagram_max());
-        self.sender.set_parity(link.kind() != "webrtc");
+        self.sender.set_parity(!link.is_rtc());
         let malformed = Arc::clone(&self.malformed_control);
         self.player = Some(Player::new(
             self.serial,
@@ -313,6 +350,15 @@ impl Worker {
 
     pub(super) fn farewell(&mut self, reason: End) -> Option<impl Future<Output = ()> + use<>> {
         self.player.take().map(|player| player.dismiss(farewell(reason)))
+    }
+}
+
+/// Who says that he carries it.
+fn carried_by(attempt: &Attempt) -> Transport {
+    match attempt.query("via").as_deref() {
+        Some("websocket") => Transport::WebSocket,
+        Some("relay") => Transport::Relay,
+        _ => Transport::WebTransport,
     }
 }
 

@@ -28,7 +28,13 @@ impl Worker {
                 }
             }
             Ok(
-                Kind::Video | Kind::Audio | Kind::Padding | Kind::Parity | Kind::ClockReply | Kind::InputAck,
+                Kind::Video
+                | Kind::Audio
+                | Kind::Padding
+                | Kind::Parity
+                | Kind::ClockReply
+                | Kind::InputAck
+                | Kind::Sealed,
             )
             | Err(_) => {
                 self.malformed += 1;

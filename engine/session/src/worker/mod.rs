@@ -22,6 +22,7 @@ use crate::media::MediaEvent;
 use crate::orders::Reports;
 use crate::pictures::Asked;
 use crate::player::{ControlEvent, Player};
+use crate::sealing::Keyring;
 use crate::shared::{Mode, Shared};
 use crate::{Error, clock};
 use attach::Accepted;
@@ -93,6 +94,8 @@ pub(crate) struct Worker {
     /// What could not be read, of datagrams here and of control messages there.
     malformed: u64,
     malformed_control: Arc<AtomicU64>,
+    /// For players whose packets are sealed.
+    keyring: Keyring,
     ending: Option<Ending>,
     /// One datagram, as the sender writes it.
     datagram: Vec<u8>,
@@ -160,6 +163,7 @@ impl Worker {
             second: Second::new(now),
             malformed: 0,
             malformed_control: Arc::default(),
+            keyring: Keyring::generate().map_err(Error::Seal)?,
             ending: None,
             datagram: Vec::with_capacity(DATAGRAM_BYTES),
             cut: BytesMut::with_capacity(CUT_BYTES),
@@ -246,7 +250,11 @@ impl Worker {
                 self.media_thread = thread;
                 self.codec = (codec, backend);
                 let cert_sha256 = second::fingerprints(&self.parts.certificates);
-                self.parts.reports.send(Report::Ready { cert_sha256 });
+                let seal_key = self.keyring.public();
+                self.parts.reports.send(Report::Ready {
+                    cert_sha256,
+                    seal_key,
+                });
             }
         }
     }

@@ -66,13 +66,23 @@ impl Worker {
             Shown::Ticket(ticket) => Credential::Ticket(ticket),
             Shown::Resume(secret) => Credential::Resume(secret),
         };
-        let (generation, by) = match self.admit_credential(now, GATEWAY, shown) {
+        // What came of a ticket with a key is for attachments that are sealed, and the browser's own stack does not.
+        let admitted =
+            self.admit_credential(now, GATEWAY, shown)
+                .and_then(|admitted| match self.admission.key() {
+                    None => Ok(admitted),
+                    Some(_) => Err(Refusal::Forbidden),
+                });
+        let (generation, by) = match admitted {
             Ok(admitted) => admitted,
             Err(refusal) => {
                 self.second.refused();
                 let answer = match refusal {
                     Refusal::TooMany => Answer::TooMany,
-                    Refusal::Forbidden | Refusal::BadRequest => Answer::Forbidden,
+                    Refusal::Forbidden
+                    | Refusal::BadRequest
+                    | Refusal::Unavailable
+                    | Refusal::Unreachable => Answer::Forbidden,
                 };
                 self.parts.reports.send(Report::Answer { attachment, answer });
                 return;

@@ -154,6 +154,7 @@ impl Worker {
         let malformed_control = self.malformed_control.load(Ordering::Relaxed);
         let client = std::mem::take(&mut second.client);
         Stats {
+            transport: self.player.as_ref().map(|player| player.link.transport()),
             target_bps: self.wants.target(self.sender.target()).as_bps(),
             sent_bps: sent.bytes.saturating_sub(before.bytes).per(span).as_bps(),
             video_bps: firstlight_units::ByteCount::new(media.video_bytes)
@@ -167,6 +168,7 @@ impl Worker {
             recovery_total: second.recovery_total,
             malformed_total: self.malformed
                 + malformed_control
+                + self.keyring.forged()
                 + input.malformed
                 + sent.malformed
                 + sent.forged,

@@ -64,7 +64,7 @@ impl Worker {
     pub(crate) fn start(options: &Options) -> Self {
         let mut worker = Self::launch(options);
         let ready = worker.wait_for("ready", |r| matches!(r, Report::Ready { .. }));
-        let Report::Ready { cert_sha256 } = ready else {
+        let Report::Ready { cert_sha256, .. } = ready else {
             unreachable!()
         };
         let hex = cert_sha256.first().unwrap();
@@ -170,6 +170,7 @@ impl Worker {
             player: PLAYER.to_owned(),
             session: SESSION.to_owned(),
             epoch: EPOCH,
+            key: None,
             expires: now() + Micros::from_secs(50),
         };
         change(&mut claims);

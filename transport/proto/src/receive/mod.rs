@@ -156,7 +156,12 @@ impl Receiver {
                     .handle_newest(now, header.frame, stale, &mut self.stats);
                 true
             }
-            Kind::ClockReply | Kind::InputAck | Kind::Input | Kind::Feedback | Kind::ClockRequest => false,
+            Kind::ClockReply
+            | Kind::InputAck
+            | Kind::Sealed
+            | Kind::Input
+            | Kind::Feedback
+            | Kind::ClockRequest => false,
         };
         self.stats.malformed += u64::from(!sound);
         self.look(now);
