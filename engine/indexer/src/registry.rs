@@ -324,6 +324,13 @@ impl Registry {
         self.by_region.get(name).copied()
     }
 
+    /// A region's name.
+    #[must_use]
+    pub fn region_name(&self, region: RegionId) -> Arc<str> {
+        let region = self.regions.get(region.index());
+        region.map_or_else(|| "".into(), |region| Arc::clone(&region.name))
+    }
+
     /// Every region, in the order in which they appeared.
     pub fn regions(&self) -> impl Iterator<Item = RegionView> {
         self.regions.iter().map(|region| RegionView {

@@ -127,6 +127,10 @@ const REQUEST_SECONDS: &[f64] = &[
 const FIRST_PICTURE_SECONDS: &[f64] = &[
     0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0,
 ];
+/// A lease takes milliseconds, a parked copy a fraction of a second, a boot seconds.
+const START_SECONDS: &[f64] = &[
+    0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 15.0, 45.0,
+];
 /// 0.5 to 50 Mbit/s, in bytes.
 const TARGET_BYTES_PER_SECOND: &[f64] = &[
     62_500.0, 125_000.0, 250_000.0, 500_000.0, 1e6, 1.5e6, 2e6, 3e6, 4.5e6, 6.25e6,
@@ -287,6 +291,40 @@ pub(crate) const CPU: Metric = histogram(
     "Cores a worker kept busy over a second: its encoder's thread, and the rest of it.",
 );
 
+pub(crate) const PLACEMENTS: Metric = counter(
+    "cell_placements_total",
+    Unit::Count,
+    &["outcome"],
+    "Requests for a session, by what became of them.",
+);
+pub(crate) const PLACED_SECONDS: Metric = histogram(
+    "cell_placed_seconds",
+    Unit::Seconds,
+    &[],
+    START_SECONDS,
+    "From a request to a durable lease on a slot.",
+);
+pub(crate) const SECOND_ON: Metric = histogram(
+    "cell_ready_seconds",
+    Unit::Seconds,
+    &["warmth"],
+    START_SECONDS,
+    "From a request to a session that takes its player's ticket.",
+);
+pub(crate) const QUEUE_WAITING: Metric = gauge("cell_queue_waiting", "Requests that wait for a slot.");
+pub(crate) const HOSTS_LOST: Metric = counter(
+    "cell_hosts_lost_total",
+    Unit::Count,
+    &[],
+    "Hosts that missed their beats.",
+);
+pub(crate) const MESSAGES_REFUSED: Metric = counter(
+    "cell_messages_refused_total",
+    Unit::Count,
+    &["why"],
+    "Messages of hosts that were not taken, by why.",
+);
+
 /// Every metric, in the order of `docs/metrics.md`.
 pub const METRICS: &[Metric] = &[
     SESSIONS_ACTIVE,
@@ -316,4 +354,10 @@ pub const METRICS: &[Metric] = &[
     INPUT_EVENTS,
     INPUT_REFUSED,
     CPU,
+    PLACEMENTS,
+    PLACED_SECONDS,
+    SECOND_ON,
+    QUEUE_WAITING,
+    HOSTS_LOST,
+    MESSAGES_REFUSED,
 ];

@@ -11,11 +11,13 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
 mod catalogue;
+mod cell;
 mod engine;
 pub mod span;
 mod stream;
 
 pub use catalogue::{Kind, METRICS, Metric, Unit, buckets, describe};
+pub use cell::{Placed, host_lost, message_refused, placed_seconds, placement, queue_waiting};
 pub use engine::{
     Attach, End, first_picture_seconds, http_request, session_attached, session_ended, session_refused,
     session_started, sessions_active, sessions_waiting, stage_seconds,

@@ -62,7 +62,7 @@ fn names_follow_prometheus() {
     for metric in METRICS {
         let name = metric.name;
         assert!(
-            ["host_", "gateway_", "stream_"]
+            ["host_", "gateway_", "stream_", "cell_"]
                 .iter()
                 .any(|room| name.starts_with(room)),
             "{name}"

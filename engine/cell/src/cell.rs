@@ -1,0 +1,568 @@
+//! The cell's doors: start, look, end, and what operators do.
+
+use crate::fault::{Faults, Step};
+use crate::sessions::{Change, Session};
+use crate::state::{HostRow, Overview, RegionRow, State, is_live};
+use crate::{Error, beats, place, reaper, waiting};
+use firstlight_fleet::messages::{Ask, AskError, Caller, Claimed, Refused, Reply};
+use firstlight_fleet::{Bus, Cause, Roster, Store};
+use firstlight_indexer::{self as indexer, Explanation, TitleTerms};
+use firstlight_link::{Answer, Credential, End, IceServer};
+use firstlight_units::{HostId, Micros, SessionId, Timestamp, TitleId, WallTime};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+/// What a cell is made of.
+#[derive(Debug)]
+pub struct Settings {
+    /// Where leases are kept.
+    pub store: Arc<dyn Store>,
+    /// Asks hosts.
+    pub caller: Caller,
+    /// This machine's own host, if it has one: reached by the name that the gateway is reached by.
+    pub local: Option<HostId>,
+    /// Servers that help WebRTC clients to reach hosts.
+    pub ice_servers: Vec<IceServer>,
+    /// How often hosts beat.
+    pub beat_every: Micros,
+    /// How long a lease is good for once its host has confirmed it, from each time that it says so.
+    pub lease: Micros,
+    /// How long a host has to confirm one.
+    pub claim_within: Micros,
+    /// Farther regions are offered, not chosen.
+    pub near: Micros,
+    /// Sessions that one player may have.
+    pub per_player: u32,
+    /// Where it dies, in tests.
+    pub faults: Faults,
+}
+
+impl Settings {
+    /// The usual ones.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, caller: Caller) -> Self {
+        Self {
+            store,
+            caller,
+            local: None,
+            ice_servers: Vec::new(),
+            beat_every: Micros::from_secs(1),
+            lease: Micros::from_secs(30),
+            claim_within: Micros::from_secs(45),
+            near: Micros::from_millis(80),
+            per_player: 2,
+            faults: Faults::default(),
+        }
+    }
+}
+
+/// Who wants to play what.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub struct Start {
+    /// Pseudonym of the player.
+    pub player: String,
+    /// The title's id.
+    pub title: String,
+    /// The same key of the same player is the same session.
+    pub key: Option<String>,
+    /// Origins whose pages may attach.
+    pub origins: Vec<String>,
+    /// How far regions are, there and back, in microseconds, as the page measured.
+    #[serde(default)]
+    pub rtts_us: Vec<(String, u64)>,
+    /// Farther regions will do.
+    #[serde(default)]
+    pub far: bool,
+    /// Rather wait than be refused.
+    #[serde(default)]
+    pub wait: bool,
+}
+
+/// What becomes of a [`Start`].
+#[derive(Debug)]
+pub enum Outcome {
+    /// A session.
+    Started(Box<Started>),
+    /// Its place in the queue.
+    Queued(Queued),
+}
+
+/// A session that takes its player's ticket.
+#[derive(Clone)]
+pub struct Started {
+    /// The session.
+    pub session: Session,
+    /// What its player attaches with; single use.
+    pub ticket: String,
+    /// Where the time went.
+    pub timing: Timing,
+    /// Why this host.
+    pub decision: Option<Explanation>,
+}
+
+impl std::fmt::Debug for Started {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Started")
+            .field("session", &self.session.view.session)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where the time of a start went.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Timing {
+    /// Until there was a lease.
+    pub placed: Micros,
+    /// Until it could be attached to.
+    pub ready: Micros,
+    /// A parked copy was thawed.
+    pub parked: bool,
+}
+
+/// A place in the queue.
+#[derive(Clone, Debug)]
+pub struct Queued {
+    /// Names it.
+    pub id: String,
+    /// 1 is next.
+    pub place: u32,
+    /// How long it will take.
+    pub estimate: Micros,
+    /// A region that would be sooner.
+    pub alternative: Option<indexer::Alternative>,
+}
+
+/// A cell. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) settings: Settings,
+    pub(crate) roster: Roster,
+    pub(crate) began: Instant,
+    /// Somebody may have become free, or is lost.
+    pub(crate) news: Notify,
+    pub(crate) life: watch::Sender<Life>,
+    state: Mutex<State>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    Open,
+    /// Takes no new sessions.
+    Stopping,
+    /// As if its process had been killed.
+    Dead,
+}
+
+impl Cell {
+    /// Begins to listen to the hosts, and takes up who waits. Within a tokio runtime.
+    ///
+    /// # Errors
+    /// When the store or the bus does not answer.
+    pub async fn open(settings: Settings) -> Result<Self, Error> {
+        let inner = Inner {
+            roster: Roster::new(Arc::clone(&settings.store)),
+            began: Instant::now(),
+            news: Notify::new(),
+            life: watch::Sender::new(Life::Open),
+            state: Mutex::new(State::new(indexer::Settings {
+                beat_every: settings.beat_every,
+                ..indexer::Settings::default()
+            })),
+            settings,
+        };
+        let cell = Self { inner: Arc::new(inner) };
+        beats::admit_all(&cell.inner).await?;
+        waiting::restore(&cell.inner).await?;
+        beats::listen(&cell.inner).await?;
+        reaper::run(&cell.inner);
+        Ok(cell)
+    }
+
+    /// Starts a session, or lets its player wait.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn start(&self, start: Start) -> Result<Outcome, Error> {
+        let inner = Arc::clone(&self.inner);
+        // On a task of its own: a caller who goes away (a closed tab) leaves nothing half done.
+        self.outlives(async move { place::start(&inner, start).await }).await
+    }
+
+    /// Asks for a waiting player's turn; holds the answer back for up to `within` while nothing changes.
+    ///
+    /// # Errors
+    /// [`Error::UnknownEntry`], or as [`Self::start`].
+    pub async fn turn(&self, id: &str, player: &str, within: Duration) -> Result<Outcome, Error> {
+        let (inner, id, player) = (Arc::clone(&self.inner), id.to_owned(), player.to_owned());
+        self.outlives(async move { waiting::turn(&inner, &id, &player, within).await })
+            .await
+    }
+
+    /// A waiting player gives up.
+    ///
+    /// # Errors
+    /// [`Error::UnknownEntry`].
+    pub async fn leave_queue(&self, id: &str, player: &str) -> Result<(), Error> {
+        waiting::leave(&self.inner, id, player).await
+    }
+
+    async fn outlives<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        match tokio::spawn(work).await {
+            Ok(done) => done,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => Err(Error::Stopping),
+        }
+    }
+
+    /// A session, live or lately ended; its host is asked while it lives.
+    pub async fn session(&self, id: &SessionId) -> Option<Session> {
+        self.inner.look(id).await
+    }
+
+    /// All that are known, as their hosts said last.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<Session> {
+        self.inner.state().sessions.all().cloned().collect()
+    }
+
+    /// Why a session was placed where it was: JSON, from the store.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn decision(&self, id: &SessionId) -> Result<Option<String>, Error> {
+        let lease = self.inner.settings.store.lease(id).await?;
+        Ok(lease.map(|lease| lease.decision).filter(|text| !text.is_empty()))
+    }
+
+    /// A new ticket for a session's player.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSession`], also when it is over.
+    pub async fn ticket(&self, id: &SessionId) -> Result<String, Error> {
+        match self.inner.ask_of(id, |session| Ask::Ticket { session }).await? {
+            Reply::Ticket { ticket } => Ok(ticket),
+            _ => Err(Error::NoAnswer),
+        }
+    }
+
+    /// Offers a session a client that wants to attach over WebRTC. Also returns what the attachment is called.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSession`], [`Error::NoAnswer`].
+    pub async fn offer(
+        &self,
+        id: &SessionId,
+        credential: Credential,
+        sdp: String,
+    ) -> Result<(String, Answer), Error> {
+        let ask = |session| Ask::Offer { session, credential, sdp };
+        match self.inner.ask_of(id, ask).await? {
+            Reply::Offered { attachment, answer } => Ok((attachment, answer)),
+            _ => Err(Error::NoAnswer),
+        }
+    }
+
+    /// Hands on a WebRTC client's candidates.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSession`].
+    pub async fn candidates(&self, id: &SessionId, attachment: String, fragment: String) -> Result<(), Error> {
+        let ask = |session| Ask::Candidates { session, attachment, fragment };
+        self.inner.ask_of(id, ask).await.map(drop)
+    }
+
+    /// A WebRTC client goes.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSession`].
+    pub async fn hang_up(&self, id: &SessionId, attachment: String) -> Result<(), Error> {
+        let ask = |session| Ask::HangUp { session, attachment };
+        self.inner.ask_of(id, ask).await.map(drop)
+    }
+
+    /// Ends a session and waits until nothing of it is left. Does nothing to one that is over.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSession`].
+    pub async fn end(&self, id: &SessionId, reason: End) -> Result<(), Error> {
+        let inner = Arc::clone(&self.inner);
+        let id = id.clone();
+        self.outlives(async move { inner.end(&id, reason).await }).await
+    }
+
+    /// Servers that help WebRTC clients.
+    #[must_use]
+    pub fn ice_servers(&self) -> &[IceServer] {
+        &self.inner.settings.ice_servers
+    }
+
+    /// Names a title that can be played, and what is set for it.
+    pub fn set_title(&self, id: &TitleId, terms: TitleTerms) {
+        let mut state = self.inner.state();
+        state.registry.set_title(id, terms);
+        state.titles.insert(id.clone());
+    }
+
+    /// Who has joined, and with what others may.
+    #[must_use]
+    pub fn roster(&self) -> &Roster {
+        &self.inner.roster
+    }
+
+    /// The bus to the hosts.
+    #[must_use]
+    pub fn bus(&self) -> &Arc<dyn Bus> {
+        self.inner.settings.caller.bus()
+    }
+
+    /// A host has joined: its beats are listened to from here on.
+    pub fn admit(&self, host: &HostId) {
+        self.inner.admit(host);
+    }
+
+    /// Hosts.
+    #[must_use]
+    pub fn hosts(&self) -> Vec<HostRow> {
+        self.inner.state().host_rows()
+    }
+
+    /// Regions.
+    #[must_use]
+    pub fn regions(&self) -> Vec<RegionRow> {
+        self.inner.state().region_rows()
+    }
+
+    /// The whole cell.
+    #[must_use]
+    pub fn overview(&self) -> Overview {
+        self.inner.state().overview()
+    }
+
+    /// Nothing new goes to the host, or it may again. The cells of a store each have to be told.
+    ///
+    /// # Errors
+    /// [`Error::UnknownHost`].
+    pub fn cordon(&self, host: &HostId, on: bool) -> Result<(), Error> {
+        let known = self.inner.state().registry.cordon(host.as_str(), on);
+        self.inner.news.notify_waiters();
+        known.then_some(()).ok_or(Error::UnknownHost)
+    }
+
+    /// Tells a host to take nothing new and to finish what runs, or to take sessions again.
+    ///
+    /// # Errors
+    /// [`Error::UnknownHost`], [`Error::Ask`].
+    pub async fn drain(&self, host: &HostId, on: bool) -> Result<(), Error> {
+        if !self.inner.state().registry.knows(host.as_str()) {
+            return Err(Error::UnknownHost);
+        }
+        self.inner.ask(host, Ask::Drain { on }, ASK_WITHIN).await.map(drop)
+    }
+
+    /// Takes no new sessions from here on.
+    pub fn stop(&self) {
+        self.inner.life.send_if_modified(|life| {
+            let open = *life == Life::Open;
+            if open {
+                *life = Life::Stopping;
+            }
+            open
+        });
+        self.inner.news.notify_waiters();
+    }
+
+    /// Whether [`Self::stop`] was called.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        *self.inner.life.borrow() != Life::Open
+    }
+
+    /// Stops it as a kill would: whatever it was doing is left as it is. For tests.
+    pub fn kill(&self) {
+        self.inner.life.send_replace(Life::Dead);
+        self.inner.news.notify_waiters();
+    }
+}
+
+impl Inner {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        // From a day on, so that what is before now has a time.
+        Timestamp::from_micros(DAY_US) + Micros::from(self.began.elapsed())
+    }
+
+    /// A step is done: here it may die.
+    pub(crate) async fn pass(&self, step: Step) {
+        if self.settings.faults.dies(step) {
+            self.life.send_replace(Life::Dead);
+        }
+        self.alive().await;
+    }
+
+    /// Goes no further once it is dead.
+    pub(crate) async fn alive(&self) {
+        if *self.life.borrow() == Life::Dead {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    pub(crate) fn admit(&self, host: &HostId) {
+        let now = self.now();
+        let mut state = self.state();
+        state.guard.admit(host.clone());
+        state.registry.admit(now, host.as_str());
+    }
+
+    /// Asks a host; what the bus does to it is the caller's to judge.
+    pub(crate) async fn ask(&self, host: &HostId, ask: Ask, within: Duration) -> Result<Reply, Error> {
+        self.settings.caller.ask(host, ask, within).await.map_err(Error::Ask)
+    }
+
+    /// Where a session is, from memory or from the store.
+    pub(crate) async fn host_of(&self, id: &SessionId) -> Result<HostId, Error> {
+        let known = self.state().sessions.get(id).map(|session| session.host.clone());
+        if let Some(host) = known {
+            return Ok(host);
+        }
+        let lease = self.settings.store.lease(id).await?;
+        let lease = lease.ok_or_else(|| Error::UnknownSession(id.clone()))?;
+        Ok(lease.slot.host)
+    }
+
+    /// Asks a session's host something about it.
+    async fn ask_of(&self, id: &SessionId, ask: impl FnOnce(SessionId) -> Ask) -> Result<Reply, Error> {
+        let host = self.host_of(id).await?;
+        let reply = self.ask(&host, ask(id.clone()), ASK_WITHIN).await;
+        reply.map_err(|error| match error {
+            Error::Ask(AskError::Refused(Refused::UnknownSession)) => Error::UnknownSession(id.clone()),
+            Error::Ask(AskError::Refused(Refused::NoAnswer) | AskError::Bus(_)) => Error::NoAnswer,
+            error => error,
+        })
+    }
+
+    pub(crate) async fn look(&self, id: &SessionId) -> Option<Session> {
+        let known = self.state().sessions.get(id).cloned();
+        if let Some(known) = &known
+            && (!is_live(&known.view.state) || known.lost)
+        {
+            return Some(known.clone());
+        }
+        match self.ask_of(id, |session| Ask::Session { session }).await {
+            Ok(Reply::Session(view)) => {
+                let host = self.host_of(id).await.ok()?;
+                let addresses = self.addresses(&host);
+                let session = Session {
+                    view: *view,
+                    host,
+                    addresses,
+                    lost: false,
+                };
+                self.hear(session.clone()).await;
+                Some(session)
+            }
+            // Its host started anew and has no such session; a silent one is judged by its beats.
+            Err(Error::UnknownSession(_)) if known.is_some() => {
+                let now = self.now();
+                let mut state = self.state();
+                state.sessions.lose_one(now, id);
+                state.sessions.get(id).cloned()
+            }
+            Ok(_) | Err(_) => known,
+        }
+    }
+
+    pub(crate) fn addresses(&self, host: &HostId) -> Vec<IpAddr> {
+        if self.settings.local.as_ref() == Some(host) {
+            return Vec::new();
+        }
+        let state = self.state();
+        state.hosts.get(host).map(|notes| notes.addresses.clone()).unwrap_or_default()
+    }
+
+    /// A session as its host says. One that ended gives its slot back.
+    pub(crate) async fn hear(&self, session: Session) {
+        let now = self.now();
+        let (id, fence) = (session.view.session.clone(), session.view.fence);
+        let slot = firstlight_fleet::SlotRef {
+            host: session.host.clone(),
+            slot: session.view.slot,
+        };
+        let change = {
+            let mut state = self.state();
+            let change = state.sessions.hear(now, session);
+            if let Change::Ended(lasted) = change {
+                state.lengths.record(lasted);
+                state.vacated(&slot);
+                state.registry.vacated(slot.host.as_str());
+            }
+            change
+        };
+        if change == Change::Nothing {
+            return;
+        }
+        // Whoever fails here leaves it to the lease's end.
+        match self.settings.store.release(&id, fence, Cause::Released).await {
+            Ok(_) | Err(firstlight_fleet::Error::UnknownLease(_)) => {}
+            Err(error) => tracing::warn!(session = %id, %error, "a lease is left to its end"),
+        }
+        waiting::dispatch(self);
+    }
+
+    async fn end(&self, id: &SessionId, reason: End) -> Result<(), Error> {
+        let known = self.state().sessions.get(id).cloned();
+        if known.as_ref().is_some_and(|known| !is_live(&known.view.state) || known.lost) {
+            return Ok(());
+        }
+        let host = self.host_of(id).await?;
+        let ask = Ask::End {
+            session: id.clone(),
+            reason,
+        };
+        match self.ask(&host, ask, END_WITHIN).await {
+            Ok(_) => {}
+            Err(Error::Ask(AskError::Refused(Refused::UnknownSession))) => {
+                return Err(Error::UnknownSession(id.clone()));
+            }
+            Err(error) => return Err(error),
+        }
+        drop(self.look(id).await);
+        Ok(())
+    }
+
+    /// What a host says of a claim, as a session.
+    pub(crate) fn claimed(&self, host: &HostId, claimed: &Claimed) -> Session {
+        let local = self.settings.local.as_ref() == Some(host);
+        Session {
+            view: claimed.view.clone(),
+            host: host.clone(),
+            addresses: if local { Vec::new() } else { claimed.addresses.clone() },
+            lost: false,
+        }
+    }
+}
+
+/// By this machine's clock.
+pub(crate) fn wall_now() -> WallTime {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    WallTime::from_micros(Micros::from(since_1970).as_micros())
+}
+
+const DAY_US: u64 = 86_400_000_000;
+/// A worker answers an offer within ten seconds.
+pub(crate) const ASK_WITHIN: Duration = Duration::from_secs(12);
+/// A supervisor is patient with a worker that ends for some seconds, then kills it.
+pub(crate) const END_WITHIN: Duration = Duration::from_secs(20);

@@ -1,0 +1,36 @@
+//! Places players: drives the indexer, the store of leases and the bus to the hosts.
+//!
+//! ```text
+//!              rank (indexer)      acquire (store, durable)    claim with the fence (bus)   confirm (store)
+//! Start ─────> candidates ───────> lease + fence ────────────> host: session + ticket ────> Started
+//!                 │ none                ▲ next candidate            │ refused, silent
+//!                 v                     └───────── release <────────┘
+//!              queue: place, estimate ── a slot is free ──> granted
+//!
+//! beats, reports ──> registry, sessions        expired leases, lost hosts ──> sessions told over
+//! ```
+//!
+//! Invariants: no session is answered whose lease is not confirmed in the store; a step that failed, or whose outcome is unknown,
+//! is repeated under the same key or undone by the lease's end, so that a caller who repeats a request gets the same session
+//! and a slot is never held for longer than its lease; whatever the store says, the host alone lets a session into a slot.
+//!
+//! Several cells may work on one store at once. None of them keeps anything that another could not find in the store or ask
+//! the hosts for.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
+
+mod beats;
+mod cell;
+mod error;
+mod fault;
+mod place;
+mod reaper;
+mod sessions;
+mod state;
+mod waiting;
+
+pub use cell::{Cell, Outcome, Queued, Settings, Start, Started, Timing};
+pub use error::Error;
+pub use fault::{Faults, Step};
+pub use firstlight_indexer::TitleTerms;
+pub use sessions::Session;
+pub use state::{HostRow, Overview, RegionRow};

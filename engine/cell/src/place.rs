@@ -1,0 +1,488 @@
+//! From a request to a confirmed session.
+//!
+//! ```text
+//! key known? ──yes──> its session, or the next attempt
+//!    │ no
+//! rank -> promise -> acquire -> claim -> confirm -> answer
+//!    ^                             │ refused or silent: release, next attempt (key#1, key#2, ...)
+//!    └─────────────────────────────┘
+//! ```
+
+use crate::cell::{ASK_WITHIN, END_WITHIN, Inner, Outcome, Start, Started, Timing};
+use crate::fault::Step;
+use crate::state::region_name;
+use crate::{Error, waiting};
+use firstlight_fleet::messages::{Ask, AskError, Claim, Claimed, Refused, Reply};
+use firstlight_fleet::{Acquire, Acquired, BusError, Cause, Lease, LeaseState, SlotRef};
+use firstlight_indexer::{Alternative, Explanation, Query, Ranking, RegionId};
+use firstlight_link::End;
+use firstlight_telemetry::Placed;
+use firstlight_units::{HostId, Micros, SessionId, Timestamp, TitleId};
+use std::sync::Arc;
+
+/// One placement on its way.
+pub(crate) struct Placement<'a> {
+    inner: &'a Inner,
+    start: &'a Start,
+    title: TitleId,
+    /// Of the caller, with its player; a random one where there is none.
+    key: String,
+    attempt: u32,
+    /// Hosts that refused it.
+    refused: Vec<Arc<str>>,
+    /// Why the last one did.
+    why: Option<Refused>,
+    began: Timestamp,
+}
+
+/// What ranking came to.
+pub(crate) enum Ranked {
+    Some(Ranking),
+    /// None is free near enough; this one would be.
+    Far(Alternative),
+    None,
+}
+
+/// Starts a session, or lets its player wait.
+pub(crate) async fn start(inner: &Inner, start: Start) -> Result<Outcome, Error> {
+    let done = try_start(inner, start).await;
+    firstlight_telemetry::placement(match &done {
+        Ok(Outcome::Started(_)) => Placed::Started,
+        Ok(Outcome::Queued(_)) => Placed::Queued,
+        Err(Error::Full | Error::TooMany(_) | Error::Stopping | Error::Nowhere(_)) => Placed::Refused,
+        Err(_) => Placed::Failed,
+    });
+    done
+}
+
+async fn try_start(inner: &Inner, start: Start) -> Result<Outcome, Error> {
+    if *inner.life.borrow() != crate::cell::Life::Open {
+        return Err(Error::Stopping);
+    }
+    let unknown = |_| Error::Stillborn("the title's id is none".to_owned());
+    let title: TitleId = start.title.parse().map_err(unknown)?;
+    if let Some(waiting) = waiting::waits_already(inner, &start) {
+        return waiting::turn(inner, &waiting, &start.player, std::time::Duration::ZERO).await;
+    }
+    let mut placement = Placement::new(inner, &start, title)?;
+    if let Some(started) = placement.before().await? {
+        return Ok(Outcome::Started(Box::new(started)));
+    }
+    let held = inner.state().sessions.live_of(&start.player);
+    if u32::try_from(held).unwrap_or(u32::MAX) >= inner.settings.per_player {
+        return Err(Error::TooMany(inner.settings.per_player));
+    }
+    match placement.run().await? {
+        Some(started) => Ok(Outcome::Started(Box::new(started))),
+        None => placement.wait().await,
+    }
+}
+
+/// Starts the session of one whose turn it is. None: nobody is free after all.
+pub(crate) async fn resume(inner: &Inner, start: &Start) -> Result<Option<Started>, Error> {
+    let unknown = |_| Error::Stillborn("the title's id is none".to_owned());
+    let title: TitleId = start.title.parse().map_err(unknown)?;
+    let mut placement = Placement::new(inner, start, title)?;
+    match placement.before().await? {
+        Some(started) => Ok(Some(started)),
+        None => placement.run().await,
+    }
+}
+
+impl<'a> Placement<'a> {
+    fn new(inner: &'a Inner, start: &'a Start, title: TitleId) -> Result<Self, Error> {
+        let key = match &start.key {
+            Some(key) => format!("{} {key}", start.player),
+            None => format!("{} #{}", start.player, random_id()?),
+        };
+        Ok(Self {
+            inner,
+            start,
+            title,
+            key,
+            attempt: 0,
+            refused: Vec::new(),
+            why: None,
+            began: inner.now(),
+        })
+    }
+
+    fn attempt_key(&self) -> String {
+        format!("{}#{}", self.key, self.attempt)
+    }
+
+    /// What this key came to before: its session, or nothing and the number of the next attempt.
+    async fn before(&mut self) -> Result<Option<Started>, Error> {
+        if self.start.key.is_none() {
+            return Ok(None);
+        }
+        while self.attempt < ATTEMPTS_MAX {
+            let Some(lease) = self.inner.settings.store.lease_of_key(&self.attempt_key()).await? else {
+                return Ok(None);
+            };
+            if lease.title != self.title {
+                return Err(Error::KeyReused);
+            }
+            match lease.state {
+                LeaseState::Ended { cause: Cause::Released } => return Err(Error::UnknownSession(lease.session)),
+                LeaseState::Ended { cause: Cause::Refused } => self.refuse(&lease.slot.host),
+                LeaseState::Ended { cause: Cause::Expired } => {}
+                LeaseState::Granted | LeaseState::Confirmed => {
+                    // Whoever began it may be at it still, or may have died; a claim may be repeated.
+                    self.inner.state().registry.promise(lease.slot.host.as_str(), &self.title);
+                    if let Some(started) = self.claim(&lease, None).await? {
+                        return Ok(Some(started));
+                    }
+                    continue;
+                }
+            }
+            self.attempt += 1;
+        }
+        Ok(None)
+    }
+
+    /// Places it. None: no host is free.
+    async fn run(&mut self) -> Result<Option<Started>, Error> {
+        let mut gave_way = false;
+        while self.attempt < ATTEMPTS_MAX {
+            let Some((lease, why)) = self.acquire().await? else {
+                // Somebody who is away makes room for somebody who is here; once, and for a first choice only.
+                if !gave_way && self.refused.is_empty() && self.give_way().await {
+                    gave_way = true;
+                    continue;
+                }
+                break;
+            };
+            if let Some(started) = self.claim(&lease, Some(why)).await? {
+                return Ok(Some(started));
+            }
+        }
+        self.outcome()
+    }
+
+    /// Nobody took it. Where that is for want of room, its player may wait.
+    fn outcome(&mut self) -> Result<Option<Started>, Error> {
+        match self.why.take() {
+            None | Some(Refused::Full | Refused::SlotTaken { .. } | Refused::StaleFence { .. }) => Ok(None),
+            Some(Refused::Draining | Refused::Stopping) if self.is_alone() => Err(Error::Stopping),
+            Some(Refused::Draining | Refused::Stopping | Refused::NoSuchSlot { .. }) => Ok(None),
+            Some(Refused::Stillborn { detail } | Refused::Failed { detail }) => Err(Error::Stillborn(detail)),
+            Some(Refused::TooMany { most }) => Err(Error::TooMany(most)),
+            Some(why) => Err(Error::Stillborn(why.to_string())),
+        }
+    }
+
+    fn is_alone(&self) -> bool {
+        self.inner.state().hosts.len() <= 1
+    }
+
+    /// Ranks hosts and takes a slot of the best that has one, in the store.
+    async fn acquire(&mut self) -> Result<Option<(Lease, Explanation)>, Error> {
+        for _ in 0..RANKS_MAX {
+            let Some((slots, why)) = self.rank() else {
+                return Ok(None);
+            };
+            self.inner.pass(Step::Ranked).await;
+            let wish = Acquire {
+                key: self.attempt_key(),
+                session: random_session()?,
+                player: self.start.player.clone(),
+                title: self.title.clone(),
+                candidates: slots.clone(),
+                ttl: self.inner.settings.claim_within,
+                decision: serde_json::to_string(&why).unwrap_or_default(),
+            };
+            let promised = slots.first().map(|slot| slot.host.clone());
+            let acquired = self.inner.settings.store.acquire(wish).await;
+            if let Some(host) = promised {
+                self.inner.state().registry.settle(host.as_str(), false);
+            }
+            match acquired? {
+                Acquired::Lease { lease, .. } => {
+                    let now = self.inner.now();
+                    {
+                        let mut state = self.inner.state();
+                        state.granted(now, &lease.slot);
+                        state.registry.promise(lease.slot.host.as_str(), &self.title);
+                    }
+                    self.inner.pass(Step::Acquired).await;
+                    return Ok(Some((*lease, why)));
+                }
+                // Others were faster, everywhere: what is known here is behind.
+                Acquired::NoneFree => {
+                    let now = self.inner.now();
+                    let mut state = self.inner.state();
+                    for slot in &slots {
+                        state.granted(now, slot);
+                    }
+                    drop(state);
+                    for slot in slots {
+                        if self.inner.state().slots(self.inner.now(), &slot.host, 1).is_empty() {
+                            self.refuse(&slot.host);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Slots that may be free, the best host's first, one of which is promised to this placement.
+    fn rank(&self) -> Option<(Vec<SlotRef>, Explanation)> {
+        let now = self.inner.now();
+        let mut state = self.inner.state();
+        let Ranked::Some(ranking) = ranked(&state, self.start, &self.title, &self.refused, self.inner.settings.near)
+        else {
+            return None;
+        };
+        let mut slots = Vec::new();
+        for candidate in &ranking.candidates {
+            let host: HostId = candidate.host.parse().ok()?;
+            slots.extend(state.slots(now, &host, SLOTS_PER_HOST));
+        }
+        let first = slots.first()?;
+        let why = state.registry.explain(&ranking);
+        let host = first.host.clone();
+        state.registry.promise(host.as_str(), &self.title);
+        Some((slots, why))
+    }
+
+    /// Asks the lease's host to take the session. None: it does not, and the next attempt is due.
+    async fn claim(&mut self, lease: &Lease, why: Option<Explanation>) -> Result<Option<Started>, Error> {
+        let placed = self.inner.now().since(self.began);
+        let host = lease.slot.host.clone();
+        let claim = Claim {
+            session: lease.session.clone(),
+            player: lease.player.clone(),
+            title: lease.title.clone(),
+            slot: lease.slot.slot,
+            fence: lease.fence,
+            origins: self.start.origins.clone(),
+            title_version: None,
+        };
+        let asked = self.ask_while_there(&host, Ask::Claim(Box::new(claim))).await;
+        self.inner.pass(Step::Claimed).await;
+        match asked {
+            Ok(Reply::Claimed(claimed)) => self.confirm(lease, *claimed, (placed, why)).await,
+            Ok(_) => self.give_up(lease, None).await,
+            Err(Error::Ask(AskError::Refused(refused))) if refused.try_elsewhere() => {
+                self.give_up(lease, Some(refused)).await
+            }
+            Err(Error::Ask(AskError::Refused(refused))) => {
+                self.give_up(lease, Some(refused)).await?;
+                self.outcome()
+            }
+            Err(error) => {
+                tracing::warn!(%host, session = %lease.session, %error, "a claim was not answered");
+                // Perhaps it was heard: then the host is to drop it. Nobody waits for that.
+                let unheard = matches!(error, Error::Ask(AskError::Bus(BusError::NobodyListens(_))));
+                if !unheard {
+                    self.take_back(lease);
+                }
+                self.give_up(lease, None).await
+            }
+        }
+    }
+
+    /// Asks, and stops waiting when the host is lost.
+    async fn ask_while_there(&self, host: &HostId, ask: Ask) -> Result<Reply, Error> {
+        let within = self.inner.settings.claim_within.into();
+        let asking = self.inner.ask(host, ask, within);
+        tokio::pin!(asking);
+        loop {
+            tokio::select! {
+                biased;
+                reply = &mut asking => return reply,
+                () = self.inner.news.notified() => {
+                    if self.inner.state().registry.host(host.as_str()).is_none_or(|view| view.lost) {
+                        return Err(Error::NoAnswer);
+                    }
+                    self.inner.alive().await;
+                }
+            }
+        }
+    }
+
+    /// The host has the session: the store is to know, then its player.
+    async fn confirm(
+        &mut self,
+        lease: &Lease,
+        claimed: Claimed,
+        (placed, decision): (Micros, Option<Explanation>),
+    ) -> Result<Option<Started>, Error> {
+        let (store, ttl) = (&self.inner.settings.store, self.inner.settings.lease);
+        let mut confirmed = store.confirm(&lease.session, lease.fence, ttl).await;
+        if confirmed.as_ref().is_err_and(firstlight_fleet::Error::is_transient) {
+            confirmed = store.confirm(&lease.session, lease.fence, ttl).await;
+        }
+        match confirmed {
+            Ok(_) => {}
+            Err(error) if error.is_transient() => {
+                self.inner.state().registry.settle(lease.slot.host.as_str(), true);
+                return Err(error.into());
+            }
+            // Its time was up, or another cell gave it up.
+            Err(error) => {
+                tracing::warn!(session = %lease.session, %error, "came too late");
+                self.take_back(lease);
+                return self.give_up(lease, None).await;
+            }
+        }
+        self.inner.pass(Step::Confirmed).await;
+        let session = self.inner.claimed(&lease.slot.host, &claimed);
+        let ready = self.inner.now().since(self.began);
+        {
+            let mut state = self.inner.state();
+            state.registry.settle(lease.slot.host.as_str(), true);
+            state.record_took(ready);
+        }
+        firstlight_telemetry::placed_seconds(placed.as_secs_f64(), ready.as_secs_f64(), claimed.parked);
+        self.inner.hear(session.clone()).await;
+        Ok(Some(Started {
+            session,
+            ticket: claimed.ticket,
+            timing: Timing {
+                placed,
+                ready,
+                parked: claimed.parked,
+            },
+            decision,
+        }))
+    }
+
+    /// Gives a lease back and goes to the next attempt.
+    async fn give_up(&mut self, lease: &Lease, why: Option<Refused>) -> Result<Option<Started>, Error> {
+        self.inner.state().registry.settle(lease.slot.host.as_str(), false);
+        match self.inner.settings.store.release(&lease.session, lease.fence, Cause::Refused).await {
+            Ok(_) | Err(firstlight_fleet::Error::UnknownLease(_)) => {}
+            // It stays until it ends by itself; the next attempt has a key of its own.
+            Err(error) => tracing::warn!(session = %lease.session, %error, "a refused lease is left to its end"),
+        }
+        self.inner.pass(Step::Released).await;
+        // The slot is its own trouble; anything else is the host's.
+        if !matches!(why, Some(Refused::SlotTaken { .. } | Refused::StaleFence { .. })) {
+            self.refuse(&lease.slot.host);
+        }
+        self.why = why;
+        self.attempt += 1;
+        Ok(None)
+    }
+
+    fn refuse(&mut self, host: &HostId) {
+        let host: Arc<str> = host.as_str().into();
+        if !self.refused.contains(&host) {
+            self.refused.push(host);
+        }
+    }
+
+    /// Tells a host, in the background, to drop a session that it may or may not have.
+    fn take_back(&self, lease: &Lease) {
+        let (caller, host) = (self.inner.settings.caller.clone(), lease.slot.host.clone());
+        let ask = Ask::End {
+            session: lease.session.clone(),
+            reason: End::EngineFault,
+        };
+        tokio::spawn(async move {
+            if let Err(error) = caller.ask(&host, ask, ASK_WITHIN).await {
+                tracing::debug!(%host, %error, "nothing was taken back");
+            }
+        });
+    }
+
+    /// Ends the session that waits longest for its player. `false`: nobody waits.
+    async fn give_way(&self) -> bool {
+        let Some(oldest) = self.inner.state().sessions.waits_longest() else {
+            return false;
+        };
+        let id = oldest.view.session.clone();
+        tracing::info!(session = %id, "gives way to a new player");
+        let ask = Ask::End {
+            session: id.clone(),
+            reason: End::GaveWay,
+        };
+        if let Err(error) = self.inner.ask(&oldest.host, ask, END_WITHIN).await {
+            tracing::warn!(session = %id, %error, "does not give way");
+            return false;
+        }
+        drop(self.inner.look(&id).await);
+        true
+    }
+
+    /// Lets its player wait.
+    async fn wait(&mut self) -> Result<Outcome, Error> {
+        if !self.inner.state().registry.could_ever(&self.title) {
+            return Err(Error::Nowhere(self.title.clone()));
+        }
+        if !self.start.wait {
+            return Err(Error::Full);
+        }
+        waiting::enter(self.inner, self.start).await.map(Outcome::Queued)
+    }
+}
+
+/// Ranks the hosts for a start: near ones, or says which farther region would do.
+pub(crate) fn ranked(
+    state: &crate::state::State,
+    start: &Start,
+    title: &TitleId,
+    refused: &[Arc<str>],
+    near: Micros,
+) -> Ranked {
+    let rtts: Vec<(RegionId, Micros)> = start
+        .rtts_us
+        .iter()
+        .filter_map(|(name, us)| Some((state.registry.region(name)?, Micros::new(*us))))
+        .collect();
+    let query = Query {
+        title: Some(title),
+        rtts: &rtts,
+        // Whoever measured nothing is taken to be near everything; whoever measured some, to be far from the rest.
+        rtt_unknown: if rtts.is_empty() { Micros::ZERO } else { RTT_UNKNOWN },
+        refused,
+        ..Query::default()
+    };
+    let close = Query {
+        rtt_max: (!start.far).then_some(near),
+        ..query.clone()
+    };
+    let ranking = state.registry.place(&close);
+    if !ranking.candidates.is_empty() {
+        return Ranked::Some(ranking);
+    }
+    match state.registry.place(&query).candidates.first() {
+        Some(first) if !start.far => {
+            let rtt = rtts.iter().find(|(region, _)| *region == first.region);
+            Ranked::Far(Alternative {
+                region: region_name(&state.registry, first.region),
+                rtt: rtt.map_or(RTT_UNKNOWN, |(_, rtt)| *rtt),
+                estimate: Micros::ZERO,
+            })
+        }
+        Some(_) | None => Ranked::None,
+    }
+}
+
+/// Twenty characters of thirty-two: not to be guessed.
+pub(crate) fn random_id() -> Result<String, Error> {
+    const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let mut bytes = [0; 20];
+    getrandom::fill(&mut bytes).map_err(Error::Random)?;
+    Ok(bytes
+        .iter()
+        .map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()]))
+        .collect())
+}
+
+fn random_session() -> Result<SessionId, Error> {
+    let id = random_id()?;
+    Ok(id.parse().expect("invariant: twenty characters of the alphabet are an id"))
+}
+
+/// Each costs a claim that is refused or silent: after so many the fleet has another trouble.
+const ATTEMPTS_MAX: u32 = 8;
+/// Rankings whose slots were all taken by others.
+const RANKS_MAX: usize = 4;
+/// So that racing cells find one without asking the store again.
+const SLOTS_PER_HOST: usize = 4;
+/// Of a region that a page did not measure where it measured others.
+const RTT_UNKNOWN: Micros = Micros::from_millis(200);

@@ -1,0 +1,240 @@
+//! The sessions that a cell knows of: what their hosts said last.
+
+use firstlight_fleet::messages::{SessionState, SessionView};
+use firstlight_units::{HostId, Micros, SessionId, Timestamp};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
+
+/// A session as it stands.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// As its host says, or said last.
+    pub view: SessionView,
+    /// Where it runs.
+    pub host: HostId,
+    /// Where that host's media ports are reached; none: where the gateway itself is.
+    pub addresses: Vec<IpAddr>,
+    /// Its host is gone, and it with it as far as anyone knows.
+    pub lost: bool,
+}
+
+#[derive(Debug)]
+struct Known {
+    session: Session,
+    began: Timestamp,
+    /// Since when it waits for its player.
+    waiting_since: Option<Timestamp>,
+    over: bool,
+}
+
+/// All that are known.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions {
+    known: BTreeMap<SessionId, Known>,
+    by_host: BTreeMap<HostId, BTreeSet<SessionId>>,
+    over: VecDeque<(Timestamp, SessionId)>,
+}
+
+/// What a report changed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    Nothing,
+    /// It ended just now, after so long.
+    Ended(Micros),
+}
+
+impl Sessions {
+    /// A host says how a session of its own stands.
+    pub(crate) fn hear(&mut self, now: Timestamp, session: Session) -> Change {
+        let id = session.view.session.clone();
+        let over = session.view.state.is_over();
+        let waits = matches!(session.view.state, SessionState::Waiting { .. });
+        let Some(known) = self.known.get_mut(&id) else {
+            self.by_host.entry(session.host.clone()).or_default().insert(id.clone());
+            let known = Known {
+                session,
+                began: now,
+                waiting_since: waits.then_some(now),
+                over: false,
+            };
+            self.known.insert(id.clone(), known);
+            return if over { self.close(now, &id) } else { Change::Nothing };
+        };
+        // A later lease's session of the same name does not exist; an older word of another host is no news.
+        if known.session.host != session.host || (known.over && !known.session.lost) {
+            return Change::Nothing;
+        }
+        known.waiting_since = waits.then_some(known.waiting_since.unwrap_or(now));
+        let was_lost = known.session.lost;
+        let addresses = std::mem::take(&mut known.session.addresses);
+        known.session = session;
+        if known.session.addresses.is_empty() {
+            known.session.addresses = addresses;
+        }
+        if over {
+            return self.close(now, &id);
+        }
+        if was_lost {
+            known.over = false;
+            self.over.retain(|(_, gone)| *gone != id);
+            self.by_host.entry(known.session.host.clone()).or_default().insert(id);
+        }
+        Change::Nothing
+    }
+
+    /// Its host is gone.
+    pub(crate) fn lose(&mut self, now: Timestamp, host: &HostId) -> Vec<SessionId> {
+        let lost: Vec<SessionId> = self.by_host.get(host).into_iter().flatten().cloned().collect();
+        for id in &lost {
+            self.lose_one(now, id);
+        }
+        lost
+    }
+
+    /// It is gone, though its host did not say so.
+    pub(crate) fn lose_one(&mut self, now: Timestamp, id: &SessionId) {
+        if let Some(known) = self.known.get_mut(id).filter(|known| !known.over) {
+            known.session.lost = true;
+            self.close(now, id);
+        }
+    }
+
+    fn close(&mut self, now: Timestamp, id: &SessionId) -> Change {
+        let Some(known) = self.known.get_mut(id).filter(|known| !known.over) else {
+            return Change::Nothing;
+        };
+        known.over = true;
+        let lasted = now.since(known.began);
+        if let Some(of_host) = self.by_host.get_mut(&known.session.host) {
+            of_host.remove(id);
+            if of_host.is_empty() {
+                self.by_host.remove(&known.session.host);
+            }
+        }
+        self.over.push_back((now, id.clone()));
+        self.forget(now);
+        Change::Ended(lasted)
+    }
+
+    /// Drops what ended long ago.
+    fn forget(&mut self, now: Timestamp) {
+        while let Some((at, _)) = self.over.front()
+            && (self.over.len() > OVER_MAX || now.since(*at) > OVER_KEPT)
+        {
+            if let Some((_, id)) = self.over.pop_front() {
+                self.known.remove(&id);
+            }
+        }
+    }
+
+    pub(crate) fn get(&self, id: &SessionId) -> Option<&Session> {
+        self.known.get(id).map(|known| &known.session)
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Session> {
+        self.known.values().map(|known| &known.session)
+    }
+
+    pub(crate) fn live_of(&self, player: &str) -> usize {
+        let live = self.known.values().filter(|known| !known.over);
+        live.filter(|known| known.session.view.player == player).count()
+    }
+
+    pub(crate) fn live(&self) -> usize {
+        self.known.len() - self.over.len()
+    }
+
+    /// How long those that run have run.
+    pub(crate) fn ages(&self, now: Timestamp) -> Vec<Micros> {
+        let live = self.known.values().filter(|known| !known.over);
+        live.map(|known| now.since(known.began)).collect()
+    }
+
+    /// The one that waits for its player for the longest.
+    pub(crate) fn waits_longest(&self) -> Option<Session> {
+        let waiting = self.known.values().filter(|known| !known.over);
+        let waiting = waiting.filter_map(|known| Some((known.waiting_since?, known)));
+        waiting.min_by_key(|(since, _)| *since).map(|(_, known)| known.session.clone())
+    }
+}
+
+/// A kilobyte or ten each.
+const OVER_MAX: usize = 10_000;
+const OVER_KEPT: Micros = Micros::from_secs(3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use firstlight_link::End;
+
+    fn at(s: u64) -> Timestamp {
+        Timestamp::from_micros(s * 1_000_000)
+    }
+
+    fn session(id: &str, state: SessionState) -> Session {
+        Session {
+            view: SessionView {
+                session: id.parse().unwrap(),
+                player: "p".into(),
+                title: "t".parse().unwrap(),
+                slot: 0,
+                fence: 1,
+                state,
+                port: 1,
+                rtc_port: None,
+                cert_sha256: Vec::new(),
+                stats: None,
+            },
+            host: "h".parse().unwrap(),
+            addresses: Vec::new(),
+            lost: false,
+        }
+    }
+
+    fn ended() -> SessionState {
+        SessionState::Ended {
+            reason: End::ByPlayer,
+            detail: String::new(),
+            exit_code: None,
+            tail: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_end_is_told_once_and_what_is_said_after_it_changes_nothing() {
+        let mut sessions = Sessions::default();
+        assert_eq!(sessions.hear(at(0), session("a", SessionState::Ready)), Change::Nothing);
+        assert_eq!(sessions.hear(at(5), session("a", ended())), Change::Ended(Micros::from_secs(5)));
+        assert_eq!(sessions.hear(at(6), session("a", ended())), Change::Nothing);
+        assert_eq!(sessions.hear(at(7), session("a", SessionState::Attached)), Change::Nothing);
+        assert!(sessions.get(&"a".parse().unwrap()).unwrap().view.state.is_over());
+        assert_eq!((sessions.live(), sessions.live_of("p")), (0, 0));
+    }
+
+    #[test]
+    fn a_lost_session_comes_back_with_its_host() {
+        let mut sessions = Sessions::default();
+        sessions.hear(at(0), session("a", SessionState::Attached));
+        let host = "h".parse().unwrap();
+        assert_eq!(sessions.lose(at(3), &host).len(), 1);
+        assert!(sessions.get(&"a".parse().unwrap()).unwrap().lost);
+        assert_eq!(sessions.live(), 0);
+        sessions.hear(at(9), session("a", SessionState::Attached));
+        assert!(!sessions.get(&"a".parse().unwrap()).unwrap().lost);
+        assert_eq!(sessions.live(), 1);
+        assert_eq!(sessions.lose(at(12), &host).len(), 1);
+    }
+
+    #[test]
+    fn who_waits_longest_is_found() {
+        let mut sessions = Sessions::default();
+        let waits = || SessionState::Waiting { left_s: 9 };
+        sessions.hear(at(0), session("a", SessionState::Attached));
+        sessions.hear(at(1), session("b", waits()));
+        sessions.hear(at(2), session("a", waits()));
+        sessions.hear(at(3), session("b", waits()));
+        assert_eq!(sessions.waits_longest().unwrap().view.session.as_str(), "b");
+        sessions.hear(at(4), session("b", SessionState::Attached));
+        assert_eq!(sessions.waits_longest().unwrap().view.session.as_str(), "a");
+    }
+}

@@ -1,0 +1,276 @@
+//! What a cell has in memory, all of which it could find again.
+
+use crate::sessions::Sessions;
+use firstlight_fleet::SlotRef;
+use firstlight_fleet::messages::{Beat, Guard, HostState, SessionState};
+use firstlight_indexer as indexer;
+use firstlight_indexer::{Lengths, Queue, Registry, Warm};
+use firstlight_units::{HostId, Micros, Timestamp, TitleId};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// All of it.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) registry: Registry,
+    pub(crate) guard: Guard,
+    pub(crate) queue: Queue,
+    pub(crate) lengths: Lengths,
+    pub(crate) warm: Warm,
+    pub(crate) sessions: Sessions,
+    pub(crate) hosts: BTreeMap<HostId, HostNotes>,
+    pub(crate) titles: BTreeSet<TitleId>,
+    /// How long the last placements took, microseconds.
+    pub(crate) took: VecDeque<u64>,
+}
+
+/// What is known of a host besides what decisions need.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HostNotes {
+    pub(crate) name: String,
+    pub(crate) boot: u64,
+    pub(crate) slots: u32,
+    pub(crate) held: BTreeSet<u32>,
+    /// Slots for which a lease was granted here lately, that no beat tells of yet.
+    pub(crate) granted: BTreeMap<u32, Timestamp>,
+    pub(crate) addresses: Vec<IpAddr>,
+    pub(crate) state: Option<HostState>,
+    pub(crate) position: Option<(i32, i32)>,
+    pub(crate) renewed_at: Option<Timestamp>,
+    pub(crate) parked: BTreeMap<TitleId, u32>,
+}
+
+/// A host, for operators.
+#[derive(Clone, Debug, Serialize)]
+pub struct HostRow {
+    /// Its id.
+    pub host: String,
+    /// For people.
+    pub name: String,
+    /// Where it is.
+    pub region: String,
+    /// `open`, `draining`, `cordoned` or `lost`.
+    pub state: &'static str,
+    /// Sessions that it has room for at most.
+    pub slots: u32,
+    /// Of those, in use.
+    pub used: u32,
+    /// How busy its cores are, 0 to 1.
+    pub load: f64,
+    /// What it adds to every click.
+    pub stages_ms: f64,
+    /// North and east, thousandths of a degree.
+    pub position: Option<(i32, i32)>,
+    /// Copies that are booted and frozen, by title.
+    pub parked: BTreeMap<String, u32>,
+    /// Titles that it has.
+    pub titles: u32,
+}
+
+/// A region, for everybody.
+#[derive(Clone, Debug, Serialize)]
+pub struct RegionRow {
+    /// Its name.
+    pub region: String,
+    /// Hosts that are there.
+    pub hosts: u32,
+    /// Slots of those that take sessions.
+    pub slots: u64,
+    /// Of those, not taken.
+    pub free: u64,
+}
+
+/// The whole cell, for operators.
+#[derive(Clone, Debug, Serialize)]
+pub struct Overview {
+    /// Regions.
+    pub regions: Vec<RegionRow>,
+    /// Sessions that run.
+    pub sessions: usize,
+    /// Requests that wait.
+    pub queue: usize,
+    /// Mean length of a session.
+    pub session_mean_s: f64,
+    /// Median and 99th percentile of the last placements, microseconds.
+    pub placed_us: (u64, u64),
+    /// Messages that were refused, by word.
+    pub refused: BTreeMap<&'static str, u64>,
+}
+
+impl State {
+    pub(crate) fn new(settings: indexer::Settings) -> Self {
+        Self {
+            registry: Registry::new(settings),
+            guard: Guard::default(),
+            queue: Queue::default(),
+            lengths: Lengths::default(),
+            warm: Warm::default(),
+            sessions: Sessions::default(),
+            hosts: BTreeMap::new(),
+            titles: BTreeSet::new(),
+            took: VecDeque::new(),
+        }
+    }
+
+    /// Slots of a host that may be free, at most `most`.
+    pub(crate) fn slots(&self, now: Timestamp, host: &HostId, most: usize) -> Vec<SlotRef> {
+        let Some(notes) = self.hosts.get(host) else {
+            return Vec::new();
+        };
+        let free = |slot: &u32| {
+            let granted = notes.granted.get(slot);
+            !notes.held.contains(slot) && granted.is_none_or(|at| now.since(*at) > GRANTED_KEPT)
+        };
+        (0..notes.slots)
+            .filter(free)
+            .take(most)
+            .map(|slot| SlotRef {
+                host: host.clone(),
+                slot,
+            })
+            .collect()
+    }
+
+    pub(crate) fn granted(&mut self, now: Timestamp, slot: &SlotRef) {
+        if let Some(notes) = self.hosts.get_mut(&slot.host) {
+            notes.granted.insert(slot.slot, now);
+        }
+    }
+
+    pub(crate) fn vacated(&mut self, slot: &SlotRef) {
+        if let Some(notes) = self.hosts.get_mut(&slot.host) {
+            notes.granted.remove(&slot.slot);
+            notes.held.remove(&slot.slot);
+        }
+    }
+
+    pub(crate) fn host_rows(&self) -> Vec<HostRow> {
+        let mut rows: Vec<HostRow> = self.registry.hosts().map(|view| self.row(view)).collect();
+        rows.sort_by(|a, b| a.host.cmp(&b.host));
+        rows
+    }
+
+    fn row(&self, view: indexer::HostView) -> HostRow {
+        let id: Option<HostId> = view.host.parse().ok();
+        let notes = id.and_then(|id| self.hosts.get(&id)).cloned().unwrap_or_default();
+        let state = match (view.lost, view.cordoned, view.state) {
+            (true, ..) => "lost",
+            (false, true, _) => "cordoned",
+            (false, false, indexer::State::Draining) => "draining",
+            (false, false, indexer::State::Open) => "open",
+        };
+        let parked = view.titles.iter().filter(|(_, parked)| *parked > 0);
+        HostRow {
+            host: view.host.to_string(),
+            name: notes.name,
+            region: view.region.to_string(),
+            state,
+            slots: view.slots.into(),
+            used: u32::from(view.slots).saturating_sub(view.free.into()),
+            load: f64::from(view.load) / 1e3,
+            stages_ms: view.stages.as_millis_f64(),
+            position: notes.position,
+            parked: parked.map(|(title, n)| (title.to_string(), u32::from(*n))).collect(),
+            titles: u32::try_from(view.titles.len()).unwrap_or(u32::MAX),
+        }
+    }
+
+    pub(crate) fn region_rows(&self) -> Vec<RegionRow> {
+        let row = |region: indexer::RegionView| RegionRow {
+            region: region.region.to_string(),
+            hosts: region.hosts,
+            slots: region.slots,
+            free: region.free,
+        };
+        self.registry.regions().filter(|region| region.hosts > 0).map(row).collect()
+    }
+
+    pub(crate) fn overview(&self) -> Overview {
+        let mut took: Vec<u64> = self.took.iter().copied().collect();
+        took.sort_unstable();
+        let at = |percent: usize| took.get((took.len() * percent / 100).min(took.len().saturating_sub(1)));
+        Overview {
+            regions: self.region_rows(),
+            sessions: self.sessions.live(),
+            queue: self.queue.len(),
+            session_mean_s: self.lengths.mean().as_secs_f64(),
+            placed_us: (at(50).copied().unwrap_or(0), at(99).copied().unwrap_or(0)),
+            refused: self.guard.refusals().clone(),
+        }
+    }
+
+    pub(crate) fn record_took(&mut self, took: Micros) {
+        if self.took.len() >= TOOK_KEPT {
+            self.took.pop_front();
+        }
+        self.took.push_back(took.as_micros());
+    }
+}
+
+/// As decisions need it. `boot` and `seq` are those of its seal.
+pub(crate) fn heard(host: &HostId, boot: u64, seq: u64, beat: &Beat) -> indexer::Beat {
+    let narrow = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+    let slots = u16::try_from(beat.slots).unwrap_or(u16::MAX);
+    let open = beat.state == HostState::Open;
+    let free = slots.saturating_sub(narrow(beat.held.len()));
+    let charged = u64::from(beat.spec.millicores_charged);
+    let load = charged / u64::from(beat.spec.cores.max(1));
+    indexer::Beat {
+        host: host.as_str().into(),
+        boot,
+        seq,
+        region: beat.region.as_str().into(),
+        state: if open { indexer::State::Open } else { indexer::State::Draining },
+        slots,
+        free: if open { free } else { 0 },
+        spec: indexer::Spec {
+            kilopixels_per_s: beat.spec.cores.saturating_mul(KILOPIXELS_PER_CORE),
+            memory_mib: u32::try_from(beat.spec.memory_available_bytes >> 20).unwrap_or(u32::MAX),
+        },
+        stages: Micros::new(u64::from(beat.spec.stages_us).min(STAGES_MAX_US)),
+        load: u16::try_from(load.min(1000)).unwrap_or(1000),
+        price: u32::try_from(beat.price_micros / 10).unwrap_or(u32::MAX),
+        titles: beat
+            .titles
+            .iter()
+            .map(|title| indexer::BeatTitle {
+                title: title.id.clone(),
+                parked: u8::try_from(title.parked).unwrap_or(u8::MAX),
+            })
+            .collect(),
+    }
+}
+
+impl HostNotes {
+    /// Takes a beat in.
+    pub(crate) fn hear(&mut self, now: Timestamp, boot: u64, beat: &Beat) {
+        self.name.clone_from(&beat.name);
+        self.boot = boot;
+        self.slots = beat.slots;
+        self.held = beat.held.iter().map(|held| held.slot).collect();
+        self.granted
+            .retain(|slot, at| !self.held.contains(slot) && now.since(*at) <= GRANTED_KEPT);
+        self.addresses.clone_from(&beat.addresses);
+        self.state = Some(beat.state);
+        self.position = beat.position.map(|at| (at.lat_milli, at.lon_milli));
+    }
+}
+
+/// Whether a session's player can be let in again.
+pub(crate) const fn is_live(state: &SessionState) -> bool {
+    !state.is_over()
+}
+
+/// Drawing, converting and encoding 720p at 60 takes half a core (see the host's admission).
+const KILOPIXELS_PER_CORE: u32 = 110_592;
+const STAGES_MAX_US: u64 = 1_000_000;
+/// Longer than a claim takes; then a beat has told, or it came to nothing.
+const GRANTED_KEPT: Micros = Micros::from_secs(60);
+const TOOK_KEPT: usize = 1024;
+
+/// Region of a candidate, by name.
+pub(crate) fn region_name(registry: &Registry, region: indexer::RegionId) -> Arc<str> {
+    registry.region_name(region)
+}
