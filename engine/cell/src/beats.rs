@@ -4,7 +4,7 @@ use crate::cell::{Inner, wall_now};
 use crate::sessions::Session;
 use crate::state::heard;
 use crate::{Error, waiting};
-use firstlight_fleet::messages::{Ask, Beat, Channel, Refusal, Report, Reply, SessionView};
+use firstlight_fleet::messages::{Ask, Beat, Channel, Refusal, Reply, Report, SessionView};
 use firstlight_fleet::{Message, Renewal, Subject};
 use firstlight_link::End;
 use firstlight_units::{HostId, Micros};
@@ -57,13 +57,23 @@ pub(crate) async fn listen(inner: &Arc<Inner>) -> Result<(), Error> {
 }
 
 async fn take(inner: &Arc<Inner>, message: &Message, channel: Channel) {
-    let expected = message.subject.rsplit('.').next().and_then(|id| id.parse::<HostId>().ok());
-    let opened = inner.state().guard.open(channel, expected.as_ref(), &message.body, wall_now());
+    let expected = message
+        .subject
+        .rsplit('.')
+        .next()
+        .and_then(|id| id.parse::<HostId>().ok());
+    let opened = inner
+        .state()
+        .guard
+        .open(channel, expected.as_ref(), &message.body, wall_now());
     let opened = match opened {
         // It may have joined through another cell.
         Err(Refusal::Unknown(host)) if is_member(inner, &host).await => {
             inner.admit(&host);
-            inner.state().guard.open(channel, expected.as_ref(), &message.body, wall_now())
+            inner
+                .state()
+                .guard
+                .open(channel, expected.as_ref(), &message.body, wall_now())
         }
         opened => opened,
     };
@@ -119,7 +129,11 @@ async fn on_beat(inner: &Arc<Inner>, host: &HostId, (boot, seq): (u64, u64), bea
     let now = inner.now();
     let (anew, renew) = {
         let mut state = inner.state();
-        if state.registry.handle_beat(now, &heard(host, boot, seq, beat)).is_err() {
+        if state
+            .registry
+            .handle_beat(now, &heard(host, boot, seq, beat))
+            .is_err()
+        {
             return;
         }
         let lease = inner.settings.lease;

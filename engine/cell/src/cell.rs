@@ -178,7 +178,9 @@ impl Cell {
             })),
             settings,
         };
-        let cell = Self { inner: Arc::new(inner) };
+        let cell = Self {
+            inner: Arc::new(inner),
+        };
         beats::admit_all(&cell.inner).await?;
         waiting::restore(&cell.inner).await?;
         beats::listen(&cell.inner).await?;
@@ -193,7 +195,8 @@ impl Cell {
     pub async fn start(&self, start: Start) -> Result<Outcome, Error> {
         let inner = Arc::clone(&self.inner);
         // On a task of its own: a caller who goes away (a closed tab) leaves nothing half done.
-        self.outlives(async move { place::start(&inner, start).await }).await
+        self.outlives(async move { place::start(&inner, start).await })
+            .await
     }
 
     /// Asks for a waiting player's turn; holds the answer back for up to `within` while nothing changes.
@@ -266,7 +269,11 @@ impl Cell {
         credential: Credential,
         sdp: String,
     ) -> Result<(String, Answer), Error> {
-        let ask = |session| Ask::Offer { session, credential, sdp };
+        let ask = |session| Ask::Offer {
+            session,
+            credential,
+            sdp,
+        };
         match self.inner.ask_of(id, ask).await? {
             Reply::Offered { attachment, answer } => Ok((attachment, answer)),
             _ => Err(Error::NoAnswer),
@@ -277,8 +284,17 @@ impl Cell {
     ///
     /// # Errors
     /// [`Error::UnknownSession`].
-    pub async fn candidates(&self, id: &SessionId, attachment: String, fragment: String) -> Result<(), Error> {
-        let ask = |session| Ask::Candidates { session, attachment, fragment };
+    pub async fn candidates(
+        &self,
+        id: &SessionId,
+        attachment: String,
+        fragment: String,
+    ) -> Result<(), Error> {
+        let ask = |session| Ask::Candidates {
+            session,
+            attachment,
+            fragment,
+        };
         self.inner.ask_of(id, ask).await.map(drop)
     }
 
@@ -367,7 +383,10 @@ impl Cell {
         if !self.inner.state().registry.knows(host.as_str()) {
             return Err(Error::UnknownHost);
         }
-        self.inner.ask(host, Ask::Drain { on }, ASK_WITHIN).await.map(drop)
+        self.inner
+            .ask(host, Ask::Drain { on }, ASK_WITHIN)
+            .await
+            .map(drop)
     }
 
     /// Takes no new sessions from here on.
@@ -429,7 +448,11 @@ impl Inner {
 
     /// Asks a host; what the bus does to it is the caller's to judge.
     pub(crate) async fn ask(&self, host: &HostId, ask: Ask, within: Duration) -> Result<Reply, Error> {
-        self.settings.caller.ask(host, ask, within).await.map_err(Error::Ask)
+        self.settings
+            .caller
+            .ask(host, ask, within)
+            .await
+            .map_err(Error::Ask)
     }
 
     /// Where a session is, from memory or from the store.
@@ -490,7 +513,11 @@ impl Inner {
             return Vec::new();
         }
         let state = self.state();
-        state.hosts.get(host).map(|notes| notes.addresses.clone()).unwrap_or_default()
+        state
+            .hosts
+            .get(host)
+            .map(|notes| notes.addresses.clone())
+            .unwrap_or_default()
     }
 
     /// A session as its host says. One that ended gives its slot back.
@@ -524,7 +551,10 @@ impl Inner {
 
     async fn end(&self, id: &SessionId, reason: End) -> Result<(), Error> {
         let known = self.state().sessions.get(id).cloned();
-        if known.as_ref().is_some_and(|known| !is_live(&known.view.state) || known.lost) {
+        if known
+            .as_ref()
+            .is_some_and(|known| !is_live(&known.view.state) || known.lost)
+        {
             return Ok(());
         }
         let host = self.host_of(id).await?;
@@ -549,7 +579,11 @@ impl Inner {
         Session {
             view: claimed.view.clone(),
             host: host.clone(),
-            addresses: if local { Vec::new() } else { claimed.addresses.clone() },
+            addresses: if local {
+                Vec::new()
+            } else {
+                claimed.addresses.clone()
+            },
             lost: false,
         }
     }

@@ -117,19 +117,34 @@ impl<'a> Placement<'a> {
             return Ok(None);
         }
         while self.attempt < ATTEMPTS_MAX {
-            let Some(lease) = self.inner.settings.store.lease_of_key(&self.attempt_key()).await? else {
+            let Some(lease) = self
+                .inner
+                .settings
+                .store
+                .lease_of_key(&self.attempt_key())
+                .await?
+            else {
                 return Ok(None);
             };
             if lease.title != self.title {
                 return Err(Error::KeyReused);
             }
             match lease.state {
-                LeaseState::Ended { cause: Cause::Released } => return Err(Error::UnknownSession(lease.session)),
-                LeaseState::Ended { cause: Cause::Refused } => self.refuse(&lease.slot.host),
-                LeaseState::Ended { cause: Cause::Expired } => {}
+                LeaseState::Ended {
+                    cause: Cause::Released,
+                } => return Err(Error::UnknownSession(lease.session)),
+                LeaseState::Ended {
+                    cause: Cause::Refused,
+                } => self.refuse(&lease.slot.host),
+                LeaseState::Ended {
+                    cause: Cause::Expired,
+                } => {}
                 LeaseState::Granted | LeaseState::Confirmed => {
                     // Whoever began it may be at it still, or may have died; a claim may be repeated.
-                    self.inner.state().registry.promise(lease.slot.host.as_str(), &self.title);
+                    self.inner
+                        .state()
+                        .registry
+                        .promise(lease.slot.host.as_str(), &self.title);
                     if let Some(started) = self.claim(&lease, None).await? {
                         return Ok(Some(started));
                     }
@@ -217,7 +232,12 @@ impl<'a> Placement<'a> {
                     }
                     drop(state);
                     for slot in slots {
-                        if self.inner.state().slots(self.inner.now(), &slot.host, 1).is_empty() {
+                        if self
+                            .inner
+                            .state()
+                            .slots(self.inner.now(), &slot.host, 1)
+                            .is_empty()
+                        {
                             self.refuse(&slot.host);
                         }
                     }
@@ -231,8 +251,13 @@ impl<'a> Placement<'a> {
     fn rank(&self) -> Option<(Vec<SlotRef>, Explanation)> {
         let now = self.inner.now();
         let mut state = self.inner.state();
-        let Ranked::Some(ranking) = ranked(&state, self.start, &self.title, &self.refused, self.inner.settings.near)
-        else {
+        let Ranked::Some(ranking) = ranked(
+            &state,
+            self.start,
+            &self.title,
+            &self.refused,
+            self.inner.settings.near,
+        ) else {
             return None;
         };
         let mut slots = Vec::new();
@@ -312,7 +337,10 @@ impl<'a> Placement<'a> {
     ) -> Result<Option<Started>, Error> {
         let (store, ttl) = (&self.inner.settings.store, self.inner.settings.lease);
         let mut confirmed = store.confirm(&lease.session, lease.fence, ttl).await;
-        if confirmed.as_ref().is_err_and(firstlight_fleet::Error::is_transient) {
+        if confirmed
+            .as_ref()
+            .is_err_and(firstlight_fleet::Error::is_transient)
+        {
             confirmed = store.confirm(&lease.session, lease.fence, ttl).await;
         }
         match confirmed {
@@ -352,11 +380,22 @@ impl<'a> Placement<'a> {
 
     /// Gives a lease back and goes to the next attempt.
     async fn give_up(&mut self, lease: &Lease, why: Option<Refused>) -> Result<Option<Started>, Error> {
-        self.inner.state().registry.settle(lease.slot.host.as_str(), false);
-        match self.inner.settings.store.release(&lease.session, lease.fence, Cause::Refused).await {
+        self.inner
+            .state()
+            .registry
+            .settle(lease.slot.host.as_str(), false);
+        match self
+            .inner
+            .settings
+            .store
+            .release(&lease.session, lease.fence, Cause::Refused)
+            .await
+        {
             Ok(_) | Err(firstlight_fleet::Error::UnknownLease(_)) => {}
             // It stays until it ends by itself; the next attempt has a key of its own.
-            Err(error) => tracing::warn!(session = %lease.session, %error, "a refused lease is left to its end"),
+            Err(error) => {
+                tracing::warn!(session = %lease.session, %error, "a refused lease is left to its end")
+            }
         }
         self.inner.pass(Step::Released).await;
         // The slot is its own trouble; anything else is the host's.
@@ -437,7 +476,11 @@ pub(crate) fn ranked(
         title: Some(title),
         rtts: &rtts,
         // Whoever measured nothing is taken to be near everything; whoever measured some, to be far from the rest.
-        rtt_unknown: if rtts.is_empty() { Micros::ZERO } else { RTT_UNKNOWN },
+        rtt_unknown: if rtts.is_empty() {
+            Micros::ZERO
+        } else {
+            RTT_UNKNOWN
+        },
         refused,
         ..Query::default()
     };
@@ -475,7 +518,9 @@ pub(crate) fn random_id() -> Result<String, Error> {
 
 fn random_session() -> Result<SessionId, Error> {
     let id = random_id()?;
-    Ok(id.parse().expect("invariant: twenty characters of the alphabet are an id"))
+    Ok(id
+        .parse()
+        .expect("invariant: twenty characters of the alphabet are an id"))
 }
 
 /// Each costs a claim that is refused or silent: after so many the fleet has another trouble.

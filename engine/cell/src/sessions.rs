@@ -50,7 +50,10 @@ impl Sessions {
         let over = session.view.state.is_over();
         let waits = matches!(session.view.state, SessionState::Waiting { .. });
         let Some(known) = self.known.get_mut(&id) else {
-            self.by_host.entry(session.host.clone()).or_default().insert(id.clone());
+            self.by_host
+                .entry(session.host.clone())
+                .or_default()
+                .insert(id.clone());
             let known = Known {
                 session,
                 began: now,
@@ -58,7 +61,11 @@ impl Sessions {
                 over: false,
             };
             self.known.insert(id.clone(), known);
-            return if over { self.close(now, &id) } else { Change::Nothing };
+            return if over {
+                self.close(now, &id)
+            } else {
+                Change::Nothing
+            };
         };
         // A later lease's session of the same name does not exist; an older word of another host is no news.
         if known.session.host != session.host || (known.over && !known.session.lost) {
@@ -77,7 +84,10 @@ impl Sessions {
         if was_lost {
             known.over = false;
             self.over.retain(|(_, gone)| *gone != id);
-            self.by_host.entry(known.session.host.clone()).or_default().insert(id);
+            self.by_host
+                .entry(known.session.host.clone())
+                .or_default()
+                .insert(id);
         }
         Change::Nothing
     }
@@ -154,7 +164,9 @@ impl Sessions {
     pub(crate) fn waits_longest(&self) -> Option<Session> {
         let waiting = self.known.values().filter(|known| !known.over);
         let waiting = waiting.filter_map(|known| Some((known.waiting_since?, known)));
-        waiting.min_by_key(|(since, _)| *since).map(|(_, known)| known.session.clone())
+        waiting
+            .min_by_key(|(since, _)| *since)
+            .map(|(_, known)| known.session.clone())
     }
 }
 
@@ -203,10 +215,19 @@ mod tests {
     #[test]
     fn an_end_is_told_once_and_what_is_said_after_it_changes_nothing() {
         let mut sessions = Sessions::default();
-        assert_eq!(sessions.hear(at(0), session("a", SessionState::Ready)), Change::Nothing);
-        assert_eq!(sessions.hear(at(5), session("a", ended())), Change::Ended(Micros::from_secs(5)));
+        assert_eq!(
+            sessions.hear(at(0), session("a", SessionState::Ready)),
+            Change::Nothing
+        );
+        assert_eq!(
+            sessions.hear(at(5), session("a", ended())),
+            Change::Ended(Micros::from_secs(5))
+        );
         assert_eq!(sessions.hear(at(6), session("a", ended())), Change::Nothing);
-        assert_eq!(sessions.hear(at(7), session("a", SessionState::Attached)), Change::Nothing);
+        assert_eq!(
+            sessions.hear(at(7), session("a", SessionState::Attached)),
+            Change::Nothing
+        );
         assert!(sessions.get(&"a".parse().unwrap()).unwrap().view.state.is_over());
         assert_eq!((sessions.live(), sessions.live_of("p")), (0, 0));
     }

@@ -39,7 +39,6 @@ pub(crate) struct HostNotes {
     pub(crate) state: Option<HostState>,
     pub(crate) position: Option<(i32, i32)>,
     pub(crate) renewed_at: Option<Timestamp>,
-    pub(crate) parked: BTreeMap<TitleId, u32>,
 }
 
 /// A host, for operators.
@@ -172,7 +171,9 @@ impl State {
             load: f64::from(view.load) / 1e3,
             stages_ms: view.stages.as_millis_f64(),
             position: notes.position,
-            parked: parked.map(|(title, n)| (title.to_string(), u32::from(*n))).collect(),
+            parked: parked
+                .map(|(title, n)| (title.to_string(), u32::from(*n)))
+                .collect(),
             titles: u32::try_from(view.titles.len()).unwrap_or(u32::MAX),
         }
     }
@@ -184,7 +185,11 @@ impl State {
             slots: region.slots,
             free: region.free,
         };
-        self.registry.regions().filter(|region| region.hosts > 0).map(row).collect()
+        self.registry
+            .regions()
+            .filter(|region| region.hosts > 0)
+            .map(row)
+            .collect()
     }
 
     pub(crate) fn overview(&self) -> Overview {
@@ -222,7 +227,11 @@ pub(crate) fn heard(host: &HostId, boot: u64, seq: u64, beat: &Beat) -> indexer:
         boot,
         seq,
         region: beat.region.as_str().into(),
-        state: if open { indexer::State::Open } else { indexer::State::Draining },
+        state: if open {
+            indexer::State::Open
+        } else {
+            indexer::State::Draining
+        },
         slots,
         free: if open { free } else { 0 },
         spec: indexer::Spec {

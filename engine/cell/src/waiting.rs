@@ -1,11 +1,10 @@
 //! Players who wait: entered, granted, started, remembered over a restart.
 
+use crate::Error;
 use crate::cell::{Inner, Life, Outcome, Queued, Start, wall_now};
 use crate::place::{self, Ranked, ranked};
-use crate::Error;
 use firstlight_fleet::Expect;
 use firstlight_indexer::{Alternative, Asked, Entry, Full, QueueState};
-use firstlight_units::TitleId;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -16,7 +15,10 @@ pub(crate) async fn restore(inner: &Inner) -> Result<(), Error> {
     loop {
         let page = inner.settings.store.list(BUCKET, after.as_deref(), PAGE).await?;
         let last = page.last().map(|record| record.key.clone());
-        entries.extend(page.iter().filter_map(|record| serde_json::from_str::<Entry>(&record.body).ok()));
+        entries.extend(
+            page.iter()
+                .filter_map(|record| serde_json::from_str::<Entry>(&record.body).ok()),
+        );
         if page.len() < PAGE || last.is_none() {
             break;
         }
@@ -30,7 +32,10 @@ pub(crate) async fn restore(inner: &Inner) -> Result<(), Error> {
 pub(crate) fn waits_already(inner: &Inner, start: &Start) -> Option<String> {
     let key = start.key.as_ref()?;
     let state = inner.state();
-    let mut same = state.queue.in_turn().filter(|entry| entry.asked.player == start.player);
+    let mut same = state
+        .queue
+        .in_turn()
+        .filter(|entry| entry.asked.player == start.player);
     let found = same.find(|entry| order(entry).is_some_and(|order| order.key.as_ref() == Some(key)));
     found.map(|entry| entry.asked.id.clone())
 }
@@ -78,9 +83,15 @@ fn queued(inner: &Inner, id: &str) -> Result<Queued, Error> {
     let state = inner.state();
     let entry = state.queue.get(id).ok_or(Error::UnknownEntry)?;
     let ages = state.sessions.ages(now);
-    let place = state.queue.place(id, &ages, &state.lengths).ok_or(Error::UnknownEntry)?;
+    let place = state
+        .queue
+        .place(id, &ages, &state.lengths)
+        .ok_or(Error::UnknownEntry)?;
     let start = order(entry).unwrap_or_default();
-    let far = match entry.title().map(|title| ranked(&state, &start, &title, &[], inner.settings.near)) {
+    let far = match entry
+        .title()
+        .map(|title| ranked(&state, &start, &title, &[], inner.settings.near))
+    {
         Some(Ranked::Far(other)) => Alternative::best(place.estimate, [other]),
         Some(Ranked::Some(_) | Ranked::None) | None => None,
     };
@@ -113,7 +124,9 @@ pub(crate) fn dispatch(inner: &Inner) {
             };
             if let Some(first) = ranking.candidates.first() {
                 state.registry.promise(&first.host, &title);
-                state.queue.grant(now, &entry.asked.id, std::sync::Arc::clone(&first.host));
+                state
+                    .queue
+                    .grant(now, &entry.asked.id, std::sync::Arc::clone(&first.host));
             }
         }
     }
@@ -179,8 +192,13 @@ async fn adopt(inner: &Inner, id: &str) -> Result<(), Error> {
     }
     let record = inner.settings.store.get(BUCKET, id).await?;
     let entry = record.and_then(|record| serde_json::from_str::<Entry>(&record.body).ok());
-    let entry = entry.filter(|entry| entry.asked.id == id).ok_or(Error::UnknownEntry)?;
-    inner.state().queue.restore(wall_now(), QueueState { entries: vec![entry] });
+    let entry = entry
+        .filter(|entry| entry.asked.id == id)
+        .ok_or(Error::UnknownEntry)?;
+    inner
+        .state()
+        .queue
+        .restore(wall_now(), QueueState { entries: vec![entry] });
     dispatch(inner);
     Ok(())
 }
@@ -221,8 +239,14 @@ pub(crate) async fn leave(inner: &Inner, id: &str, player: &str) -> Result<(), E
     adopt(inner, id).await?;
     {
         let mut state = inner.state();
-        let own = state.queue.get(id).is_some_and(|entry| entry.asked.player == player);
-        let entry = own.then(|| state.queue.leave(id)).flatten().ok_or(Error::UnknownEntry)?;
+        let own = state
+            .queue
+            .get(id)
+            .is_some_and(|entry| entry.asked.player == player);
+        let entry = own
+            .then(|| state.queue.leave(id))
+            .flatten()
+            .ok_or(Error::UnknownEntry)?;
         if let Some((host, _)) = entry.granted {
             state.registry.settle(&host, false);
         }
@@ -231,7 +255,6 @@ pub(crate) async fn leave(inner: &Inner, id: &str, player: &str) -> Result<(), E
     dispatch(inner);
     Ok(())
 }
-
 
 const BUCKET: &str = "queue";
 const PAGE: usize = 256;

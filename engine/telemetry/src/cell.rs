@@ -1,8 +1,6 @@
 //! What cells record.
 
-use crate::catalogue::{
-    HOSTS_LOST, MESSAGES_REFUSED, PLACED_SECONDS, PLACEMENTS, QUEUE_WAITING, SECOND_ON,
-};
+use crate::catalogue::{HOSTS_LOST, MESSAGES_REFUSED, PLACED_SECONDS, PLACEMENTS, QUEUE_WAITING, SECOND_ON};
 use metrics::{counter, gauge, histogram};
 
 /// What became of a request for a session.

@@ -1,9 +1,10 @@
 //! What is recorded is what is documented.
 
 use crate::{
-    Attach, End, Kind, METRICS, Metric, Second, Stream, Unit, buckets, catalogue, engine,
-    first_picture_seconds, http_request, session_attached, session_ended, session_refused, session_started,
-    sessions_active, sessions_waiting, stage_seconds,
+    Attach, End, Kind, METRICS, Metric, Placed, Second, Stream, Unit, buckets, catalogue, engine,
+    first_picture_seconds, host_lost, http_request, message_refused, placed_seconds, placement,
+    queue_waiting, session_attached, session_ended, session_refused, session_started, sessions_active,
+    sessions_waiting, stage_seconds,
 };
 use firstlight_units::{Bitrate, ByteCount, Micros, Stage};
 use metrics::{
@@ -167,6 +168,11 @@ fn record_everything() -> BTreeMap<String, (String, f64)> {
         first_picture_seconds(0.2);
         http_request("/healthz", 200, 0.001);
         stage_seconds(Stage::Capture, 0.001);
+        placement(Placed::Queued);
+        placed_seconds(0.005, 0.2, true);
+        queue_waiting(3);
+        host_lost();
+        message_refused("forged");
         Stream::new().record(&Second {
             target: Bitrate::mbps(8),
             sent: ByteCount::new(1),

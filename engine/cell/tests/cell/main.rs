@@ -1,0 +1,9 @@
+//! Cells, hosts and a store in one process and in simulated time.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod bus;
+mod histories;
+mod host;
+mod random;
+mod steps;
+mod world;

@@ -1,0 +1,202 @@
+//! Placements one at a time: what a repetition, a refusal, a death at each step and a lost host come to.
+
+use crate::host::FakeHost;
+use crate::world::{World, pass, session, wish};
+use firstlight_cell::{Error, Faults, Outcome, Start, Step};
+use firstlight_fleet::LeaseState;
+use firstlight_link::End;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::time::timeout;
+
+#[tokio::test(start_paused = true)]
+async fn a_session_is_placed_once_however_often_it_is_asked_for() {
+    let world = World::new(&[2, 2], 1).await;
+    let (one, two) = (world.calm_cell().await, world.calm_cell().await);
+    let wish = wish("p", "k");
+    let (a, b, c) = tokio::join!(
+        one.start(wish.clone()),
+        two.start(wish.clone()),
+        one.start(wish.clone())
+    );
+    let id = session(a);
+    assert_eq!((session(b), session(c)), (id.clone(), id.clone()));
+    assert_eq!(world.running().len(), 1);
+    let lease = world.store.lease(&id).await.unwrap().unwrap();
+    assert_eq!(lease.state, LeaseState::Confirmed);
+    assert!(one.decision(&id).await.unwrap().unwrap().contains("best-overall"));
+    assert!(one.ticket(&id).await.unwrap().contains(id.as_str()));
+    // The other cell ends it, and the key then names a session that is over.
+    two.end(&id, End::ByPlayer).await.unwrap();
+    pass(500).await;
+    assert!(one.session(&id).await.unwrap().view.state.is_over());
+    assert!(matches!(one.start(wish).await, Err(Error::UnknownSession(_))));
+    assert!(world.running().is_empty());
+    world.check("at the end").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_refuses_is_passed_over_and_its_slot_is_given_back() {
+    let mut world = World::new(&[1], 2).await;
+    let mut surly = FakeHost::new(9, 1, "here");
+    surly.refuses = true;
+    world.join(surly).await;
+    let cell = world.calm_cell().await;
+    for n in 0..2 {
+        let outcome = cell.start(wish(&format!("p{n}"), "")).await;
+        assert_eq!(outcome.is_ok(), n == 0, "{outcome:?}");
+    }
+    assert_eq!(world.store.live(&world.id(1)).await.unwrap(), []);
+    world.check("at the end").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cell_may_die_after_any_step_and_a_repetition_elsewhere_finds_or_makes_the_session() {
+    for step in Step::ALL {
+        let mut world = World::new(&[1], 3).await;
+        if step == Step::Released {
+            let mut surly = FakeHost::new(9, 1, "here");
+            surly.refuses = true;
+            world.join(surly).await;
+        }
+        let fired = Arc::new(AtomicBool::new(false));
+        let fires = Arc::clone(&fired);
+        let faults = Faults::new(move |at| at == step && !fires.swap(true, Ordering::Relaxed));
+        let clear = Arc::new(world.local.clone());
+        let dying = world.cell(clear, faults).await;
+        let other = world.calm_cell().await;
+        let outcome = timeout(Duration::from_secs(5), dying.start(wish("p", "k"))).await;
+        let died = fired.load(Ordering::Relaxed);
+        assert_eq!(outcome.is_err(), died, "{step:?}: {outcome:?}");
+        world.check("after the death").await;
+        let id = session(other.start(wish("p", "k")).await);
+        assert_eq!(
+            world.running().into_iter().collect::<Vec<_>>(),
+            [id.clone()],
+            "{step:?}"
+        );
+        pass(30_000).await;
+        world.check("later").await;
+        let lease = world.store.lease(&id).await.unwrap().unwrap();
+        assert_eq!(lease.state, LeaseState::Confirmed, "{step:?}");
+        assert_eq!(world.store.all_live(None, 10).await.unwrap().len(), 1, "{step:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_whose_cell_and_player_are_gone_is_free_after_its_lease() {
+    let world = World::new(&[1], 4).await;
+    let faults = Faults::new(|step| step == Step::Acquired);
+    let dying = world.cell(Arc::new(world.local.clone()), faults).await;
+    pass(1_500).await;
+    let other = world.calm_cell().await;
+    assert!(
+        timeout(Duration::from_secs(1), dying.start(wish("p", "k")))
+            .await
+            .is_err()
+    );
+    assert!(matches!(other.start(wish("q", "k")).await, Err(Error::Full)));
+    pass(70_000).await;
+    session(other.start(wish("q", "k2")).await);
+    world.check("at the end").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_host_is_noticed_and_its_player_is_placed_anew_under_the_same_key() {
+    let mut world = World::new(&[1, 1], 5).await;
+    let cell = world.calm_cell().await;
+    let id = session(cell.start(wish("p", "k")).await);
+    let lease = world.store.lease(&id).await.unwrap().unwrap();
+    let at = world
+        .hosts
+        .iter()
+        .position(|host| host.id == lease.slot.host)
+        .unwrap();
+    world.hosts[at].kill();
+    pass(4_000).await;
+    assert!(cell.session(&id).await.unwrap().lost);
+    let anew = session(cell.start(wish("p", "another")).await);
+    assert_ne!(anew, id);
+    // The record of what was lost survives, and its lease ends.
+    pass(20_000).await;
+    let lease = world.store.lease(&id).await.unwrap().unwrap();
+    assert!(lease.is_over(), "{lease:?}");
+    world.boot(at).await;
+    pass(2_000).await;
+    session(cell.start(wish("q", "k")).await);
+    world.check("at the end").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_finds_no_room_waits_in_turn_and_goes_on_after_a_restart() {
+    let world = World::new(&[1], 6).await;
+    let cell = world.calm_cell().await;
+    let playing = session(cell.start(wish("a", "k")).await);
+    let waits = |player: &str| Start {
+        wait: true,
+        ..wish(player, "k")
+    };
+    let mut entries = Vec::new();
+    for (player, place) in [("b", 1), ("c", 2)] {
+        let Ok(Outcome::Queued(queued)) = cell.start(waits(player)).await else {
+            panic!("{player} does not wait")
+        };
+        assert_eq!(queued.place, place);
+        assert!(queued.estimate.as_secs_f64() > 0.0);
+        entries.push(queued.id);
+    }
+    // The same request again is the same place, and nobody fetches another's.
+    let again = cell.start(waits("c")).await;
+    assert!(matches!(again, Ok(Outcome::Queued(queued)) if queued.id == entries[1]));
+    assert!(matches!(
+        cell.turn(&entries[0], "c", Duration::ZERO).await,
+        Err(Error::UnknownEntry)
+    ));
+
+    cell.kill();
+    let cell = world.calm_cell().await;
+    let later = cell.turn(&entries[1], "c", Duration::from_secs(1)).await;
+    assert!(matches!(later, Ok(Outcome::Queued(queued)) if queued.place == 2));
+    let (turn, ended) = tokio::join!(cell.turn(&entries[0], "b", Duration::from_secs(20)), async {
+        pass(3_000).await;
+        cell.end(&playing, End::ByPlayer).await
+    });
+    ended.unwrap();
+    let next = session(turn);
+    assert!(matches!(
+        cell.turn(&entries[0], "b", Duration::ZERO).await,
+        Err(Error::UnknownEntry)
+    ));
+    cell.leave_queue(&entries[1], "c").await.unwrap();
+    assert_eq!(world.running().into_iter().collect::<Vec<_>>(), [next]);
+    assert_eq!(cell.overview().queue, 0);
+    world.check("at the end").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_that_is_held_and_not_fetched_goes_to_the_next() {
+    let world = World::new(&[1], 7).await;
+    let cell = world.calm_cell().await;
+    let playing = session(cell.start(wish("a", "k")).await);
+    let waits = |player: &str| Start {
+        wait: true,
+        ..wish(player, "k")
+    };
+    let mut entries = Vec::new();
+    for player in ["b", "c"] {
+        let Ok(Outcome::Queued(queued)) = cell.start(waits(player)).await else {
+            panic!("{player} does not wait")
+        };
+        entries.push(queued.id);
+    }
+    cell.end(&playing, End::ByPlayer).await.unwrap();
+    pass(1_500).await;
+    // Nobody new gets in before them.
+    assert!(matches!(cell.start(wish("d", "k")).await, Err(Error::Full)));
+    let after = cell.turn(&entries[1], "c", Duration::from_secs(60)).await;
+    // In the queue's own clock nothing has passed: the wait is real time's.
+    assert!(matches!(after, Ok(Outcome::Queued(_))));
+    session(cell.turn(&entries[0], "b", Duration::ZERO).await);
+    world.check("at the end").await;
+}
