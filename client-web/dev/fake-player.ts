@@ -152,6 +152,7 @@ export function fakeStats(state: PlayerState = 'playing', wobble = Math.random):
     click_stages_ms: stages,
     glass_to_glass_ms: dist(sum(STAGES.slice(3))),
     click_to_photon_ms: dist(sum(STAGES)),
+    start: null,
     first_picture_ms: 231,
     frozen_ms_total: 120,
     audio: { state: 'playing', buffer_ms: vary(28), underruns: 0, concealed: 4, av_offset_ms: vary(14), level: 0.2 },

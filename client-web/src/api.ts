@@ -47,6 +47,8 @@ export type Created = {
   readonly endpoints: readonly Endpoint[];
   /** The session's public key, where the ticket names the player's. */
   readonly sealKey?: string | null;
+  /** The title had been booted before anybody asked. */
+  readonly parked?: boolean;
 };
 
 /** What went wrong. `unreachable`: no answer at all; otherwise the last word of the problem's type. */
@@ -70,7 +72,10 @@ export type Api = {
   end(id: string): Promise<Answer<null>>;
 };
 
-export type Wiring = { readonly fetch: typeof fetch; readonly key: () => string; readonly base?: string };
+export type Wiring = { readonly fetch: typeof fetch; readonly key: () => string; readonly base?: string; readonly rtts?: () => Rtts };
+
+/** Round trips to regions, in milliseconds, as far as they were measured. */
+export type Rtts = Readonly<Record<string, number>>;
 
 export function openApi(wiring: Wiring = { fetch: fetch.bind(globalThis), key: playerKey }): Api {
   const request = async <T>(
@@ -104,14 +109,15 @@ export function openApi(wiring: Wiring = { fetch: fetch.bind(globalThis), key: p
   };
   const created = (json: Json): Created | null => {
     const session = text(json, 'session');
-    return { session, ticket: text(json, 'ticket'), endpoints: endpointsOf(json) };
+    const parked = asJson(json.timing).parked === true;
+    return { session, ticket: text(json, 'ticket'), endpoints: endpointsOf(json), ...(parked ? { parked } : {}) };
   };
   const at = (id: string): string => `/sessions/${encodeURIComponent(id)}`;
   return {
     titles: (signal) => request('GET', '/titles', (json) => list(json, 'titles').map(titleOf), { signal }),
     create: (title) =>
       request('POST', '/sessions', created, {
-        body: { title, client: { transports: ['webtransport', 'whep', 'relay', 'websocket'] } },
+        body: { title, client: { transports: ['webtransport', 'whep', 'relay', 'websocket'], ...rttOf(wiring.rtts?.()) } },
       }),
     session: (id) => request('GET', at(id), sessionOf),
     sessions: (signal) => request('GET', '/sessions', (json) => list(json, 'sessions').map(sessionOf), { signal }),
@@ -124,6 +130,10 @@ export function openApi(wiring: Wiring = { fetch: fetch.bind(globalThis), key: p
       ),
     end: (id) => request('DELETE', at(id), () => null),
   };
+}
+
+function rttOf(rtts: Rtts | undefined): { rtt_ms?: Rtts } {
+  return rtts === undefined || Object.keys(rtts).length === 0 ? {} : { rtt_ms: rtts };
 }
 
 /** An anonymous player is a secret that the page makes itself and keeps. */

@@ -2,10 +2,10 @@ import './ui/styles';
 import { openApi } from './api';
 import { App } from './pages/app';
 import { engineCatalogue } from './pages/catalogue';
-import { createPlayer } from './player';
+import { createPlayer, preparePlayer } from './player';
 
 const root = document.getElementById('app');
 if (root === null) throw new Error('index.html has no #app');
 
-const app = new App({ root, catalogue: engineCatalogue(openApi()), createPlayer });
+const app = new App({ root, catalogue: engineCatalogue(openApi()), createPlayer, preparePlayer });
 Object.defineProperty(window, 'firstlight', { value: app.firstlight, enumerable: true });

@@ -78,6 +78,22 @@ export type Stats = {
   readonly click_to_photon_ms: Dist;
   /** From `start()` to the first decoded picture. */
   readonly first_picture_ms: number | null;
+  /**
+   * Of the start that made the session: from the player's click to the first picture shown; the parts sum to `total_ms`. Null before that,
+   * and where a running session was taken up. `parked`: the title had been booted before anybody asked.
+   */
+  readonly start: {
+    readonly parked: boolean;
+    /** Click to ticket. */
+    readonly placed_ms: number;
+    /** That to open transport. */
+    readonly connected_ms: number;
+    /** That to the first whole access unit. */
+    readonly first_frame_ms: number;
+    /** That to its presentation. */
+    readonly shown_ms: number;
+    readonly total_ms: number;
+  } | null;
   readonly frozen_ms_total: number;
   readonly audio: {
     readonly state: 'playing' | 'blocked' | 'none' | 'muted';

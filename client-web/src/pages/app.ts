@@ -12,6 +12,8 @@ export type AppWiring = {
   readonly root: HTMLElement;
   readonly catalogue: Catalogue;
   readonly createPlayer: (options: PlayerOptions) => Player;
+  /** Called on a page whose next press may start a player. */
+  readonly preparePlayer?: () => void;
 };
 
 type Page = { close(): void };
@@ -34,14 +36,20 @@ export class App {
     return this.#embedding.api;
   }
 
-  #open(by: OpenedBy): void {
+  #open(by: OpenedBy, clickedAt?: number): void {
     this.#page?.close();
     this.#embedding.detach();
     const { root, catalogue, createPlayer } = this.#wiring;
     const route = parseRoute(location.pathname, location.search);
     switch (route.page) {
       case 'library':
-        this.#page = new LibraryPage({ root, catalogue, play: (title) => this.#go(playPath(title), 'press') });
+        this.#page = new LibraryPage({
+          root,
+          catalogue,
+          play: (title, pressedAt) => this.#go(playPath(title), 'press', pressedAt),
+        });
+        // Not before the page is drawn.
+        setTimeout(() => this.#wiring.preparePlayer?.(), 0);
         return;
       case 'missing':
         this.#page = new MissingPage({ root, library: () => this.#go('/', 'link') });
@@ -54,7 +62,7 @@ export class App {
           createPlayer: (options) => {
             // For whoever looks for what is wrong with a network, and for tests.
             const transport = new URLSearchParams(location.search).get('transport');
-            const player = createPlayer({ ...options, transport });
+            const player = createPlayer({ ...options, transport, ...(clickedAt === undefined ? {} : { clickedAt }) });
             this.#embedding.attach(route.title, player);
             return player;
           },
@@ -67,9 +75,9 @@ export class App {
     }
   }
 
-  #go(path: string, by: OpenedBy): void {
+  #go(path: string, by: OpenedBy, clickedAt?: number): void {
     history.pushState(null, '', path);
-    this.#open(by);
+    this.#open(by, clickedAt);
   }
 }
 

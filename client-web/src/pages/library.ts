@@ -17,7 +17,8 @@ import { playPath } from './route';
 export type LibraryWiring = {
   readonly root: HTMLElement;
   readonly catalogue: Catalogue;
-  readonly play: (title: string) => void;
+  /** `pressedAt`: as `Event.timeStamp`. */
+  readonly play: (title: string, pressedAt?: number) => void;
 };
 
 export class LibraryPage {
@@ -120,7 +121,7 @@ export class LibraryPage {
       // With a modifier it is the browser's: a new tab, a download.
       if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey || event.button !== 0) return;
       event.preventDefault();
-      this.#wiring.play(title.id);
+      this.#wiring.play(title.id, event.timeStamp);
     });
     return link;
   }

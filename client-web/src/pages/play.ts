@@ -109,8 +109,9 @@ export class PlayPage {
     this.#listen();
     this.#rename();
     this.#show();
-    void this.#describe();
+    // The request that a player waits for goes first.
     if (wiring.autostart) this.start();
+    void this.#describe();
   }
 
   /** Starts, restarts or takes back. */

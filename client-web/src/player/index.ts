@@ -1,20 +1,31 @@
 /** The player, with everything that it needs from the browser. */
-import { openApi } from '../api';
+import { openApi, playerKey } from '../api';
 import { StreamPlayer } from './player';
+import { RttMeter } from './rtts';
+import { Spare } from './spare';
 import { openStore } from './store';
 import type { Player, PlayerOptions } from './types';
 
 export type * from './types';
 
+const spare = new Spare(() => new Worker(new URL('../worker/worker.ts', import.meta.url), { type: 'module' }));
+const rtts = new RttMeter();
+
+/** Does what can be done before anybody plays: a worker that is up, and the round trips to the regions. */
+export function preparePlayer(): void {
+  spare.prepare();
+  void rtts.measure();
+}
+
 export function createPlayer(options: PlayerOptions): Player {
   return new StreamPlayer(options, {
-    api: openApi(),
+    api: openApi({ fetch: fetch.bind(globalThis), key: playerKey, rtts: () => rtts.known }),
     store: openStore(
       options.title,
       () => sessionStorage,
       () => localStorage,
     ),
-    worker: () => new Worker(new URL('../worker/worker.ts', import.meta.url), { type: 'module' }),
+    worker: () => spare.take(),
     claim,
   });
 }

@@ -11,8 +11,8 @@ import type { Api, IceServer } from '../api';
 import { SoundOutput } from '../audio/output';
 import { type Keypair, attachmentId, makeKeypair } from '../seal/keypair';
 import { type Stats, STAGES } from '../stats';
-import { now } from '../time';
-import type { FromWorker, Measured, ToWorker } from '../worker/messages';
+import { type Micros, now } from '../time';
+import type { FromWorker, Measured, StartParts, StartSoFar, ToWorker } from '../worker/messages';
 import type { InputEvent } from '../wire';
 import { Emitter } from './emitter';
 import { Call, canCall } from '../rtc/call';
@@ -47,6 +47,11 @@ export class StreamPlayer implements Player {
   #countdown: ReturnType<typeof setInterval> | null = null;
   #startedAt: number | null = null;
   #firstPictureMs: number | null = null;
+  /** When the ticket of a session that this start made was there. */
+  #placedAt: Micros | null = null;
+  #parked = false;
+  #started: StartParts | null = null;
+  #clickedAt: number | null;
   #observers = new Map<number, (sample: Sample) => void>();
   #nextObserver = 1;
   #rects = new Map<number, Rect>();
@@ -63,6 +68,7 @@ export class StreamPlayer implements Player {
   constructor(options: PlayerOptions, wiring: Wiring) {
     this.#options = options;
     this.#wiring = wiring;
+    this.#clickedAt = options.clickedAt ?? null;
     this.#machine = new Machine(options.title, options.transport ?? null, abilities());
     this.#sound = new SoundOutput({
       onBlocked: (blocked) => this.#emitter.emit('audioBlocked', blocked),
@@ -93,18 +99,25 @@ export class StreamPlayer implements Player {
 
   async start(): Promise<void> {
     if (this.#closed) return;
-    this.#startedAt = performance.now();
+    this.#startedAt = this.#clickedAt ?? performance.now();
+    this.#clickedAt = null;
     this.#firstPictureMs = null;
+    this.#placedAt = null;
+    this.#started = null;
     const missing = this.#missing();
     if (missing !== null) {
       this.#run({ on: 'cannot', words: missing });
       return;
     }
-    this.#sound.start();
     const { store, claim } = this.#wiring;
     const own = this.#options.resume ? store.own() : null;
-    const mine = own !== null && (await claim(own.session)) ? own : null;
-    this.#run({ on: 'start', own: mine, last: this.#options.resume ? store.last() : null });
+    const last = this.#options.resume ? store.last() : null;
+    // What makes the session wait for nothing here: the request is on its way before the sound is opened.
+    if (own === null) this.#run({ on: 'start', own: null, last });
+    this.#sound.start();
+    if (own === null) return;
+    const mine = (await claim(own.session)) ? own : null;
+    this.#run({ on: 'start', own: mine, last });
   }
 
   leave(): void {
@@ -153,6 +166,7 @@ export class StreamPlayer implements Player {
       transport: this.#machine.transport === 'whep' ? 'webrtc' : this.#machine.transport,
       ...(this.#measured ?? NOTHING_MEASURED),
       first_picture_ms: this.#firstPictureMs,
+      start: this.#started === null ? null : { parked: this.#parked, ...this.#started },
       audio: this.#sound.stats(),
     };
   }
@@ -200,7 +214,11 @@ export class StreamPlayer implements Player {
     const { api, store } = this.#wiring;
     switch (action.do) {
       case 'create':
-        void api.create(this.#options.title).then((answer) => this.#run({ on: 'created', answer }));
+        void api.create(this.#options.title).then((answer) => {
+          this.#placedAt = now();
+          this.#parked = answer.ok && answer.value.parked === true;
+          this.#run({ on: 'created', answer });
+        });
         break;
       case 'list':
         void api.sessions().then((answer) => this.#run({ on: 'listed', answer }));
@@ -262,6 +280,9 @@ export class StreamPlayer implements Player {
         }
         this.#run({ on: 'picture', attempt: message.attempt });
         break;
+      case 'started':
+        this.#started = message.start;
+        break;
       case 'silent':
       case 'revived':
         this.#run({ on: message.type, attempt: message.attempt });
@@ -302,7 +323,7 @@ export class StreamPlayer implements Player {
 
   #attach(action: Extract<Action, { do: 'attach' }>): void {
     const { attempt, kind, url, certSha256, race, seal, iceServers } = action;
-    const message = { type: 'attach', attempt, kind, url, certSha256, race } as const;
+    const message = { type: 'attach', attempt, kind, url, certSha256, race, ...this.#start() } as const;
     if (iceServers !== undefined) this.#attachCall(action, iceServers);
     else if (seal === undefined) this.#post(message);
     else void this.#attachSealed(message, seal);
@@ -329,7 +350,7 @@ export class StreamPlayer implements Player {
     });
     this.#call = call;
     this.#callAttempt = attempt;
-    this.#post({ type: 'attach', attempt, kind, url, certSha256, race, port: port2 }, [port2]);
+    this.#post({ type: 'attach', attempt, kind, url, certSha256, race, port: port2, ...this.#start() }, [port2]);
   }
 
   async #askTicket(session: string, sealed: boolean): Promise<void> {
@@ -340,6 +361,12 @@ export class StreamPlayer implements Player {
   #keys(): Promise<Keypair> {
     this.#keypair ??= makeKeypair();
     return this.#keypair;
+  }
+
+  /** Of a session that this start made: the worker traces it to the first picture. */
+  #start(): { start?: StartSoFar } {
+    const clickedAt = Math.round((performance.timeOrigin + (this.#startedAt ?? 0)) * 1000);
+    return this.#placedAt === null ? {} : { start: { clickedAt, placedAt: this.#placedAt } };
   }
 
   #setState(state: PlayerState): void {

@@ -54,6 +54,8 @@ export type PlayerOptions = {
   readonly resume: boolean;
   /** Attach to no other kind of endpoint; null or left out: the best that opens. */
   readonly transport?: string | null;
+  /** When the player asked for it, as `Event.timeStamp`; left out: when `start()` is called. */
+  readonly clickedAt?: number;
 };
 
 /** In pixels of the picture as it is drawn. */

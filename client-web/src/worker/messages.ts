@@ -28,6 +28,8 @@ export type ToWorker =
       readonly race?: boolean;
       /** Transferred: the other end of a call, in place of the address. */
       readonly port?: MessagePort;
+      /** Of a session that this start made, until its first picture was shown. */
+      readonly start?: StartSoFar;
     }
   /** `only`: that attempt; without it, all there is. */
   | { readonly type: 'detach'; readonly leave: 'wait' | 'end' | 'abandon'; readonly only?: number | undefined }
@@ -50,6 +52,18 @@ export type ToWorker =
   | { readonly type: 'observe'; readonly id: number; readonly rect: Rect }
   | { readonly type: 'unobserve'; readonly id: number };
 
+/** When the player clicked, and when the ticket was there. */
+export type StartSoFar = { readonly clickedAt: Micros; readonly placedAt: Micros };
+
+/** From the click to the first picture shown, in milliseconds: the parts sum to the whole. */
+export type StartParts = {
+  readonly placed_ms: number;
+  readonly connected_ms: number;
+  readonly first_frame_ms: number;
+  readonly shown_ms: number;
+  readonly total_ms: number;
+};
+
 export type Welcomed = {
   readonly session: string;
   readonly codec: string;
@@ -67,6 +81,8 @@ export type FromWorker =
   | { readonly type: 'secret'; readonly attempt: number; readonly generation: number; readonly secret: string }
   /** The first picture of the attachment is decoded. */
   | { readonly type: 'picture'; readonly attempt: number; readonly at: Micros }
+  /** It was shown: how the start went. */
+  | { readonly type: 'started'; readonly start: StartParts }
   /** Nothing comes on the attachment; it is kept. */
   | { readonly type: 'silent'; readonly attempt: number }
   /** Something came again on one that was silent. */

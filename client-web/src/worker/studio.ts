@@ -23,6 +23,7 @@ import type { FromWorker, Measured, SealWith, ToWorker } from './messages';
 import { Meter } from './meter';
 import { Observers } from './observers';
 import { SoundDecoder } from './sound';
+import { StartTrace } from './start';
 
 type Size = { readonly width: number; readonly height: number };
 
@@ -31,6 +32,7 @@ export type StudioWiring = {
   readonly post: (message: FromWorker, transfer?: Transferable[]) => void;
   readonly open: (kind: Transport, url: string, certSha256: readonly string[], seal?: SealWith) => TransportLike;
   readonly codecs?: () => Promise<string[]>;
+  readonly warm?: (codec: string | undefined) => void;
 };
 
 export class Studio {
@@ -55,6 +57,8 @@ export class Studio {
   #follows = true;
   #hidden = false;
   #host: HostReport | null = null;
+  /** Of the start that made the session. */
+  #start: StartTrace | null = null;
   #ticks = 0;
 
   constructor(wiring: StudioWiring) {
@@ -71,6 +75,8 @@ export class Studio {
     this.#codecs = (wiring.codecs ?? supportedCodecs)();
     void this.#codecs.then((codecs) => {
       if (codecs.length === 0) wiring.post({ type: 'unsupported', what: 'codec' });
+      // The first decoder of a page takes longer to open than those after it: not while a picture waits.
+      else wiring.warm?.(codecs[0]);
     });
     setInterval(() => this.#tick(), MEASURE_MS);
   }
@@ -122,13 +128,14 @@ export class Studio {
     }
   }
 
-  #attach({ attempt, kind, url, certSha256, seal, race = false, port }: Extract<ToWorker, { type: 'attach' }>): void {
+  #attach({ attempt, kind, url, certSha256, seal, race = false, port, start }: Extract<ToWorker, { type: 'attach' }>): void {
     this.#challenger?.attachment.close(Close.bye, 'another attempt');
     this.#challenger = null;
     if (!race) {
       this.#attachment?.close(Close.bye, 'another attempt');
       this.#attachment = null;
     }
+    if (start !== undefined) this.#start ??= new StartTrace(start);
     let transport: TransportLike;
     try {
       transport = port === undefined ? this.#wiring.open(kind, url, certSha256, seal) : transportOver(port);
@@ -179,6 +186,7 @@ export class Studio {
     this.#challenger = null;
     this.#attempt = attempt;
     this.#pictureSeen = false;
+    this.#start?.opened(this.#wiring.now());
     this.#clock = clock;
     this.#sound.reset();
   }
@@ -275,12 +283,17 @@ export class Studio {
     const { displayWidth: width, displayHeight: height, timestamp } = frame;
     this.#seen(decodedAt, { width, height }, unit.trace);
     this.#meter.onDecoded(timestamp, picture);
+    this.#start?.arrived(unit.arrivedAt);
     this.#observers.look(picture, this.#shown ?? { width, height });
     this.#sink.show(frame, () => this.#onPresented(timestamp, this.#wiring.now()));
     this.#attachment?.onDecoded(unit.frame, this.#decoder.watch.count);
   }
 
   #onPresented(timestamp: number, at: Micros): void {
+    if (this.#start?.shown(at) === true) {
+      const start = this.#start.parts();
+      if (start !== null) this.#wiring.post({ type: 'started', start });
+    }
     this.#meter.onPresented(timestamp, at, this.#clock.offset(at), (id) => this.#input.happenedAt(id));
   }
 
@@ -301,6 +314,7 @@ export class Studio {
     }
     this.#meter.onReceived(receivedAt);
     this.#meter.onDecoded(unit.capturedAt, { unit, submittedAt: Math.max(receivedAt, unit.arrivedAt), decodedAt });
+    this.#start?.arrived(receivedAt);
     this.#onPresented(unit.capturedAt, at);
   }
 
@@ -323,6 +337,8 @@ export class Studio {
     this.#ticks += 1;
     this.#wiring.post({ type: 'measured', measured: this.#measure(now) });
     const attachment = this.#attachment;
+    const start = this.#start?.takeReport(this.#clock.offset(now)?.micros ?? null) ?? null;
+    if (start !== null) attachment?.send({ case: 'start', value: start });
     if (attachment === null || this.#ticks % TICKS_PER_SECOND !== 0) return;
     const second = this.#meter.takeSecond(now);
     attachment.send({

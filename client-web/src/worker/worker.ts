@@ -1,4 +1,5 @@
 /** The worker's entry: joins the studio to this thread's messages and to the browser's transport. */
+import { warmDecoder } from '../decode/decoder';
 import { type Transport, isSocket } from '../player/ladder';
 import { Seal } from '../seal/seal';
 import { now } from '../time';
@@ -39,6 +40,7 @@ function bytesOf(hex: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 }
 
-const studio = new Studio({ now, open, post: (message, transfer = []) => scope.postMessage(message, transfer) });
+const warm = (codec: string | undefined): void => void warmDecoder(codec);
+const studio = new Studio({ now, open, warm, post: (message, transfer = []) => scope.postMessage(message, transfer) });
 
 scope.onmessage = ({ data }) => studio.handle(data);

@@ -1,13 +1,13 @@
 //! The title's own process and what it may see.
 
 use crate::display::{AUTHORITY, Address};
+use crate::home::{keep, persistent};
+use crate::pauses::Pauses;
 use crate::sandbox::{Memory, Sandbox, User, is_visible};
 use crate::tools::is_executable;
 use crate::{Error, Spec};
-use std::fs::{self, DirBuilder};
-use std::io;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Component, Path, PathBuf};
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What an app is connected to.
@@ -64,6 +64,7 @@ pub(crate) fn command(spec: &Spec, wiring: &Wiring<'_>) -> Result<Command, Error
         sandbox.env("PULSE_LATENCY_MSEC", SOUND_LATENCY_MS);
     }
     home(&mut sandbox, spec)?;
+    sandbox.show(&Pauses::path(&spec.run_dir), PAUSES);
     sandbox.arg(["--chdir", if program.starts_with(TITLE) { TITLE } else { HOME }]);
     for (name, value) in &spec.title.run.env {
         sandbox.env(name, value);
@@ -116,59 +117,6 @@ fn home(sandbox: &mut Sandbox, spec: &Spec) -> Result<(), Error> {
     Ok(())
 }
 
-/// The persistent paths relative to the home: `home/.local` and `.local` are the same. A path below another one is left
-/// out: it persists anyway, and the app, who owns what is above it, could put a link in its place.
-fn persistent<P: AsRef<Path>>(paths: &[P]) -> Vec<PathBuf> {
-    let clean = |path: &P| -> PathBuf {
-        let parts = path
-            .as_ref()
-            .components()
-            .filter(|part| *part != Component::CurDir);
-        let path: PathBuf = parts.collect();
-        path.strip_prefix("home").map(Path::to_owned).unwrap_or(path)
-    };
-    let mut clean: Vec<PathBuf> = paths.iter().map(clean).collect();
-    // Parents sort before what is below them.
-    clean.sort();
-    let mut kept: Vec<PathBuf> = Vec::new();
-    for path in clean {
-        if !kept.iter().any(|above| path.starts_with(above)) {
-            kept.push(path);
-        }
-    }
-    kept
-}
-
-/// Makes a persistent folder and those above it, following no link.
-fn keep(home: &Path, path: &Path) -> Result<PathBuf, Error> {
-    let failed = |path: &Path, source| Error::Home {
-        path: path.to_owned(),
-        source,
-    };
-    let inside = path.components().all(|part| matches!(part, Component::Normal(_)));
-    if !inside {
-        return Err(failed(path, io::ErrorKind::InvalidInput.into()));
-    }
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(home)
-        .map_err(|source| failed(home, source))?;
-    let mut kept = home.to_owned();
-    for part in path.components() {
-        kept.push(part);
-        match DirBuilder::new().mode(0o700).create(&kept) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(source) => return Err(failed(&kept, source)),
-        }
-        if fs::symlink_metadata(&kept).is_ok_and(|m| m.is_symlink()) {
-            return Err(failed(&kept, io::ErrorKind::InvalidInput.into()));
-        }
-    }
-    Ok(kept)
-}
-
 /// Turns bubblewrap's exit code back into how the app ended: it reports a signal as 128 plus its number, as shells do.
 pub(crate) fn ended(status: std::process::ExitStatus) -> (Option<i32>, Option<i32>) {
     use std::os::unix::process::ExitStatusExt;
@@ -184,6 +132,8 @@ pub(crate) fn ended(status: std::process::ExitStatus) -> (Option<i32>, Option<i3
 /// every 7.5 ms, and an app that misses its turn by a frame is not heard.
 const SOUND_LATENCY_MS: &str = "30";
 
+/// How long the app was frozen, for whoever wants to take it off a clock.
+const PAUSES: &str = "/run/firstlight/pauses";
 /// The title's folder inside.
 const TITLE: &str = "/title";
 /// The player's home inside.
@@ -228,28 +178,6 @@ const NETWORK_FILES: [&str; 5] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn persistent_paths_are_the_same_with_and_without_home() {
-        let paths = ["home/.local", ".local/share", "./saves", "home/.config/x"].map(PathBuf::from);
-        let expected = [".config/x", ".local", "saves"].map(PathBuf::from);
-        assert_eq!(persistent(&paths), expected);
-    }
-
-    #[test]
-    fn a_link_in_the_home_is_not_followed() {
-        let home = tempfile::tempdir().unwrap();
-        std::os::unix::fs::symlink("/etc", home.path().join("saves")).unwrap();
-        assert!(matches!(
-            keep(home.path(), Path::new("saves")),
-            Err(Error::Home { .. })
-        ));
-        assert!(matches!(
-            keep(home.path(), Path::new("../x")),
-            Err(Error::Home { .. })
-        ));
-        assert!(keep(home.path(), Path::new("a/b")).unwrap().is_dir());
-    }
 
     #[test]
     fn a_signal_is_told_apart_from_a_code() {

@@ -3,18 +3,20 @@
 use crate::app::{self, Wiring};
 use crate::cgroup::Cgroups;
 use crate::display::Display;
+use crate::home;
 use crate::ipc::Memory;
 use crate::keeper::Keeper;
-use crate::process::{Launcher, Process, Role, descendants, signal};
+use crate::pauses::Pauses;
+use crate::process::{Launcher, Process, Role, descendants, signal, threads};
 use crate::run_dir::{Register, RunDir};
 use crate::sound::{Audio, Sound};
 use crate::tools::Tools;
-use crate::{Capture, Cursor, Error, Input, clock, display, freezer, sound, tools};
+use crate::{Capture, Cursor, Error, Input, clock, display, ffi, freezer, sound, tools};
 use firstlight_title::{DisplayKind, Title};
 use firstlight_units::{Micros, Timestamp};
 use nix::sys::signal::Signal;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
 /// What a container is made of.
@@ -74,6 +76,10 @@ pub struct Container {
     ended: Option<Exit>,
     launcher: Launcher,
     cgroup: Option<PathBuf>,
+    pauses: Pauses,
+    /// Where what persists lies, and which paths that is.
+    home: PathBuf,
+    persistent: Vec<PathBuf>,
     _run_dir: RunDir,
 }
 
@@ -90,6 +96,7 @@ impl Container {
         let tools = Tools::find(spec.title.audio.enabled)?;
         let run_dir = RunDir::take(&spec.run_dir, spec.cgroup.as_deref())?;
         let launcher = launcher(&spec, &tools)?;
+        let pauses = Pauses::make(&spec.run_dir)?;
 
         let deadline = clock::now() + START_MAX;
         let size = (spec.title.display.width, spec.title.display.height);
@@ -120,8 +127,35 @@ impl Container {
             ended: None,
             launcher,
             cgroup: spec.cgroup,
+            pauses,
+            home: spec.home,
+            persistent: home::persistent(&spec.title.run.persist),
             _run_dir: run_dir,
         })
+    }
+
+    /// Gives what the app has at the persistent paths to the player whose home this is, with what the player has there: from the thaw on
+    /// the app finds the player's files, and writes to the player. The app must be frozen, and nobody else may use that home meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Home`]; what the player saved is still there, and the next start puts it in order. The container is of no use then.
+    pub fn move_in(&mut self, home: &Path) -> Result<(), Error> {
+        for path in &self.persistent {
+            home::move_in(&self.home, home, path)?;
+        }
+        home.clone_into(&mut self.home);
+        Ok(())
+    }
+
+    /// Ends what [`step_back`] began, for everything that was started meanwhile.
+    pub fn come_forward(&self) {
+        for process in descendants(&[std::process::id()]).into_iter().skip(1) {
+            for thread in threads(process) {
+                if !ffi::set_priority(thread, false) {
+                    tracing::debug!(thread, "a thread stays in the background");
+                }
+            }
+        }
     }
 
     /// The picture, over a connection of its own; at most as many per second as the manifest says.
@@ -174,6 +208,7 @@ impl Container {
         }
         self.frozen = true;
         let result = freezer::freeze(self.group(), &self.roots());
+        self.pauses.begin();
         if result.is_err() {
             self.thaw()?;
         }
@@ -188,6 +223,7 @@ impl Container {
         if !self.frozen {
             return Ok(());
         }
+        self.pauses.end();
         freezer::thaw(self.group(), &self.roots())?;
         self.frozen = false;
         if let Some(sound) = &self.sound {
@@ -283,6 +319,22 @@ impl Drop for Container {
             // The worker may live in it; then it is the host's to remove.
             tracing::debug!(%error, "the session's cgroup was not removed");
         }
+    }
+}
+
+/// Puts the calling thread, and what a container that it starts will start, behind everything else on this machine that wants the
+/// processor or a disk. `false`, and nothing is done, where this process may not come forward again.
+#[must_use]
+pub fn step_back() -> bool {
+    // On a thread that is about to end anyway.
+    let returns = std::thread::spawn(|| ffi::set_priority(0, true) && ffi::set_priority(0, false)).join();
+    returns.unwrap_or(false) && ffi::set_priority(0, true)
+}
+
+/// Ends what [`step_back`] began, for the calling thread.
+pub fn step_forward() {
+    if !ffi::set_priority(0, false) {
+        tracing::warn!("this thread stays in the background");
     }
 }
 

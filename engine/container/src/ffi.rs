@@ -1,7 +1,7 @@
-//! The three places where the system is called without Rust's guarantees.
+//! The four places where the system is called without Rust's guarantees.
 #![expect(
     unsafe_code,
-    reason = "pre_exec, mmap and views of shared memory have no safe form"
+    reason = "pre_exec, mmap, views of shared memory and priorities have no safe form"
 )]
 
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open};
@@ -135,3 +135,22 @@ impl Drop for SharedMemory {
         }
     }
 }
+
+/// Puts a thread (0: the calling one) behind everything else that wants the processor or a disk, or back among it. `false` where that is
+/// not permitted.
+pub(crate) fn set_priority(thread: u32, behind: bool) -> bool {
+    let (nice, io) = if behind { (19, IO_IDLE) } else { (0, 0) };
+    // SAFETY: takes integers only. On Linux, `PRIO_PROCESS` with a thread's number means that thread.
+    let done = unsafe { nix::libc::setpriority(nix::libc::PRIO_PROCESS, thread, nice) == 0 };
+    // SAFETY: takes integers only.
+    let io = unsafe { nix::libc::syscall(nix::libc::SYS_ioprio_set, IO_WHO_PROCESS, thread, io) };
+    // Of the disk it is a wish: some kernels know no such classes.
+    if io != 0 {
+        tracing::trace!(thread, "no priority of its own at the disk");
+    }
+    done
+}
+
+/// `IOPRIO_WHO_PROCESS` and `IOPRIO_CLASS_IDLE` of `linux/ioprio.h`.
+const IO_WHO_PROCESS: i32 = 1;
+const IO_IDLE: i32 = 3 << 13;

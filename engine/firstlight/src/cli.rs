@@ -58,6 +58,9 @@ pub(crate) struct Up {
     /// Sessions at once [default: as many as cores and memory carry]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) slots: Option<u32>,
+    /// Boot a title only when a player asks for it, whatever its manifest says of copies that are kept parked
+    #[arg(long)]
+    pub(crate) no_parked: bool,
     /// Seconds that a session waits, frozen, for a player who left
     #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u32).range(0..=86_400))]
     pub(crate) wait_s: u32,

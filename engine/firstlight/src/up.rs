@@ -77,6 +77,9 @@ async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<(
         secure: tls.is_some(),
         metrics: Metrics::install()?,
     })?;
+    if !options.no_parked {
+        host.park_titles(options.titles.clone());
+    }
     greet(options, address, port, &gateway, &key_path, isolation);
     if let Some(tls) = &tls {
         say(format!("Certificate     SHA-256 {}", tls.fingerprint()));

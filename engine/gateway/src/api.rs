@@ -4,8 +4,8 @@ use crate::access::Authority;
 use crate::gateway::Inner;
 use crate::titles::Listed;
 use crate::whep;
-use firstlight_host::{Capacity, Session, State, message};
-use firstlight_link::{End, Stats};
+use firstlight_host::{Capacity, Session, State, Warm, message};
+use firstlight_link::{End, StartTrace, Stats};
 use firstlight_title::Mouse;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -129,6 +129,8 @@ pub(crate) struct Timing {
     pub(crate) placed_ms: f64,
     /// Until it could be attached to.
     pub(crate) ready_ms: f64,
+    /// It was parked before anybody asked.
+    pub(crate) parked: bool,
 }
 
 /// What a ticket is asked for with; may be left out.
@@ -228,6 +230,12 @@ pub(crate) struct SessionView {
 struct OperatorView {
     /// Pseudonym.
     player: String,
+    /// It was parked before its player came.
+    parked: bool,
+    /// How its player's start went: a time in microseconds per step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    start: Option<StartTrace>,
     /// How it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
@@ -252,6 +260,8 @@ impl SessionView {
         let reason = ended.as_ref().map(|ended| ended.reason);
         let operator = operator.then(|| OperatorView {
             player: session.player,
+            parked: session.parked,
+            start: session.start,
             detail: ended.as_ref().map(|ended| ended.detail.clone()),
             exit_code: ended.as_ref().and_then(|ended| ended.exit_code),
             tail: ended.map(|ended| ended.tail).unwrap_or_default(),
@@ -349,10 +359,26 @@ pub(crate) struct HostView {
     memory_available_bytes: u64,
     /// Most bits per second of a session's video.
     bitrate_max_bps: u64,
+    /// What is kept ready of each title.
+    warm: Vec<WarmView>,
+}
+
+/// Copies of a title that are nobody's.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Warm)]
+struct WarmView {
+    /// The title's id.
+    title: String,
+    /// Wanted.
+    wanted: u16,
+    /// Booted and frozen.
+    parked: u16,
+    /// On their way.
+    booting: u16,
 }
 
 impl HostView {
-    pub(crate) fn new(capacity: &Capacity) -> Self {
+    pub(crate) fn new(capacity: &Capacity, warm: Vec<Warm>) -> Self {
         Self {
             host: "local",
             region: REGION,
@@ -362,6 +388,15 @@ impl HostView {
             cores_charged: f64::from(capacity.millicores_charged) / 1e3,
             memory_available_bytes: capacity.memory_available.as_u64(),
             bitrate_max_bps: capacity.bitrate_max.as_bps(),
+            warm: warm
+                .into_iter()
+                .map(|of| WarmView {
+                    title: of.title.to_string(),
+                    wanted: of.wanted,
+                    parked: of.parked,
+                    booting: of.booting,
+                })
+                .collect(),
         }
     }
 }

@@ -234,6 +234,7 @@ async fn start(gateway: &Inner, caller: &Caller, at: &Authority, listed: Listed)
         timing: Timing {
             placed_ms: placed.placed.as_millis_f64(),
             ready_ms: placed.ready.as_millis_f64(),
+            parked: placed.parked,
         },
     })
 }
@@ -327,7 +328,7 @@ async fn new_ticket(
 async fn hosts(State(gateway): Shared, headers: HeaderMap) -> Result<Json<HostList>, Problem> {
     require_operator(&headers, &gateway.operator)?;
     Ok(Json(HostList {
-        hosts: vec![HostView::new(&gateway.host.capacity())],
+        hosts: vec![HostView::new(&gateway.host.capacity(), gateway.host.warm())],
     }))
 }
 

@@ -47,6 +47,8 @@ pub(crate) struct Holder {
     pub(crate) waiting_since: Option<Timestamp>,
     /// So young that its memory does not show in the machine's figures.
     pub(crate) young: bool,
+    /// A copy that is nobody's: it uses memory and no processor, takes no slot, and gives way before anybody who waits.
+    pub(crate) parked: bool,
 }
 
 /// What the machine has.
@@ -75,31 +77,70 @@ pub(crate) enum Verdict {
 pub(crate) fn decide(machine: &Machine, holders: &[Holder], wanted: Cost) -> Verdict {
     let mut left: Vec<&Holder> = holders.iter().collect();
     let mut freed = ByteCount::new(0);
-    let mut waiting: Vec<&Holder> = holders.iter().filter(|h| h.waiting_since.is_some()).collect();
-    waiting.sort_by_key(|h| h.waiting_since);
+    let yields = |h: &&Holder| h.parked || h.waiting_since.is_some();
+    let mut waiting: Vec<&Holder> = holders.iter().filter(yields).collect();
+    waiting.sort_by_key(|h| (!h.parked, h.waiting_since));
 
-    let mut give_way = Vec::new();
+    let mut give_way: Vec<&Holder> = Vec::new();
     let mut waiting = waiting.into_iter();
-    loop {
-        if fits(machine, &left, freed, wanted) {
-            return if give_way.is_empty() {
-                Verdict::Admit
-            } else {
-                Verdict::GiveWay(give_way)
-            };
-        }
+    while !fits(machine, &left, freed, wanted) {
         let Some(oldest) = waiting.next() else {
             return Verdict::Full;
         };
         left.retain(|h| h.session != oldest.session);
         freed = ByteCount::new(freed.as_u64().saturating_add(oldest.cost.memory.as_u64()));
-        give_way.push(oldest.session.clone());
+        give_way.push(oldest);
     }
+    spare(machine, &mut left, freed, wanted, &mut give_way);
+    if give_way.is_empty() {
+        Verdict::Admit
+    } else {
+        Verdict::GiveWay(give_way.iter().map(|h| h.session.clone()).collect())
+    }
+}
+
+/// Takes off the list whom the others make unnecessary: a parked copy frees no processor, and no slot.
+fn spare<'a>(
+    machine: &Machine,
+    left: &mut Vec<&'a Holder>,
+    freed: ByteCount,
+    wanted: Cost,
+    give_way: &mut Vec<&'a Holder>,
+) {
+    let mut freed = freed.as_u64();
+    give_way.retain(|holder| {
+        let less = freed.saturating_sub(holder.cost.memory.as_u64());
+        left.push(holder);
+        let needed = !fits(machine, left, ByteCount::new(less), wanted);
+        if needed {
+            left.pop();
+        } else {
+            freed = less;
+        }
+        needed
+    });
+}
+
+/// Whether one more copy may be parked: without it, there must still be memory for a player.
+pub(crate) fn may_park(machine: &Machine, holders: &[Holder], cost: Cost) -> bool {
+    let memory = ByteCount::new(cost.memory.as_u64().saturating_mul(2));
+    let wanted = Cost {
+        millicores: 0,
+        memory,
+    };
+    let anywhere = Machine {
+        slots: None,
+        millicores: u32::MAX,
+        ..*machine
+    };
+    let holders: Vec<&Holder> = holders.iter().collect();
+    fits(&anywhere, &holders, ByteCount::new(0), wanted)
 }
 
 fn fits(machine: &Machine, holders: &[&Holder], freed: ByteCount, wanted: Cost) -> bool {
     if let Some(slots) = machine.slots {
-        return u32::try_from(holders.len()).is_ok_and(|n| n < slots);
+        let taken = holders.iter().filter(|h| !h.parked).count();
+        return u32::try_from(taken).is_ok_and(|n| n < slots);
     }
     let unseen: u64 = holders
         .iter()
@@ -111,8 +152,9 @@ fn fits(machine: &Machine, holders: &[&Holder], freed: ByteCount, wanted: Cost) 
         return false;
     }
     // A machine that is too small for a title still plays it alone.
-    let used: u64 = holders.iter().map(|h| u64::from(h.cost.millicores)).sum();
-    holders.is_empty() || used + u64::from(wanted.millicores) <= u64::from(machine.millicores)
+    let played = || holders.iter().filter(|h| !h.parked);
+    let used: u64 = played().map(|h| u64::from(h.cost.millicores)).sum();
+    played().next().is_none() || used + u64::from(wanted.millicores) <= u64::from(machine.millicores)
 }
 
 /// What the rest of a session takes: transport, sound, display server.
@@ -142,6 +184,14 @@ mod tests {
             cost: Cost::of(&Display::default()),
             waiting_since: waiting.map(Timestamp::from_micros),
             young: false,
+            parked: false,
+        }
+    }
+
+    fn copy(name: &str) -> Holder {
+        Holder {
+            parked: true,
+            ..holder(name, None)
         }
     }
 
@@ -192,6 +242,54 @@ mod tests {
         ];
         let old = "old".parse().unwrap();
         assert_eq!(decide(&cores(2), &holders, wanted()), Verdict::GiveWay(vec![old]));
+    }
+
+    #[test]
+    fn parked_copies_take_no_processor_and_no_slot() {
+        let copies = ["a", "b", "c", "d"].map(copy);
+        assert_eq!(decide(&cores(2), &copies, wanted()), Verdict::Admit);
+        let one = Machine {
+            slots: Some(1),
+            ..cores(2)
+        };
+        assert_eq!(decide(&one, &copies, wanted()), Verdict::Admit);
+        let big = Cost {
+            millicores: 9_000,
+            ..wanted()
+        };
+        assert_eq!(decide(&cores(2), &copies, big), Verdict::Admit);
+    }
+
+    #[test]
+    fn for_memory_a_copy_gives_way_before_whoever_waits_and_for_the_processor_none_does() {
+        let tight = Machine {
+            memory_available: ByteCount::new(MEMORY_RESERVE + wanted().memory.as_u64() / 2),
+            ..cores(2)
+        };
+        let holders = [holder("waits", Some(1)), copy("copy"), copy("other")];
+        let copies = vec!["copy".parse().unwrap()];
+        assert_eq!(decide(&tight, &holders, wanted()), Verdict::GiveWay(copies));
+        let holders = [
+            copy("copy"),
+            holder("a", None),
+            holder("b", None),
+            holder("waits", Some(1)),
+        ];
+        let waits = vec!["waits".parse().unwrap()];
+        assert_eq!(decide(&cores(2), &holders, wanted()), Verdict::GiveWay(waits));
+    }
+
+    #[test]
+    fn a_copy_is_parked_only_where_a_player_still_fits() {
+        let need = wanted().memory.as_u64();
+        let with = |memory| Machine {
+            memory_available: ByteCount::new(memory + MEMORY_RESERVE),
+            slots: Some(1),
+            ..cores(1)
+        };
+        let played = [holder("a", None)];
+        assert!(may_park(&with(2 * need), &played, wanted()));
+        assert!(!may_park(&with(2 * need - 1), &played, wanted()));
     }
 
     #[test]

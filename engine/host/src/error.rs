@@ -33,6 +33,9 @@ pub enum Error {
         /// For the operator.
         detail: String,
     },
+    /// A parked copy did not become this session; another way is gone then, so that no caller sees it.
+    #[error("a parked copy failed as session {0}")]
+    Claim(SessionId),
     /// The worker's program could not be started.
     #[error("the worker could not be started")]
     Spawn(#[source] io::Error),

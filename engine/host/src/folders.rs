@@ -37,6 +37,11 @@ impl DataFolder {
         self.path.join("leases.json")
     }
 
+    /// Where parked copies keep what they write before they are anybody's: beside the players' homes, so that it can become one's.
+    pub(crate) fn parked(&self) -> PathBuf {
+        self.path.join("parked")
+    }
+
     /// What a player keeps of a title, made if it is missing.
     pub(crate) fn home(&self, player: &str, title: &TitleId) -> Result<PathBuf, Error> {
         let home = self.path.join("players").join(player).join(title.as_str());

@@ -1,22 +1,23 @@
 //! The host's doors: start, look, end, stop.
 
-use crate::folders::{DataFolder, private, sweep};
+use crate::folders::{DataFolder, private, remove, sweep};
 use crate::leases::Leases;
+use crate::pool::{Pool, Warm};
 use crate::ports::Ports;
 use crate::session::{Session, State};
 use crate::start::start;
 use crate::table::{Life, Table};
-use crate::{Config, Error, load};
+use crate::{Config, Error, load, park};
 use firstlight_container::now;
 use firstlight_link::{Answer, Credential, End, IceServer, Offer, Order};
 use firstlight_ticket::{Claims, Issuer, LIFE};
 use firstlight_title::Title;
-use firstlight_units::{Bitrate, ByteCount, Micros, SessionId, WallTime};
+use firstlight_units::{Bitrate, ByteCount, Micros, SessionId, TitleId, WallTime};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// A host: the truth about the sessions of this machine. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -44,6 +45,8 @@ pub struct Placed {
     pub session: SessionId,
     /// What its player attaches with; single use.
     pub ticket: String,
+    /// It was parked before its player came.
+    pub parked: bool,
     /// How long it took to find room.
     pub placed: Micros,
     /// How long it took until the session was ready, that included.
@@ -83,8 +86,11 @@ pub(crate) struct Inner {
     /// Held by whoever is being placed.
     pub(crate) turn: tokio::sync::Mutex<()>,
     pub(crate) force: watch::Sender<bool>,
+    /// A copy was parked or claimed, or something ended.
+    pub(crate) pool_changed: Notify,
     issuer: Issuer,
     table: Mutex<Table>,
+    pool: Mutex<Pool>,
     leases: Mutex<Leases>,
 }
 
@@ -102,6 +108,8 @@ impl Host {
             .canonicalize()
             .map_err(Error::path(&config.run_root))?;
         sweep(&config.run_root);
+        // No player's save is in it: what a copy had written is nobody's.
+        remove(&data.parked());
         let issuer = Issuer::generate().map_err(Error::Ticket)?;
         let inner = Inner {
             leases: Mutex::new(Leases::open(data.leases())?),
@@ -109,6 +117,8 @@ impl Host {
             table: Mutex::new(Table::new(Ports::new(config.media_ports.clone()))),
             turn: tokio::sync::Mutex::new(()),
             force: watch::Sender::new(false),
+            pool: Mutex::default(),
+            pool_changed: Notify::new(),
             config,
             data,
             issuer,
@@ -272,6 +282,25 @@ impl Host {
         Ok(())
     }
 
+    /// Keeps copies of the titles in `folder` parked: as many as their manifests say, unless [`Self::set_parked`] says otherwise. The
+    /// folder is looked at again every few seconds: copies of what changed are replaced. Within a tokio runtime; once.
+    pub fn park_titles(&self, folder: PathBuf) {
+        tokio::spawn(park::keep(Arc::downgrade(&self.inner), folder));
+    }
+
+    /// Wants `n` copies of a title parked, whatever its manifest says; `None`: as it says. A title with `profile = "boot"` never is.
+    pub fn set_parked(&self, title: TitleId, n: Option<u16>) {
+        self.inner.pool().set(title, n);
+        self.inner.pool_changed.notify_one();
+    }
+
+    /// What is wanted parked of each title, and what is.
+    #[must_use]
+    pub fn warm(&self) -> Vec<Warm> {
+        let copies = self.inner.table().copies();
+        self.inner.pool().warm(&copies)
+    }
+
     /// What the host has and how much of it is used.
     #[must_use]
     pub fn capacity(&self) -> Capacity {
@@ -298,7 +327,7 @@ impl Host {
         let live = {
             let mut table = self.inner.table();
             table.close();
-            table.live_ids()
+            table.all_ids()
         };
         for session in live {
             self.inner.table().order(
@@ -331,6 +360,10 @@ impl Inner {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn leases(&self) -> MutexGuard<'_, Leases> {
         self.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -356,6 +389,9 @@ impl Inner {
     pub(crate) fn record_sessions(&self) {
         let live = self.table().live_ids().len();
         firstlight_telemetry::sessions_active(u32::try_from(live).unwrap_or(u32::MAX));
+        let copies = self.table().copies();
+        let parked = copies.iter().filter(|copy| !copy.booting).count();
+        firstlight_telemetry::copies_parked(u32::try_from(parked).unwrap_or(u32::MAX));
     }
 }
 

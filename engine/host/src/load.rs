@@ -32,6 +32,20 @@ fn memory_available(meminfo: &str) -> ByteCount {
     ByteCount::new(kib.unwrap_or(0).saturating_mul(1024))
 }
 
+/// Ticks that all cores together were idle since the boot; 0 where the kernel does not say.
+pub(crate) fn idle_ticks() -> u64 {
+    parse_idle(&fs::read_to_string("/proc/stat").unwrap_or_default())
+}
+
+/// What waits for a disk counts as idle: the processor is free.
+fn parse_idle(stat: &str) -> u64 {
+    let all = stat.lines().find_map(|line| line.strip_prefix("cpu "));
+    let fields = all.unwrap_or_default().split_ascii_whitespace().skip(3).take(2);
+    fields
+        .filter_map(|field| field.parse::<u64>().ok())
+        .fold(0, u64::saturating_add)
+}
+
 /// CPU time used so far by each process: pid to parent and ticks.
 pub(crate) type Processes = BTreeMap<u32, Usage>;
 
@@ -127,6 +141,13 @@ mod tests {
     }
 
     #[test]
+    fn idle_is_idle_or_waiting_for_a_disk() {
+        let stat = "cpu  10 20 30 400 5 6 7 8 9 0\ncpu0 1 2 3 4 5 6 7 8 9 0\n";
+        assert_eq!(parse_idle(stat), 405);
+        assert!(idle_ticks() > 0);
+    }
+
+    #[test]
     fn this_machine_has_memory_and_this_process_runs() {
         assert!(machine(None).memory_available.as_u64() > 0);
         assert!(processes().contains_key(&std::process::id()));
@@ -137,6 +158,7 @@ mod tests {
         fn anything_may_be_in_proc(text in ".{0,200}") {
             let _usage = parse_stat(&text);
             let _bytes = memory_available(&text);
+            let _ticks = parse_idle(&text);
         }
     }
 }

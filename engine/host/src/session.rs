@@ -1,6 +1,6 @@
 //! What is known of a session, for whoever asks.
 
-use firstlight_link::{End, Stats};
+use firstlight_link::{End, StartTrace, Stats};
 use firstlight_units::{SessionId, TitleId};
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ pub struct Session {
     pub player: String,
     /// The title played.
     pub title: TitleId,
+    /// It was parked before its player came.
+    pub parked: bool,
     /// Where it stands.
     pub state: State,
     /// The UDP port that media is received on.
@@ -23,6 +25,8 @@ pub struct Session {
     pub cert_sha256: Vec<String>,
     /// Its public key, for players whose packets are sealed; empty until it is ready.
     pub seal_key: String,
+    /// How its player's start went, as the client says; none before its first picture was shown.
+    pub start: Option<StartTrace>,
     /// The last second while its player is attached.
     pub stats: Option<Box<Stats>>,
 }

@@ -1,18 +1,21 @@
 //! From a player's request to a session that takes his ticket.
 //!
 //! ```text
-//! judge -> (others give way) -> reserve slot and port -> epoch on disk -> spawn -> Ready -> ticket
+//! judge -> (others give way) -> slot -+-> port -> epoch on disk -> spawn -------------+-> Ready -> ticket
+//!                                     +-> parked copy -> epoch on disk -> Claim ------+
 //! ```
+//!
+//! A copy that fails at its claim costs its player the time, not the session: the start goes on without it.
 
 use crate::admission::{Cost, Verdict};
 use crate::host::Inner;
 use crate::supervise::{Traces, supervise};
-use crate::table::{Applicant, Life, Reservation};
+use crate::table::{Applicant, Claimed, Life, Reservation, Room};
 use crate::worker::Worker;
 use crate::{Error, Placed, Request, folders, host};
 use firstlight_container::now;
-use firstlight_link::{End, Order, Start};
-use firstlight_units::SessionId;
+use firstlight_link::{Claim, End, Order, Start};
+use firstlight_units::{SessionId, Timestamp};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,44 +26,112 @@ use tokio::time::timeout;
 /// Runs to its end also when nobody waits for the answer any more.
 pub(crate) async fn start(inner: Arc<Inner>, request: Request) -> Result<Placed, Error> {
     let began = now();
-    let reservation = make_room(&inner, &request)
+    match place(&inner, &request, began, true).await {
+        Err(Error::Claim(session)) => {
+            tracing::warn!(%session, "a parked copy failed at its claim; the start goes on without it");
+            place(&inner, &request, began, false).await
+        }
+        placed => placed,
+    }
+}
+
+async fn place(inner: &Arc<Inner>, request: &Request, began: Timestamp, warm: bool) -> Result<Placed, Error> {
+    let room = make_room(inner, request, warm)
         .await
         .inspect_err(|_| firstlight_telemetry::session_refused())?;
     let placed = now().since(began);
-    let session = reservation.session.clone();
-    let mut life = reservation.life.clone();
-    if let Err(error) = launch(&inner, &request, reservation).await {
-        inner.table().cancel(&session);
-        return Err(error);
-    }
-    firstlight_telemetry::session_started();
-    inner.record_sessions();
-    tracing::info!(%session, title = %request.title.id, "session started");
-    await_ready(&mut life).await?;
+    let (session, parked) = match room {
+        Room::New(reservation) => (boot(inner, request, reservation).await?, false),
+        Room::Parked(claimed) => (claim(inner, request, claimed).await?, true),
+    };
+    firstlight_telemetry::session_placed(parked);
     let ready = now().since(began);
     let ticket = inner.ticket(&session, None)?;
     Ok(Placed {
         session,
         ticket,
+        parked,
         placed,
         ready,
     })
 }
 
+async fn boot(inner: &Arc<Inner>, request: &Request, reservation: Reservation) -> Result<SessionId, Error> {
+    let session = reservation.session.clone();
+    let mut life = reservation.life.clone();
+    if let Err(error) = launch(inner, request, reservation).await {
+        inner.table().cancel(&session);
+        return Err(error);
+    }
+    on_started(inner, request, &session);
+    await_ready(&mut life).await?;
+    Ok(session)
+}
+
+/// Gives a parked copy to the player: it answers when its app runs.
+async fn claim(inner: &Arc<Inner>, request: &Request, claimed: Claimed) -> Result<SessionId, Error> {
+    let Claimed {
+        session,
+        slot,
+        mut life,
+    } = claimed;
+    inner.pool_changed.notify_one();
+    let prepared = async {
+        let epoch = host::blocking(inner, move |inner| inner.leases().claim(slot)).await?;
+        inner.table().set_epoch(&session, epoch);
+        let home = inner.data.home(&request.player, &request.title.id)?;
+        Ok((epoch, home))
+    };
+    let (epoch, home) = match prepared.await {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            let reason = End::EngineFault;
+            inner.table().order(&session, Order::End { reason });
+            return Err(error);
+        }
+    };
+    let order = Claim {
+        session: session.to_string(),
+        player: request.player.clone(),
+        epoch,
+        home,
+        origins: request.origins.clone(),
+    };
+    inner.table().order(&session, Order::Claim(Box::new(order)));
+    if await_ready(&mut life).await.is_err() {
+        // Nobody has heard of this session.
+        inner.table().cancel(&session);
+        return Err(Error::Claim(session));
+    }
+    on_started(inner, request, &session);
+    Ok(session)
+}
+
+fn on_started(inner: &Inner, request: &Request, session: &SessionId) {
+    firstlight_telemetry::session_started();
+    inner.record_sessions();
+    tracing::info!(%session, title = %request.title.id, "session started");
+}
+
 /// One at a time: the room that somebody made must not go to somebody else.
-async fn make_room(inner: &Inner, request: &Request) -> Result<Reservation, Error> {
+async fn make_room(inner: &Inner, request: &Request, warm: bool) -> Result<Room, Error> {
     let _turn = inner.turn.lock().await;
     let applicant = Applicant {
         player: &request.player,
-        title: &request.title.id,
+        title: &request.title,
+        dir: &request.title_dir,
         cost: Cost::of(&request.title.display),
+        warm,
     };
     for _ in 0..ROUNDS_MAX {
         let session = host::random_session()?;
         let leaving = {
             let mut table = inner.table();
             match table.judge(applicant, &inner.config, now())? {
-                Verdict::Admit => return table.reserve(session, applicant, &inner.config, now()),
+                Verdict::Admit => match table.room(session, applicant, &inner.config, now()) {
+                    Err(Error::NoPort(range)) => vec![table.oldest_copy().ok_or(Error::NoPort(range))?],
+                    room => return room,
+                },
                 Verdict::Full => return Err(Error::Full),
                 Verdict::GiveWay(sessions) => sessions,
             }
@@ -71,7 +142,7 @@ async fn make_room(inner: &Inner, request: &Request) -> Result<Reservation, Erro
 }
 
 /// Ends `sessions` and waits until they are gone.
-async fn give_way(inner: &Inner, sessions: &[SessionId]) {
+pub(crate) async fn give_way(inner: &Inner, sessions: &[SessionId]) {
     for session in sessions {
         tracing::info!(%session, "gives way to a new player");
         inner.table().order(session, Order::End { reason: End::GaveWay });
@@ -92,17 +163,39 @@ async fn give_way(inner: &Inner, sessions: &[SessionId]) {
 }
 
 async fn launch(inner: &Arc<Inner>, request: &Request, reservation: Reservation) -> Result<(), Error> {
+    let (session, slot) = (reservation.session.clone(), reservation.slot);
+    let epoch = host::blocking(inner, move |inner| inner.leases().claim(slot)).await?;
+    inner.table().set_epoch(&session, epoch);
+    let birth = Birth {
+        home: inner.data.home(&request.player, &request.title.id)?,
+        title_dir: &request.title_dir,
+        player: &request.player,
+        origins: &request.origins,
+        epoch,
+        parked: false,
+    };
+    spawn(inner, reservation, birth)
+}
+
+/// What differs between a session and a copy that is nobody's yet.
+pub(crate) struct Birth<'a> {
+    pub(crate) home: PathBuf,
+    pub(crate) title_dir: &'a Path,
+    pub(crate) player: &'a str,
+    pub(crate) origins: &'a [String],
+    pub(crate) epoch: u64,
+    pub(crate) parked: bool,
+}
+
+/// Starts a worker and the task that watches it.
+pub(crate) fn spawn(inner: &Arc<Inner>, reservation: Reservation, birth: Birth<'_>) -> Result<(), Error> {
     let Reservation {
         session,
-        slot,
         port,
         rtc_port,
         orders,
         ..
     } = reservation;
-    let epoch = host::blocking(inner, move |inner| inner.leases().claim(slot)).await?;
-    inner.table().set_epoch(&session, epoch);
-    let home = inner.data.home(&request.player, &request.title.id)?;
     folders::private(&inner.config.run_root)?;
     let run_dir = inner.config.run_root.join(session.as_str());
     let cgroup = inner
@@ -113,23 +206,30 @@ async fn launch(inner: &Arc<Inner>, request: &Request, reservation: Reservation)
     let traces = Traces {
         run_dir: run_dir.clone(),
         cgroup: cgroup.clone(),
+        scratch: birth.parked.then(|| birth.home.clone()),
+    };
+    let ready_within = if birth.parked {
+        PARKED_WITHIN
+    } else {
+        inner.config.ready_within
     };
     let order = Start {
         session: session.to_string(),
-        player: request.player.clone(),
-        epoch,
-        title_dir: request.title_dir.clone(),
+        player: birth.player.to_owned(),
+        epoch: birth.epoch,
+        title_dir: birth.title_dir.to_owned(),
         run_dir,
-        home,
+        home: birth.home,
         cgroup,
         listen: addresses(inner, port),
         rtc_listen: rtc_port.map(|port| addresses(inner, port)).unwrap_or_default(),
         ice_servers: inner.config.ice_servers.clone(),
         ticket_key: inner.ticket_key.clone(),
-        origins: request.origins.clone(),
+        origins: birth.origins.to_vec(),
         wait_s: u32::try_from(inner.config.wait.as_secs()).unwrap_or(u32::MAX),
         bitrate_max_bps: inner.config.bitrate_max.as_bps(),
         encoder_threads: encoder_threads(),
+        parked: birth.parked,
     };
     let worker = Worker::spawn(&inner.config.worker, &session).inspect_err(|_| {
         if let Some(group) = &traces.cgroup {
@@ -150,7 +250,8 @@ async fn launch(inner: &Arc<Inner>, request: &Request, reservation: Reservation)
             );
         }
     }
-    tokio::spawn(supervise(Arc::clone(inner), session, worker, orders, traces));
+    let inner = Arc::clone(inner);
+    tokio::spawn(supervise(inner, session, worker, orders, traces, ready_within));
     Ok(())
 }
 
@@ -192,5 +293,7 @@ fn encoder_threads() -> u8 {
 
 /// A round more than it takes, should those who were to give way have been attached to in the meantime.
 const ROUNDS_MAX: usize = 3;
+/// A boot behind everything else on the machine; nobody waits for it.
+const PARKED_WITHIN: Duration = Duration::from_secs(120);
 /// A supervisor's work once its worker has exited.
 const CLEANED_WITHIN: Duration = Duration::from_secs(3);

@@ -2,8 +2,9 @@
 
 use crate::host::Inner;
 use crate::session::Ended;
+use crate::table::Gone;
 use crate::worker::{Heard, Next, Worker};
-use crate::{folders, telemetry};
+use crate::{folders, park, telemetry};
 use firstlight_link::{End, Order, Report};
 use firstlight_telemetry::Stream;
 use firstlight_units::SessionId;
@@ -21,6 +22,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 pub(crate) struct Traces {
     pub(crate) run_dir: PathBuf,
     pub(crate) cgroup: Option<PathBuf>,
+    /// Of a copy: what it wrote before it was anybody's.
+    pub(crate) scratch: Option<PathBuf>,
 }
 
 /// Runs until the worker has exited and nothing of it is left.
@@ -30,12 +33,13 @@ pub(crate) async fn supervise(
     worker: Worker,
     orders: mpsc::Receiver<Order>,
     traces: Traces,
+    ready_within: Duration,
 ) {
     let mut watch = Watch {
         inner: &inner,
         session: &session,
         worker,
-        kill_at: Some(Instant::now() + inner.config.ready_within),
+        kill_at: Some(Instant::now() + ready_within),
         end: Ending::default(),
         stream: Stream::new(),
     };
@@ -46,12 +50,18 @@ pub(crate) async fn supervise(
     clean_up(&inner, traces).await;
 
     let ended = end.verdict(status, tail);
-    let ended = inner
+    let gone = inner
         .table()
         .on_gone(&session, ended, firstlight_container::now());
     inner.record_sessions();
-    firstlight_telemetry::session_ended(telemetry::end(ended.reason));
-    tracing::info!(%session, reason = ?ended.reason, detail = ended.detail, "session ended");
+    match gone {
+        Gone::Session(session, ended) => {
+            firstlight_telemetry::session_ended(telemetry::end(ended.reason));
+            tracing::info!(%session, reason = ?ended.reason, detail = ended.detail, "session ended");
+        }
+        Gone::Copy(title, ended) => park::on_copy_gone(&inner, &title, &ended),
+    }
+    inner.pool_changed.notify_one();
 }
 
 struct Watch<'a> {
@@ -92,11 +102,16 @@ impl Watch<'_> {
         };
         match &report {
             Report::Ready { .. } => self.kill_at = self.end.ordered.and(self.kill_at),
+            Report::Parked { after_us } => {
+                self.kill_at = self.end.ordered.and(self.kill_at);
+                park::on_copy_parked(self.inner, self.session, Duration::from_micros(*after_us));
+            }
             Report::Ended { .. } => self.kill_at = Some(Instant::now() + self.inner.config.stop_within),
             Report::FirstPicture { after_us } => {
                 firstlight_telemetry::first_picture_seconds(Duration::from_micros(*after_us).as_secs_f64());
             }
             Report::Stats(stats) => self.stream.record(&telemetry::second(stats)),
+            Report::Started(start) => telemetry::started(*start),
             Report::Attached { by } => firstlight_telemetry::session_attached(telemetry::attach(by)),
             Report::Certificate { .. } | Report::Waiting { .. } | Report::Answer { .. } => {}
         }
@@ -107,6 +122,9 @@ impl Watch<'_> {
     }
 
     async fn on_order(&mut self, order: Order) {
+        if matches!(order, Order::Claim(_)) && self.kill_at.is_none() {
+            self.kill_at = Some(Instant::now() + CLAIMED_WITHIN);
+        }
         if let Order::End { reason } = order {
             self.end.ordered.get_or_insert(reason);
             let latest = Instant::now() + self.inner.config.stop_within;
@@ -197,6 +215,9 @@ async fn clean_up(inner: &Inner, traces: Traces) {
             folders::sweep(&run_root);
         }
         folders::remove(&traces.run_dir);
+        if let Some(scratch) = &traces.scratch {
+            folders::remove(scratch);
+        }
         if let Some(group) = &traces.cgroup
             && let Err(error) = remove_cgroup(group)
             && error.kind() != io::ErrorKind::NotFound
@@ -222,16 +243,20 @@ fn remove_cgroup(group: &Path) -> io::Result<()> {
 const fn word(report: &Report) -> &'static str {
     match report {
         Report::Ready { .. } => "ready",
+        Report::Parked { .. } => "parked",
         Report::Certificate { .. } => "certificate",
         Report::FirstPicture { .. } => "first_picture",
         Report::Attached { .. } => "attached",
         Report::Answer { .. } => "answer",
         Report::Waiting { .. } => "waiting",
+        Report::Started(_) => "started",
         Report::Stats(_) => "stats",
         Report::Ended { .. } => "ended",
     }
 }
 
+/// Some renames and a thaw, which take milliseconds, on a machine in trouble.
+const CLAIMED_WITHIN: Duration = Duration::from_secs(2);
 const DRAIN_WITHIN: Duration = Duration::from_millis(500);
 
 #[cfg(test)]

@@ -1,19 +1,24 @@
 //! The sessions of this host, live and lately ended, and what each holds.
 
-use crate::admission::{Cost, Holder, Verdict, decide};
+use crate::admission::{Cost, Holder, Verdict, decide, may_park};
 use crate::load;
+use crate::pool::{CopyView, Installed};
 use crate::ports::Ports;
 use crate::session::{Ended, Session, State};
 use crate::{Config, Error};
-use firstlight_link::{Answer, Offer, Order, Report, Stats};
-use firstlight_units::{Micros, SessionId, Timestamp, TitleId};
+use firstlight_link::{Answer, Offer, Order, Report, StartTrace, Stats};
+use firstlight_title::Title;
+use firstlight_units::{ByteCount, Micros, SessionId, Timestamp, TitleId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::Path;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// All of them.
 #[derive(Debug)]
 pub(crate) struct Table {
     entries: BTreeMap<SessionId, Entry>,
+    /// What claimed copies are called now, by what their supervisors know them as.
+    claimed: BTreeMap<SessionId, SessionId>,
     /// Those that are over, oldest first.
     ended: VecDeque<(Timestamp, SessionId)>,
     ports: Ports,
@@ -41,10 +46,37 @@ pub(crate) struct Reservation {
     pub(crate) life: watch::Receiver<Life>,
 }
 
+/// A parked copy that a player was given.
+#[derive(Debug)]
+pub(crate) struct Claimed {
+    pub(crate) session: SessionId,
+    pub(crate) slot: u32,
+    pub(crate) life: watch::Receiver<Life>,
+}
+
+/// Where an applicant goes.
+#[derive(Debug)]
+pub(crate) enum Room {
+    New(Reservation),
+    Parked(Claimed),
+}
+
+/// What has ended.
+#[derive(Debug)]
+pub(crate) enum Gone {
+    Session(SessionId, Ended),
+    /// A copy that never was anybody's.
+    Copy(TitleId, Ended),
+}
+
 #[derive(Debug)]
 struct Entry {
+    /// What it is a copy of, while it is nobody's.
+    copy: Option<Installed>,
     player: String,
     title: TitleId,
+    /// It was a parked copy.
+    parked: bool,
     phase: Phase,
     slot: u32,
     epoch: u64,
@@ -59,6 +91,7 @@ struct Entry {
     cert_sha256: Vec<String>,
     seal_key: String,
     stats: Option<Box<Stats>>,
+    start: Option<StartTrace>,
     orders: mpsc::Sender<Order>,
     life: watch::Sender<Life>,
     pid: Option<u32>,
@@ -68,6 +101,8 @@ struct Entry {
 #[derive(Clone, Debug)]
 enum Phase {
     Starting,
+    /// A copy that can be claimed.
+    Parked,
     Ready,
     Attached,
     Waiting {
@@ -90,22 +125,22 @@ impl Entry {
     }
 
     fn holder(&self, session: &SessionId, now: Timestamp) -> Holder {
-        let waiting_since = if let Phase::Waiting { since, .. } = self.phase {
-            Some(since)
-        } else {
-            None
+        let waiting_since = match self.phase {
+            Phase::Waiting { since, .. } => Some(since),
+            _ => self.copy.is_some().then_some(self.started),
         };
         Holder {
             session: session.clone(),
             cost: self.cost.with_measured(self.measured),
             waiting_since,
             young: now.since(self.started) < YOUNG,
+            parked: self.copy.is_some(),
         }
     }
 
     fn view(&self, id: &SessionId, now: Timestamp) -> Session {
         let state = match &self.phase {
-            Phase::Starting => State::Starting,
+            Phase::Starting | Phase::Parked => State::Starting,
             Phase::Ready => State::Ready,
             Phase::Attached => State::Attached,
             Phase::Waiting { until, .. } => State::Waiting {
@@ -117,11 +152,13 @@ impl Entry {
             id: id.clone(),
             player: self.player.clone(),
             title: self.title.clone(),
+            parked: self.parked,
             state,
             port: self.port,
             rtc_port: self.rtc_port,
             cert_sha256: self.cert_sha256.clone(),
             seal_key: self.seal_key.clone(),
+            start: self.start,
             stats: self
                 .stats
                 .clone()
@@ -134,14 +171,18 @@ impl Entry {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Applicant<'a> {
     pub(crate) player: &'a str,
-    pub(crate) title: &'a TitleId,
+    pub(crate) title: &'a Title,
+    pub(crate) dir: &'a Path,
     pub(crate) cost: Cost,
+    /// A parked copy will do.
+    pub(crate) warm: bool,
 }
 
 impl Table {
     pub(crate) fn new(ports: Ports) -> Self {
         Self {
             entries: BTreeMap::new(),
+            claimed: BTreeMap::new(),
             ended: VecDeque::new(),
             ports,
             stopping: false,
@@ -165,27 +206,170 @@ impl Table {
         if u32::try_from(own).is_ok_and(|own| own >= config.sessions_per_player) {
             return Err(Error::TooMany(config.sessions_per_player));
         }
-        let holders: Vec<Holder> = self.live().map(|(id, entry)| entry.holder(id, now)).collect();
-        Ok(decide(&load::machine(config.slots), &holders, applicant.cost))
+        let mut holders = self.holders(now);
+        let mut wanted = applicant.cost;
+        if let Some(copy) = self.claimable(applicant) {
+            // It becomes the session, and its memory is in use already.
+            holders.retain(|holder| holder.session != copy);
+            wanted.memory = ByteCount::new(0);
+        }
+        Ok(decide(&load::machine(config.slots), &holders, wanted))
+    }
+
+    /// Whether one more copy of a title may boot: nobody starts, there is memory for it and a player beside it, and ports are left.
+    pub(crate) fn may_park(&self, cost: Cost, config: &Config, now: Timestamp) -> bool {
+        let starting = self
+            .live()
+            .any(|(_, entry)| entry.copy.is_none() && matches!(entry.phase, Phase::Starting));
+        let copies = self.live().filter(|(_, entry)| entry.copy.is_some()).count();
+        let most = config.media_ports.len() / PORTS_PER_COPY;
+        !self.stopping
+            && !starting
+            && copies < most
+            && may_park(&load::machine(config.slots), &self.holders(now), cost)
+    }
+
+    fn holders(&self, now: Timestamp) -> Vec<Holder> {
+        self.live().map(|(id, entry)| entry.holder(id, now)).collect()
+    }
+
+    /// The parked copy that has waited longest for such an applicant.
+    fn claimable(&self, applicant: Applicant<'_>) -> Option<SessionId> {
+        let title = applicant.title;
+        // Two sessions of a player write to one folder; a copy takes the folder's place, which the other would not notice.
+        let shares = !title.run.persist.is_empty()
+            && self
+                .sessions()
+                .any(|(_, entry)| entry.player == applicant.player && entry.title == title.id);
+        if !applicant.warm || shares {
+            return None;
+        }
+        let fits = |entry: &Entry| {
+            let of = entry.copy.as_ref();
+            matches!(entry.phase, Phase::Parked)
+                && of.is_some_and(|of| of.title == *title && of.dir == applicant.dir)
+        };
+        let ready = self.live().filter(|(_, entry)| fits(entry));
+        ready
+            .min_by_key(|(_, entry)| entry.started)
+            .map(|(id, _)| id.clone())
+    }
+
+    /// Gives `applicant` a slot, and a parked copy or a port. A copy of nobody that stands in the way of a port is named in the error.
+    pub(crate) fn room(
+        &mut self,
+        session: SessionId,
+        applicant: Applicant<'_>,
+        config: &Config,
+        now: Timestamp,
+    ) -> Result<Room, Error> {
+        match self.claimable(applicant) {
+            Some(copy) => Ok(Room::Parked(self.claim(&copy, session, applicant.player)?)),
+            None => self.reserve(session, applicant, config, now).map(Room::New),
+        }
+    }
+
+    fn claim(&mut self, copy: &SessionId, session: SessionId, player: &str) -> Result<Claimed, Error> {
+        let slot = self.free_slot();
+        let mut entry = self
+            .entries
+            .remove(copy)
+            .ok_or_else(|| Error::UnknownSession(copy.clone()))?;
+        entry.copy = None;
+        player.clone_into(&mut entry.player);
+        entry.slot = slot;
+        entry.phase = Phase::Starting;
+        entry.parked = true;
+        let life = entry.life.subscribe();
+        self.entries.insert(session.clone(), entry);
+        self.claimed.insert(copy.clone(), session.clone());
+        Ok(Claimed { session, slot, life })
+    }
+
+    fn free_slot(&self) -> u32 {
+        let slots: BTreeSet<u32> = self.sessions().map(|(_, entry)| entry.slot).collect();
+        (0..=u32::MAX)
+            .find(|slot| !slots.contains(slot))
+            .unwrap_or(u32::MAX)
     }
 
     /// Gives `applicant` a slot and a port.
-    pub(crate) fn reserve(
+    fn reserve(
         &mut self,
         session: SessionId,
         applicant: Applicant<'_>,
         config: &Config,
         now: Timestamp,
     ) -> Result<Reservation, Error> {
-        let slots: BTreeSet<u32> = self.live().map(|(_, entry)| entry.slot).collect();
+        let slot = self.free_slot();
+        self.reserve_ports(session, slot, applicant, config, now)
+    }
+
+    /// Gives a copy ports, and no slot: it gets one with its player.
+    pub(crate) fn reserve_copy(
+        &mut self,
+        id: SessionId,
+        of: &Installed,
+        config: &Config,
+        now: Timestamp,
+    ) -> Result<Reservation, Error> {
+        let applicant = Applicant {
+            player: "",
+            title: &of.title,
+            dir: &of.dir,
+            cost: Cost::of(&of.title.display),
+            warm: false,
+        };
+        let reservation = self.reserve_ports(id.clone(), 0, applicant, config, now)?;
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.copy = Some(of.clone());
+        }
+        Ok(reservation)
+    }
+
+    /// The oldest copy of nobody: where ports are short, it gives way.
+    pub(crate) fn oldest_copy(&self) -> Option<SessionId> {
+        let copies = self
+            .live()
+            .filter(|(_, entry)| entry.copy.is_some() && !entry.over());
+        copies
+            .min_by_key(|(_, entry)| entry.started)
+            .map(|(id, _)| id.clone())
+    }
+
+    /// What a copy that is nobody's is a copy of.
+    pub(crate) fn copy_of(&self, id: &SessionId) -> Option<TitleId> {
+        let entry = self.entries.get(id).filter(|entry| entry.copy.is_some())?;
+        Some(entry.title.clone())
+    }
+
+    /// The copies that are nobody's.
+    pub(crate) fn copies(&self) -> Vec<CopyView> {
+        let copies = self.live().filter(|(_, entry)| !entry.over());
+        copies
+            .filter_map(|(id, entry)| {
+                Some(CopyView {
+                    id: id.clone(),
+                    of: entry.copy.clone()?,
+                    booting: matches!(entry.phase, Phase::Starting),
+                })
+            })
+            .collect()
+    }
+
+    fn reserve_ports(
+        &mut self,
+        session: SessionId,
+        slot: u32,
+        applicant: Applicant<'_>,
+        config: &Config,
+        now: Timestamp,
+    ) -> Result<Reservation, Error> {
         let mut taken: BTreeSet<u16> = self
             .live()
             .flat_map(|(_, entry)| [Some(entry.port), entry.rtc_port])
             .flatten()
             .collect();
-        let slot = (0..=u32::MAX)
-            .find(|slot| !slots.contains(slot))
-            .unwrap_or(u32::MAX);
         let no_port = Error::NoPort(self.ports.range());
         let port = self.ports.pick(&taken, &config.media_addresses).ok_or(no_port)?;
         taken.insert(port);
@@ -194,8 +378,10 @@ impl Table {
         let (orders, orders_out) = mpsc::channel(ORDERS_MAX);
         let (life, life_out) = watch::channel(Life::Starting);
         let entry = Entry {
+            copy: None,
+            parked: false,
             player: applicant.player.to_owned(),
-            title: applicant.title.clone(),
+            title: applicant.title.id.clone(),
             phase: Phase::Starting,
             slot,
             epoch: 0,
@@ -208,6 +394,7 @@ impl Table {
             cert_sha256: Vec::new(),
             seal_key: String::new(),
             stats: None,
+            start: None,
             orders,
             life,
             pid: None,
@@ -227,6 +414,12 @@ impl Table {
     /// Takes back a reservation that came to nothing.
     pub(crate) fn cancel(&mut self, session: &SessionId) {
         self.entries.remove(session);
+        self.ended.retain(|(_, id)| id != session);
+    }
+
+    /// What a supervisor's session is called: a copy's changes when it is claimed.
+    pub(crate) fn name(&self, supervised: &SessionId) -> SessionId {
+        self.claimed.get(supervised).unwrap_or(supervised).clone()
     }
 
     pub(crate) fn set_epoch(&mut self, session: &SessionId, epoch: u64) {
@@ -242,8 +435,9 @@ impl Table {
     }
 
     /// Records what a worker said.
-    pub(crate) fn on_report(&mut self, session: &SessionId, report: Report, now: Timestamp) {
-        let Some(entry) = self.entries.get_mut(session) else {
+    pub(crate) fn on_report(&mut self, supervised: &SessionId, report: Report, now: Timestamp) {
+        let session = self.name(supervised);
+        let Some(entry) = self.entries.get_mut(&session) else {
             return;
         };
         if entry.over() {
@@ -259,6 +453,7 @@ impl Table {
                 entry.phase = Phase::Ready;
             }
             Report::Certificate { cert_sha256 } => entry.cert_sha256 = cert_sha256,
+            Report::Parked { .. } => entry.phase = Phase::Parked,
             Report::FirstPicture { .. } => {}
             Report::Attached { .. } => entry.phase = Phase::Attached,
             Report::Waiting { left_s } => {
@@ -267,6 +462,7 @@ impl Table {
                     until: now + Micros::from_secs(left_s.into()),
                 };
             }
+            Report::Started(start) => entry.start = Some(start),
             Report::Stats(stats) => entry.stats = Some(stats),
             Report::Answer { attachment, answer } => {
                 // Nobody waits any more: the client has gone.
@@ -291,7 +487,7 @@ impl Table {
                 });
             }
         }
-        let ready = !matches!(entry.phase, Phase::Starting | Phase::Ending(_));
+        let ready = !matches!(entry.phase, Phase::Starting | Phase::Parked | Phase::Ending(_));
         // Also wakes those who wait for any other change.
         entry.life.send_modify(|life| {
             if ready && *life == Life::Starting {
@@ -300,10 +496,14 @@ impl Table {
         });
     }
 
-    /// The worker has exited and nothing of it is left. Returns how the session ended: as the worker said, or else `ended`.
-    pub(crate) fn on_gone(&mut self, session: &SessionId, ended: Ended, now: Timestamp) -> Ended {
-        let Some(entry) = self.entries.get_mut(session) else {
-            return ended;
+    /// The worker has exited and nothing of it is left. Returns how it ended: as the worker said, or else `ended`.
+    pub(crate) fn on_gone(&mut self, supervised: &SessionId, ended: Ended, now: Timestamp) -> Gone {
+        let session = self
+            .claimed
+            .remove(supervised)
+            .unwrap_or_else(|| supervised.clone());
+        let Some(entry) = self.entries.get_mut(&session) else {
+            return Gone::Session(session, ended);
         };
         let ended = if let Phase::Ending(reported) = &entry.phase {
             reported.clone()
@@ -313,9 +513,14 @@ impl Table {
         entry.phase = Phase::Gone(ended.clone());
         entry.pid = None;
         entry.life.send_replace(Life::Gone(ended.clone()));
+        if entry.copy.is_some() {
+            let title = entry.title.clone();
+            self.entries.remove(&session);
+            return Gone::Copy(title, ended);
+        }
         self.ended.push_back((now, session.clone()));
         self.forget(now);
-        ended
+        Gone::Session(session, ended)
     }
 
     /// Drops what ended long ago.
@@ -354,19 +559,24 @@ impl Table {
     }
 
     pub(crate) fn view(&self, session: &SessionId, now: Timestamp) -> Option<Session> {
-        self.entries.get(session).map(|entry| entry.view(session, now))
+        let entry = self.entries.get(session).filter(|entry| entry.copy.is_none())?;
+        Some(entry.view(session, now))
     }
 
     pub(crate) fn views(&self, now: Timestamp) -> Vec<Session> {
         self.entries
             .iter()
+            .filter(|(_, entry)| entry.copy.is_none())
             .map(|(id, entry)| entry.view(id, now))
             .collect()
     }
 
     /// Player and epoch of a session that can be attached to.
     pub(crate) fn lease(&self, session: &SessionId) -> Option<(String, u64)> {
-        let entry = self.entries.get(session).filter(|entry| !entry.over())?;
+        let entry = self
+            .entries
+            .get(session)
+            .filter(|entry| !entry.over() && entry.copy.is_none())?;
         Some((entry.player.clone(), entry.epoch))
     }
 
@@ -379,7 +589,13 @@ impl Table {
         self.live().map(|(_, entry)| entry.life.subscribe()).collect()
     }
 
+    /// The live sessions.
     pub(crate) fn live_ids(&self) -> Vec<SessionId> {
+        self.sessions().map(|(id, _)| id.clone()).collect()
+    }
+
+    /// And the copies that are nobody's.
+    pub(crate) fn all_ids(&self) -> Vec<SessionId> {
         self.live().map(|(id, _)| id.clone()).collect()
     }
 
@@ -395,7 +611,7 @@ impl Table {
     /// What the live sessions are charged together.
     pub(crate) fn millicores_charged(&self) -> u32 {
         let each = self
-            .live()
+            .sessions()
             .map(|(_, entry)| entry.cost.with_measured(entry.measured).millicores);
         each.fold(0, u32::saturating_add)
     }
@@ -416,8 +632,14 @@ impl Table {
     fn live(&self) -> impl Iterator<Item = (&SessionId, &Entry)> {
         self.entries.iter().filter(|(_, entry)| entry.live())
     }
+
+    fn sessions(&self) -> impl Iterator<Item = (&SessionId, &Entry)> {
+        self.live().filter(|(_, entry)| entry.copy.is_none())
+    }
 }
 
+/// A copy takes two, and so does a session: copies get at most half of them.
+const PORTS_PER_COPY: usize = 4;
 /// Offers of one session that wait for their answer; a player makes one at a time.
 const OFFERS_MAX: usize = 8;
 /// A start, an end, some cancelled tickets, an offer and its candidates.

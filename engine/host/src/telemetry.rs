@@ -1,7 +1,7 @@
 //! What workers report, in the words of the metrics.
 
-use firstlight_link::{End, Stats};
-use firstlight_telemetry::{Attach, Second};
+use firstlight_link::{End, StartTrace, Stats};
+use firstlight_telemetry::{Attach, Second, StartStep};
 use firstlight_units::{Bitrate, Micros, Stage};
 
 pub(crate) fn second(stats: &Stats) -> Second {
@@ -37,6 +37,16 @@ pub(crate) fn second(stats: &Stats) -> Second {
         cpu_encoder: Micros::new(stats.cpu_encoder_us),
         cpu_engine: Micros::new(stats.cpu_engine_us),
     }
+}
+
+pub(crate) fn started(start: StartTrace) {
+    let step = |step, us: u32| firstlight_telemetry::start_step(step, start.parked, Micros::new(us.into()));
+    step(StartStep::Placed, start.placed_us);
+    step(StartStep::Connected, start.connected_us);
+    step(StartStep::Thawed, start.thawed_us);
+    step(StartStep::FirstFrame, start.first_frame_us);
+    step(StartStep::Shown, start.shown_us);
+    firstlight_telemetry::second_on(start.parked, Micros::new(start.total_us.into()));
 }
 
 pub(crate) const fn end(reason: End) -> firstlight_telemetry::End {

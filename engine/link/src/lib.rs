@@ -17,6 +17,8 @@ pub const LINE_BYTES_MAX: usize = 256 * 1024;
 pub enum Order {
     /// Begin: always first, exactly once.
     Start(Box<Start>),
+    /// A copy that reported [`Report::Parked`] gets a player; answered by [`Report::Ready`].
+    Claim(Box<Claim>),
     /// End the session and exit.
     End {
         /// Why, for the player.
@@ -159,6 +161,25 @@ pub struct Start {
     pub bitrate_max_bps: u64,
     /// Threads the encoder may use.
     pub encoder_threads: u8,
+    /// Boot for no player: `player`, `epoch` and `origins` mean nothing yet, `session` is what the copy is called until its claim, and
+    /// `home` is a folder of its own on the file system of the players' homes.
+    #[serde(default)]
+    pub parked: bool,
+}
+
+/// Whose a parked copy becomes. Everything is as in [`Start`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Claim {
+    /// Id of the session.
+    pub session: String,
+    /// Pseudonym of the player who may attach.
+    pub player: String,
+    /// The lease epoch of the slot.
+    pub epoch: u64,
+    /// The player's persistent home for this title; nobody else uses it until the answer.
+    pub home: PathBuf,
+    /// Origins whose pages may attach.
+    pub origins: Vec<String>,
 }
 
 /// Why a session ended.
@@ -195,6 +216,11 @@ pub enum Report {
         #[serde(default)]
         seal_key: String,
     },
+    /// The copy is booted to its ready point and frozen; it can be claimed.
+    Parked {
+        /// Microseconds since the worker began.
+        after_us: u64,
+    },
     /// The certificate was renewed.
     Certificate {
         /// As in [`Report::Ready`].
@@ -222,6 +248,8 @@ pub enum Report {
         /// Seconds left when this was written.
         left_s: u32,
     },
+    /// How the player's start went; once, as the client says.
+    Started(StartTrace),
     /// Once a second while attached.
     Stats(Box<Stats>),
     /// The session is over; the process exits next.
@@ -265,6 +293,26 @@ impl Transport {
             Self::WebSocket => "websocket",
         }
     }
+}
+
+/// From a player's click to the first picture he saw, step by step. The steps sum to the whole. Microseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StartTrace {
+    /// The session was a parked copy.
+    pub parked: bool,
+    /// Click to ticket.
+    pub placed_us: u32,
+    /// Ticket to open transport.
+    pub connected_us: u32,
+    /// Open transport to running app; 0 where that ran before.
+    pub thawed_us: u32,
+    /// That to the first whole access unit at the client.
+    pub first_frame_us: u32,
+    /// That to its presentation.
+    pub shown_us: u32,
+    /// Click to presentation.
+    pub total_us: u32,
 }
 
 /// A second of a session's life. Rates are bits per second, times microseconds.

@@ -31,18 +31,21 @@ pub(crate) enum Refused {
     Ticket(#[source] firstlight_ticket::Error),
     #[error("the resume secret is unknown")]
     UnknownSecret,
+    #[error("the copy is nobody's yet")]
+    Nobodys,
 }
 
 /// Which credentials this session honours.
 pub(crate) struct Admission {
-    verifier: Verifier,
+    /// None: of a copy that is nobody's yet.
+    verifier: Option<Verifier>,
     secrets: Secrets,
     /// The player's public key, where the newest ticket names one: what comes of that ticket is sealed.
     key: Option<String>,
 }
 
 impl Admission {
-    pub(crate) fn new(verifier: Verifier) -> Self {
+    pub(crate) fn new(verifier: Option<Verifier>) -> Self {
         Self {
             verifier,
             secrets: Secrets::default(),
@@ -59,7 +62,8 @@ impl Admission {
     ) -> Result<Generation, Refused> {
         match credential {
             Credential::Ticket(ticket) => {
-                let claims = self.verifier.verify(ticket, now).map_err(Refused::Ticket)?;
+                let verifier = self.verifier.as_mut().ok_or(Refused::Nobodys)?;
+                let claims = verifier.verify(ticket, now).map_err(Refused::Ticket)?;
                 if claims.key != self.key {
                     // A secret of the time before would go on without the key.
                     self.secrets.forget();
@@ -87,7 +91,9 @@ impl Admission {
 
     /// Refuses this ticket from here on.
     pub(crate) fn revoke(&mut self, ticket: &str) {
-        self.verifier.revoke(ticket);
+        if let Some(verifier) = &mut self.verifier {
+            verifier.revoke(ticket);
+        }
     }
 }
 
@@ -177,7 +183,7 @@ mod tests {
             expires: NOW + Micros::from_secs(60),
         };
         let verifier = Verifier::new(issuer.public_key(), "s1".to_owned(), "anna".to_owned(), 7);
-        (issuer.issue(&claims).unwrap(), Admission::new(verifier))
+        (issuer.issue(&claims).unwrap(), Admission::new(Some(verifier)))
     }
 
     fn resume(admission: &mut Admission, secret: &str, fresh: &str) -> Option<Generation> {
@@ -237,6 +243,16 @@ mod tests {
         resume(&mut admission, "one", "two").unwrap();
         admission.acknowledge(first.number);
         assert!(resume(&mut admission, "one", "three").is_some());
+    }
+
+    #[test]
+    fn nobody_gets_into_a_copy_that_is_nobody_s() {
+        let (ticket, _) = fixture();
+        let mut admission = Admission::new(None);
+        admission.revoke("t1");
+        let admitted = admission.admit(NOW, Credential::Ticket(&ticket), "one".to_owned());
+        assert!(matches!(admitted, Err(Refused::Nobodys)));
+        assert!(resume(&mut admission, "one", "two").is_none());
     }
 
     #[test]

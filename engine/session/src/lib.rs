@@ -38,6 +38,7 @@ mod shared;
 mod silence;
 mod tally;
 mod threads;
+mod trace;
 mod words;
 mod worker;
 

@@ -6,6 +6,12 @@
 //!    +---- nobody came ---+------------ end -------------+---- time is up ----> Over
 //! ```
 //!
+//! A parked copy begins earlier and is nobody's until its claim:
+//!
+//! ```text
+//! Booting --first picture, some time--> Parked (frozen) --claim--> Opening
+//! ```
+//!
 //! After every call, carry out what it returned; call [`Lifecycle::handle_timeout`] until it returns `None`.
 
 use firstlight_link::End;
@@ -14,6 +20,10 @@ use firstlight_units::{Micros, Timestamp};
 /// Where the session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
+    /// Nobody's, and on its way to the ready point: it is parked then.
+    Booting { ready: Option<Timestamp> },
+    /// Nobody's, and frozen.
+    Parked,
     /// Started; nobody has attached yet.
     Opening { until: Timestamp },
     /// A player is there, last heard of then.
@@ -37,6 +47,8 @@ pub(crate) enum Action {
     Detach,
     /// Freeze the app.
     Freeze,
+    /// Freeze the app of a copy that is nobody's, and tell the host.
+    Park,
     /// Tell the host that the session waits, and for how long.
     Tell { left: Micros },
     /// Stop everything.
@@ -60,6 +72,31 @@ impl Lifecycle {
         }
     }
 
+    /// A copy that boots for nobody yet.
+    pub(crate) const fn parked(wait: Micros) -> Self {
+        Self {
+            phase: Phase::Booting { ready: None },
+            wait,
+        }
+    }
+
+    /// The app drew for the first time; `plain`: something of a single colour, which the picture proper usually follows.
+    pub(crate) fn drew(&mut self, now: Timestamp, plain: bool) {
+        if let Phase::Booting { ready } = &mut self.phase {
+            let at = now + if plain { PLAIN_MAX } else { SETTLE };
+            *ready = Some(ready.map_or(at, |ready| ready.min(at)));
+        }
+    }
+
+    /// A parked copy gets a player, who may attach from here on; `false` when it is not parked.
+    pub(crate) fn claim(&mut self, now: Timestamp) -> bool {
+        let parked = self.phase == Phase::Parked;
+        if parked {
+            *self = Self::new(now, self.wait);
+        }
+        parked
+    }
+
     pub(crate) const fn phase(&self) -> Phase {
         self.phase
     }
@@ -68,9 +105,9 @@ impl Lifecycle {
         matches!(self.phase, Phase::Attached { .. })
     }
 
-    /// The player attached, for the first time or again; `false` when the session is over.
+    /// The player attached, for the first time or again; `false` when the session is over, or nobody's.
     pub(crate) fn attach(&mut self, now: Timestamp) -> bool {
-        let alive = !self.is_over();
+        let alive = !matches!(self.phase, Phase::Booting { .. } | Phase::Parked | Phase::Over(_));
         if alive {
             self.phase = Phase::Attached { heard: now };
         }
@@ -107,10 +144,11 @@ impl Lifecycle {
     /// When [`Self::handle_timeout`] wants to be called.
     pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
         match self.phase {
+            Phase::Booting { ready } => ready,
             Phase::Opening { until } => Some(until),
             Phase::Attached { heard } => Some(heard + SILENCE_MAX),
             Phase::Waiting { until, freeze, tell } => Some(until.min(tell).min(freeze.unwrap_or(until))),
-            Phase::Over(_) => None,
+            Phase::Parked | Phase::Over(_) => None,
         }
     }
 
@@ -120,6 +158,10 @@ impl Lifecycle {
             return None;
         }
         match &mut self.phase {
+            Phase::Booting { .. } => {
+                self.phase = Phase::Parked;
+                Some(Action::Park)
+            }
             Phase::Opening { .. } => self.end(End::NotResumed),
             Phase::Attached { .. } => self.detach(now),
             Phase::Waiting { until, .. } if now >= *until => self.end(End::NotResumed),
@@ -131,7 +173,7 @@ impl Lifecycle {
                 *tell = now + TELL_EVERY;
                 Some(Action::Tell { left: *until - now })
             }
-            Phase::Over(_) => None,
+            Phase::Parked | Phase::Over(_) => None,
         }
     }
 
@@ -147,6 +189,10 @@ const SILENCE_MAX: Micros = Micros::from_secs(4);
 /// A reloaded page is back within this, and finds its game running; nobody is killed in so short a time.
 const GRACE: Micros = Micros::from_millis(300);
 const TELL_EVERY: Micros = Micros::from_secs(5);
+/// After its first picture an app opens its sound, loads what it shows next, and has faded in.
+const SETTLE: Micros = Micros::from_secs(1);
+/// A title that shows nothing but one colour for this long does so on purpose.
+const PLAIN_MAX: Micros = Micros::from_secs(8);
 
 #[cfg(test)]
 mod tests {
@@ -211,6 +257,37 @@ mod tests {
         assert_eq!(life.end(End::EngineStopping), None);
         life.attach(T0);
         assert_eq!(life.phase(), Phase::Over(End::TitleCrashed));
+    }
+
+    #[test]
+    fn a_copy_parks_after_its_first_picture_and_is_somebody_s_only_after_the_claim() {
+        let mut life = Lifecycle::parked(WAIT);
+        assert_eq!(
+            (life.poll_timeout(), life.attach(T0), life.claim(T0)),
+            (None, false, false)
+        );
+        life.drew(T0, true);
+        life.drew(T0 + SETTLE, false);
+        assert_eq!(run(&mut life, T0 + SETTLE), []);
+        assert_eq!(run(&mut life, T0 + SETTLE + SETTLE), [Action::Park]);
+        assert_eq!((life.poll_timeout(), life.attach(T0)), (None, false));
+        let late = T0 + Micros::from_secs(86_400);
+        assert!(life.claim(late) && !life.claim(late));
+        assert!(life.attach(late));
+    }
+
+    #[test]
+    fn a_title_of_one_colour_is_parked_all_the_same() {
+        let mut life = Lifecycle::parked(WAIT);
+        life.drew(T0, true);
+        assert_eq!(run(&mut life, T0 + PLAIN_MAX), [Action::Park]);
+    }
+
+    #[test]
+    fn a_parked_copy_ends_like_any_other() {
+        let mut life = Lifecycle::parked(WAIT);
+        assert_eq!(life.end(End::GaveWay), Some(Action::End(End::GaveWay)));
+        assert!(!life.claim(T0));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::chain::Chain;
 use crate::pictures::{Asked, Pictures, StillStep, Turn};
 use crate::shared::{Mode, Shared, Wish};
 use crate::{Error, clock, echo};
-use firstlight_container::{Capture, Wait};
+use firstlight_container::{Capture, Grab, Wait};
 use firstlight_encoder::still::Still;
 use firstlight_encoder::{AccessUnit, Config, Encoder, How, Picture, Refine, Unit, rate};
 use firstlight_units::{Bitrate, FrameId, Micros, Timestamp};
@@ -33,6 +33,8 @@ pub(crate) enum MediaEvent {
     },
     /// The app drew its first picture.
     FirstPicture { at: Timestamp },
+    /// And this is the first one with something in it; only of a copy that boots for nobody yet.
+    Drew,
     /// Nothing is touched until the next wish to run.
     Idle,
     /// A unit of an access unit, in order.
@@ -70,6 +72,8 @@ pub(crate) struct Parts {
     pub(crate) shared: Arc<Shared>,
     pub(crate) out: mpsc::Sender<MediaEvent>,
     pub(crate) spare: Spare,
+    /// Look for the first picture with something in it while nobody watches.
+    pub(crate) look: bool,
 }
 
 /// Buffers that the network side is done with.
@@ -110,6 +114,7 @@ pub(crate) fn run(parts: Parts) -> Result<(), Error> {
         frame: FrameId::new(0),
         qp: 0,
         drawn: false,
+        look: parts.look,
         idle: false,
     }
     .run()
@@ -131,6 +136,7 @@ struct Media {
     /// Of the newest access unit that is finished.
     qp: u8,
     drawn: bool,
+    look: bool,
     idle: bool,
 }
 
@@ -162,7 +168,12 @@ impl Media {
         if !std::mem::replace(&mut self.idle, true) {
             self.hand_on(MediaEvent::Idle);
         }
-        self.wait(None)
+        self.wait(None)?;
+        if self.look && self.pictures.is_dirty() && !is_plain(&self.capture.grab()?) {
+            self.look = false;
+            self.hand_on(MediaEvent::Drew);
+        }
+        Ok(())
     }
 
     fn work(&mut self, wish: Wish) -> Result<(), Error> {
@@ -365,4 +376,14 @@ impl Media {
         // An error means that the session is over, which the loop sees next.
         drop(self.out.blocking_send(event));
     }
+}
+
+/// Whether all of it is of one colour.
+fn is_plain(grab: &Grab<'_>) -> bool {
+    let mut pixels = grab
+        .pixels
+        .chunks_exact(4)
+        .filter_map(|pixel| pixel.first_chunk::<3>());
+    let first = pixels.next();
+    pixels.all(|pixel| Some(pixel) == first)
 }

@@ -97,6 +97,11 @@ impl Pictures {
         self.dirty = true;
     }
 
+    /// Whether something was drawn that has not been taken.
+    pub(crate) const fn is_dirty(&self) -> bool {
+        self.dirty
+    }
+
     /// Whether the sender takes an access unit at `now`.
     pub(crate) fn set_blocked(&mut self, now: Timestamp, blocked: bool) {
         self.blocked = blocked;

@@ -70,6 +70,7 @@ fn session(began: Timestamp, reports: &Reports) -> Result<(), Error> {
         Listener::open(&start.listen, certificates.current())?
     };
     // Here, and not in the net thread: what the container starts inherits the priority of the thread that starts it.
+    let behind = start.parked && firstlight_container::step_back();
     let container = Container::start(Spec {
         title: title.clone(),
         title_dir: start.title_dir.clone(),
@@ -77,6 +78,9 @@ fn session(began: Timestamp, reports: &Reports) -> Result<(), Error> {
         home: start.home.clone(),
         cgroup: start.cgroup.clone(),
     })?;
+    if behind {
+        firstlight_container::step_forward();
+    }
     let opening = Opening {
         began,
         start,
@@ -136,6 +140,7 @@ impl Opening {
             shared: Arc::clone(&shared),
             out: media_in,
             spare: Spare(spare_out),
+            look: self.start.parked,
         };
         threads::spawn(MEDIA, NICE, faults_in.clone(), move || media::run(parts))?;
 

@@ -303,6 +303,7 @@ fn what_cannot_start_says_why() {
     let mut worker = Worker::launch(&Options {
         title_dir: dir,
         wait_s: 5,
+        parked: false,
     });
     let Report::Ended { reason, detail, .. } = worker.ended() else {
         unreachable!()

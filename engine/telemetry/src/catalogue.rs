@@ -131,6 +131,10 @@ const FIRST_PICTURE_SECONDS: &[f64] = &[
 const START_SECONDS: &[f64] = &[
     0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 15.0, 45.0,
 ];
+/// The promise is a quarter of a second and three round trips from a parked copy, a second at worst; the rest tells cold starts apart.
+const SECOND_ON_SECONDS: &[f64] = &[
+    0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0,
+];
 /// 0.5 to 50 Mbit/s, in bytes.
 const TARGET_BYTES_PER_SECOND: &[f64] = &[
     62_500.0, 125_000.0, 250_000.0, 500_000.0, 1e6, 1.5e6, 2e6, 3e6, 4.5e6, 6.25e6,
@@ -167,12 +171,36 @@ pub(crate) const SESSIONS_ATTACHED: Metric = counter(
     &["by"],
     "Times a player attached to a session.",
 );
+pub(crate) const COPIES_PARKED: Metric = gauge(
+    "host_copies_parked",
+    "Booted, frozen copies that wait for a player.",
+);
+pub(crate) const SESSIONS_PLACED: Metric = counter(
+    "host_sessions_placed_total",
+    Unit::Count,
+    &["warmth"],
+    "Sessions that could be attached to: from a parked copy, or booted for their player.",
+);
 pub(crate) const FIRST_PICTURE: Metric = histogram(
     "host_first_picture_seconds",
     Unit::Seconds,
     &[],
     FIRST_PICTURE_SECONDS,
     "Start of a worker to the app's first picture.",
+);
+pub(crate) const START_TOTAL: Metric = histogram(
+    "host_second_on_seconds",
+    Unit::Seconds,
+    &["warmth"],
+    SECOND_ON_SECONDS,
+    "A player's click to the first picture shown, as the page measured it.",
+);
+pub(crate) const START_STEP: Metric = histogram(
+    "host_start_step_seconds",
+    Unit::Seconds,
+    &["step", "warmth"],
+    REQUEST_SECONDS,
+    "The steps of that: they sum to the whole.",
 );
 pub(crate) const REQUESTS: Metric = counter(
     "gateway_requests_total",
@@ -333,7 +361,11 @@ pub const METRICS: &[Metric] = &[
     SESSIONS_ENDED,
     SESSIONS_REFUSED,
     SESSIONS_ATTACHED,
+    SESSIONS_PLACED,
+    COPIES_PARKED,
     FIRST_PICTURE,
+    START_TOTAL,
+    START_STEP,
     REQUESTS,
     REQUEST_DURATION,
     STAGE_DURATION,

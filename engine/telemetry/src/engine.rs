@@ -1,10 +1,11 @@
 //! What host and gateway record.
 
 use crate::catalogue::{
-    FIRST_PICTURE, REQUEST_DURATION, REQUESTS, SESSIONS_ACTIVE, SESSIONS_ATTACHED, SESSIONS_ENDED,
-    SESSIONS_REFUSED, SESSIONS_STARTED, SESSIONS_WAITING, STAGE_DURATION,
+    COPIES_PARKED, FIRST_PICTURE, REQUEST_DURATION, REQUESTS, SESSIONS_ACTIVE, SESSIONS_ATTACHED,
+    SESSIONS_ENDED, SESSIONS_PLACED, SESSIONS_REFUSED, SESSIONS_STARTED, SESSIONS_WAITING, STAGE_DURATION,
+    START_STEP, START_TOTAL,
 };
-use firstlight_units::Stage;
+use firstlight_units::{Micros, Stage};
 use metrics::{counter, gauge, histogram};
 
 /// Why a session ended, as a label.
@@ -94,6 +95,62 @@ impl Attach {
     }
 }
 
+/// A step of a player's start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartStep {
+    /// Click to ticket.
+    Placed,
+    /// Ticket to open transport.
+    Connected,
+    /// Open transport to running app.
+    Thawed,
+    /// That to the first access unit at the client.
+    FirstFrame,
+    /// That to its presentation.
+    Shown,
+}
+
+impl StartStep {
+    /// Every label.
+    pub const ALL: [Self; 5] = [
+        Self::Placed,
+        Self::Connected,
+        Self::Thawed,
+        Self::FirstFrame,
+        Self::Shown,
+    ];
+
+    /// The label's value.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Placed => "placed",
+            Self::Connected => "connected",
+            Self::Thawed => "thawed",
+            Self::FirstFrame => "first_frame",
+            Self::Shown => "shown",
+        }
+    }
+}
+
+/// How long a step of a player's start took.
+pub fn start_step(step: StartStep, parked: bool, took: Micros) {
+    histogram!(START_STEP.name, "step" => step.name(), "warmth" => warmth(parked)).record(seconds(took));
+}
+
+/// How long a player waited from the click to the first picture.
+pub fn second_on(parked: bool, took: Micros) {
+    histogram!(START_TOTAL.name, "warmth" => warmth(parked)).record(seconds(took));
+}
+
+fn seconds(time: Micros) -> f64 {
+    std::time::Duration::from(time).as_secs_f64()
+}
+
+const fn warmth(parked: bool) -> &'static str {
+    if parked { "parked" } else { "cold" }
+}
+
 /// How many sessions hold a slot.
 pub fn sessions_active(sessions: u32) {
     gauge!(SESSIONS_ACTIVE.name).set(f64::from(sessions));
@@ -122,6 +179,16 @@ pub fn session_refused() {
 /// A player attached.
 pub fn session_attached(by: Attach) {
     counter!(SESSIONS_ATTACHED.name, "by" => by.name()).increment(1);
+}
+
+/// A session can be attached to.
+pub fn session_placed(parked: bool) {
+    counter!(SESSIONS_PLACED.name, "warmth" => warmth(parked)).increment(1);
+}
+
+/// How many copies wait for a player.
+pub fn copies_parked(copies: u32) {
+    gauge!(COPIES_PARKED.name).set(f64::from(copies));
 }
 
 /// How long a worker took from its start to the app's first picture.

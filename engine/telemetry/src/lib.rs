@@ -19,8 +19,9 @@ mod stream;
 pub use catalogue::{Kind, METRICS, Metric, Unit, buckets, describe};
 pub use cell::{Placed, host_lost, message_refused, placed_seconds, placement, queue_waiting};
 pub use engine::{
-    Attach, End, first_picture_seconds, http_request, session_attached, session_ended, session_refused,
-    session_started, sessions_active, sessions_waiting, stage_seconds,
+    Attach, End, StartStep, copies_parked, first_picture_seconds, http_request, second_on, session_attached,
+    session_ended, session_placed, session_refused, session_started, sessions_active, sessions_waiting,
+    stage_seconds, start_step,
 };
 pub use stream::{Second, Stream};
 

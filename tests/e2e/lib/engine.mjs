@@ -52,9 +52,9 @@ export function scriptTitle(dir, id, script, extra = '') {
   writeFileSync(join(folder, 'title.toml'), `id = "${id}"\nname = "${id}"\nversion = "1"\n[run]\ncommand = ["bin/app"]\n${extra}`);
 }
 
-/** A running engine. `stop()` is what Ctrl-C does; `kill()` is kill -9. */
+/** A running engine; it parks copies of titles only with `parked`, which would cost other tests' machine. `stop()` is what Ctrl-C does; `kill()` is kill -9. */
 export class Engine {
-  static async start({ titles = join(ROOT, 'titles'), args = [], data, env = {}, scheme = 'http' } = {}) {
+  static async start({ titles = join(ROOT, 'titles'), args = [], data, env = {}, scheme = 'http', parked = false } = {}) {
     const engine = new Engine();
     engine.port = await freePort();
     engine.data = data ?? mkdtempSync(join(tmpdir(), 'firstlight-data-'));
@@ -63,7 +63,7 @@ export class Engine {
     nextMediaPort += 20;
     engine.lines = [];
     const argv = ['up', '--titles', titles, '--data', engine.data, '--listen', `localhost:${engine.port}`,
-      '--media-ports', engine.mediaPorts.join('-'), ...args];
+      '--media-ports', engine.mediaPorts.join('-'), ...(parked ? [] : ['--no-parked']), ...args];
     engine.child = spawn(binary(), argv, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
     engine.exited = once(engine.child, 'exit');
     for (const stream of [engine.child.stdout, engine.child.stderr]) {

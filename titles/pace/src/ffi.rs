@@ -1,8 +1,9 @@
-//! The functions that stand in for those that show a picture.
+//! The functions that stand in for those that show a picture or tell the time.
 #![expect(unsafe_code, reason = "a library that stands between two C programs")]
 
-use crate::tick;
+use crate::{pauses, tick};
 use std::ffi::{CStr, c_int, c_ulong, c_void};
+use std::os::fd::AsRawFd;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
@@ -37,6 +38,75 @@ static RENDER_PRESENT: Real = Real::new(c"SDL_RenderPresent");
 static GL_SWAP_WINDOW: Real = Real::new(c"SDL_GL_SwapWindow");
 static UPDATE_SURFACE: Real = Real::new(c"SDL_UpdateWindowSurface");
 static GLX_SWAP_BUFFERS: Real = Real::new(c"glXSwapBuffers");
+
+static GET_TICKS: Real = Real::new(c"SDL_GetTicks");
+static GET_TICKS_64: Real = Real::new(c"SDL_GetTicks64");
+static PERFORMANCE_COUNTER: Real = Real::new(c"SDL_GetPerformanceCounter");
+static PERFORMANCE_FREQUENCY: Real = Real::new(c"SDL_GetPerformanceFrequency");
+
+/// `Uint32 SDL_GetTicks(void)`: milliseconds.
+#[unsafe(no_mangle)]
+pub(crate) extern "C" fn SDL_GetTicks() -> u32 {
+    let real = GET_TICKS.find();
+    if real.is_null() {
+        return 0;
+    }
+    // SAFETY: a function of this name has SDL's signature, and takes nothing.
+    let ticks = unsafe { std::mem::transmute::<*mut c_void, extern "C" fn() -> u32>(real)() };
+    // It wraps after 49 days, as SDL's does.
+    let pause = u32::try_from(paused() / 1_000_000 % (1 << 32)).unwrap_or(0);
+    ticks.wrapping_sub(pause)
+}
+
+/// `Uint64 SDL_GetTicks64(void)`: milliseconds.
+#[unsafe(no_mangle)]
+pub(crate) extern "C" fn SDL_GetTicks64() -> u64 {
+    pauses::less(read(&GET_TICKS_64), 1_000, paused())
+}
+
+/// `Uint64 SDL_GetPerformanceCounter(void)`: ticks of `SDL_GetPerformanceFrequency` a second.
+#[unsafe(no_mangle)]
+pub(crate) extern "C" fn SDL_GetPerformanceCounter() -> u64 {
+    pauses::less(read(&PERFORMANCE_COUNTER), read(&PERFORMANCE_FREQUENCY), paused())
+}
+
+fn read(clock: &Real) -> u64 {
+    let real = clock.find();
+    if real.is_null() {
+        return 0;
+    }
+    // SAFETY: the functions that this is called with take nothing and return 64 bits.
+    unsafe { std::mem::transmute::<*mut c_void, extern "C" fn() -> u64>(real)() }
+}
+
+/// How long this process was frozen so far, nanoseconds: the engine writes it before the process goes on. 0 outside a sandbox.
+fn paused() -> u64 {
+    static SUM: OnceLock<Option<&'static AtomicU64>> = OnceLock::new();
+    let sum = SUM.get_or_init(|| {
+        let file = std::fs::File::open(PAUSES).ok()?;
+        if file.metadata().ok()?.len() < 8 {
+            return None;
+        }
+        // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing; the file is open.
+        let at = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                8,
+                libc::PROT_READ,
+                libc::MAP_SHARED,
+                file.as_raw_fd(),
+                0,
+            )
+        };
+        if at == libc::MAP_FAILED {
+            return None;
+        }
+        // SAFETY: the mapping is eight readable bytes, aligned to a page, and is never unmapped; the file keeps its length. It is only
+        // loaded from.
+        Some(unsafe { &*at.cast::<AtomicU64>() })
+    });
+    sum.map_or(0, |sum| u64::from_le(sum.load(Ordering::Relaxed)))
+}
 
 /// `void SDL_RenderPresent(SDL_Renderer *)`
 ///
@@ -148,4 +218,6 @@ fn sleep_until(at: u64) {
     }
 }
 
+/// See `engine/container`.
+const PAUSES: &str = "/run/firstlight/pauses";
 const NANOS: u64 = 1_000_000_000;

@@ -36,6 +36,9 @@ fn main() -> ExitCode {
         "never-ready" => return wait_for_end(orders),
         _ => {}
     }
+    if start.parked {
+        return park(&title, orders);
+    }
     eprintln!(" INFO fake: ready");
     report(&Report::Ready {
         cert_sha256: vec!["ab".repeat(32)],
@@ -68,6 +71,33 @@ fn main() -> ExitCode {
         report(&Report::Waiting { left_s: start.wait_s });
     }
     wait_for_end(orders)
+}
+
+/// As a copy: it is parked, and then somebody's.
+fn park(title: &str, mut orders: impl Iterator<Item = Result<Order, serde_json::Error>>) -> ExitCode {
+    if title == "never-parks" {
+        return ended(End::EngineFault, "no display");
+    }
+    report(&Report::Parked { after_us: 1 });
+    match orders.next() {
+        Some(Ok(Order::Claim(claim))) => {
+            if title == "dies-at-its-claim" {
+                std::process::abort();
+            }
+            let wrote = serde_json::to_vec(&claim).map_err(std::io::Error::other);
+            let wrote = wrote.and_then(|bytes| fs::write(claim.home.join("claim.json"), bytes));
+            if wrote.is_err() {
+                return ended(End::EngineFault, "the home cannot be written");
+            }
+            report(&Report::Ready {
+                cert_sha256: vec!["cd".repeat(32)],
+                seal_key: "key".to_owned(),
+            });
+            wait_for_end(orders)
+        }
+        Some(Ok(Order::End { reason })) => ended(reason, "as ordered"),
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 fn settle(start: &Start) -> std::io::Result<File> {

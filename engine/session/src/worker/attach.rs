@@ -326,6 +326,7 @@ impl Worker {
                 self.retarget();
             }
             Message::Report(report) => self.second.client(&report),
+            Message::Start(report) => self.on_started(&report),
             Message::Leave(leave) if leave.end_session => {
                 self.end(End::ByPlayer, "the player ended the session".to_owned(), None);
             }

@@ -8,6 +8,7 @@
 //! `lifecycle`, what is sent and when in `firstlight-proto`.
 
 mod attach;
+mod claim;
 mod end;
 mod flow;
 mod offer;
@@ -97,6 +98,10 @@ pub(crate) struct Worker {
     /// For players whose packets are sealed.
     keyring: Keyring,
     ending: Option<Ending>,
+    /// When a parked copy's app ran again, for its player.
+    thawed: Option<Timestamp>,
+    /// The client has told how the start went.
+    start_told: bool,
     /// One datagram, as the sender writes it.
     datagram: Vec<u8>,
     /// Memory that datagrams are cut from, so that not each of them is allocated.
@@ -142,14 +147,20 @@ impl Worker {
             fps: parts.title.display.fps,
             ..SenderConfig::default()
         };
+        let wait = Micros::from_secs(parts.start.wait_s.into());
+        let (verifier, life) = if parts.start.parked {
+            (None, Lifecycle::parked(wait))
+        } else {
+            (Some(attach::verifier(&parts.start)?), Lifecycle::new(now, wait))
+        };
         Ok(Self {
             sender: Sender::new(config),
             receiver: InputReceiver::new(InputId::new(0)),
             responder: ClockResponder::default(),
-            admission: Admission::new(attach::verifier(&parts.start)?),
+            admission: Admission::new(verifier),
             knocks: Knocks::default(),
             calls: Calls::default(),
-            life: Lifecycle::new(now, Micros::from_secs(parts.start.wait_s.into())),
+            life,
             player: None,
             serial: 0,
             wants: Wants::default(),
@@ -165,6 +176,8 @@ impl Worker {
             malformed_control: Arc::default(),
             keyring: Keyring::generate().map_err(Error::Seal)?,
             ending: None,
+            thawed: None,
+            start_told: false,
             datagram: Vec::with_capacity(DATAGRAM_BYTES),
             cut: BytesMut::with_capacity(CUT_BYTES),
             parts,
@@ -226,6 +239,7 @@ impl Worker {
             Some(Order::Offer(offer)) => self.on_offer(now, *offer),
             Some(Order::Candidates { attachment, fragment }) => self.on_candidates(attachment, fragment),
             Some(Order::HangUp { attachment }) => self.on_hang_up(attachment),
+            Some(Order::Claim(claim)) => self.on_claim(now, *claim),
             Some(Order::Start(_)) => tracing::warn!("a second start order is ignored"),
             None => self.end(End::EngineStopping, "the host is gone".to_owned(), None),
         }
@@ -238,6 +252,8 @@ impl Worker {
                 self.media_idle = true;
                 self.freeze_if_due();
             }
+            MediaEvent::Drew => self.life.drew(now, false),
+            MediaEvent::FirstPicture { .. } if self.parts.start.parked => self.life.drew(now, true),
             MediaEvent::FirstPicture { at } => {
                 let after_us = (at - self.parts.began).as_micros();
                 self.parts.reports.send(Report::FirstPicture { after_us });
@@ -249,12 +265,9 @@ impl Worker {
             } => {
                 self.media_thread = thread;
                 self.codec = (codec, backend);
-                let cert_sha256 = second::fingerprints(&self.parts.certificates);
-                let seal_key = self.keyring.public();
-                self.parts.reports.send(Report::Ready {
-                    cert_sha256,
-                    seal_key,
-                });
+                if !self.parts.start.parked {
+                    self.tell_ready();
+                }
             }
         }
     }
@@ -348,6 +361,7 @@ impl Worker {
                 self.freeze_due = true;
                 self.freeze_if_due();
             }
+            Some(Action::Park) => self.park(now),
             Some(Action::Tell { left }) => {
                 let left_s = u32::try_from(left.as_micros().div_ceil(1_000_000)).unwrap_or(u32::MAX);
                 self.parts.reports.send(Report::Waiting { left_s });

@@ -6,7 +6,8 @@ mod worker;
 
 #[allow(unused_imports, reason = "each test file uses a part of it")]
 pub(crate) use client::{Client, Unit, knock, read_barcodes};
-pub(crate) use worker::{Options, Worker};
+#[allow(unused_imports, reason = "each test file uses a part of it")]
+pub(crate) use worker::{EPOCH, Options, PLAYER, SESSION, Worker, now as wall};
 
 use std::time::Duration;
 

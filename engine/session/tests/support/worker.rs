@@ -17,6 +17,8 @@ use tempfile::TempDir;
 pub(crate) struct Options {
     pub(crate) title_dir: PathBuf,
     pub(crate) wait_s: u32,
+    /// For nobody yet.
+    pub(crate) parked: bool,
 }
 
 impl Options {
@@ -25,6 +27,7 @@ impl Options {
         Self {
             title_dir: beacon(),
             wait_s: 60,
+            parked: false,
         }
     }
 
@@ -40,6 +43,7 @@ impl Options {
         Self {
             title_dir: dir,
             wait_s: 60,
+            parked: false,
         }
     }
 }
@@ -63,15 +67,20 @@ impl Worker {
     /// Starts a worker and waits until it is ready.
     pub(crate) fn start(options: &Options) -> Self {
         let mut worker = Self::launch(options);
-        let ready = worker.wait_for("ready", |r| matches!(r, Report::Ready { .. }));
+        worker.ready();
+        worker
+    }
+
+    /// Waits until it is ready.
+    pub(crate) fn ready(&mut self) {
+        let ready = self.wait_for("ready", |r| matches!(r, Report::Ready { .. }));
         let Report::Ready { cert_sha256, .. } = ready else {
             unreachable!()
         };
         let hex = cert_sha256.first().unwrap();
-        worker.certificate = (0..32)
+        self.certificate = (0..32)
             .map(|n| u8::from_str_radix(&hex[2 * n..2 * n + 2], 16).unwrap())
             .collect();
-        worker
     }
 
     /// Starts a worker.
@@ -95,6 +104,7 @@ impl Worker {
             wait_s: options.wait_s,
             bitrate_max_bps: 20_000_000,
             encoder_threads: 1,
+            parked: options.parked,
         };
         let mut child = Command::new(env!("CARGO_BIN_EXE_firstlight-session"))
             .stdin(Stdio::piped())
