@@ -34,6 +34,9 @@ pub enum Error {
     /// It is for another lease of the slot.
     #[error("the ticket is for another lease")]
     WrongEpoch,
+    /// A route to an address that no host can have.
+    #[error("the route leads nowhere")]
+    Nowhere,
     /// It was called back.
     #[error("the ticket was revoked")]
     Revoked,

@@ -1,7 +1,7 @@
 //! The side that makes tickets.
 
 use crate::claims::{PURPOSE, TOKEN_BYTES_MAX, UNWRITABLE};
-use crate::{Claims, Error};
+use crate::{Claims, Error, Route, route};
 use ed25519_compact::{KeyPair, Seed};
 use pasetors::keys::AsymmetricSecretKey;
 use pasetors::version4::{PublicToken, V4};
@@ -56,8 +56,19 @@ impl Issuer {
     /// # Errors
     /// [`Error::Claims`] if they are too long, or expire past the year 9999.
     pub fn issue(&self, claims: &Claims) -> Result<String, Error> {
-        let token = PublicToken::sign(&self.secret, &claims.to_json()?, None, Some(PURPOSE));
-        token
+        self.sign(&claims.to_json()?, PURPOSE)
+    }
+
+    /// Makes a route token.
+    ///
+    /// # Errors
+    /// As [`Self::issue`].
+    pub fn issue_route(&self, route: &Route) -> Result<String, Error> {
+        self.sign(&route.to_json()?, route::PURPOSE)
+    }
+
+    fn sign(&self, payload: &[u8], purpose: &[u8]) -> Result<String, Error> {
+        PublicToken::sign(&self.secret, payload, None, Some(purpose))
             .ok()
             .filter(|token| token.len() <= TOKEN_BYTES_MAX)
             .ok_or(UNWRITABLE)

@@ -1,4 +1,4 @@
-//! Signed, single-use tickets: issue and verify.
+//! Signed, single-use tickets, and routes through relays: issue and verify.
 //!
 //! ```text
 //! gateway: Issuer (private key) -- token, within LIFE --> player --> worker: Verifier (public key, one session)
@@ -15,11 +15,13 @@
 mod claims;
 mod error;
 mod issue;
+mod route;
 mod verify;
 
 pub use claims::Claims;
 pub use error::Error;
 pub use issue::Issuer;
+pub use route::{ROUTE_BYTES_MAX, ROUTE_LIFE, Route, RouteKey};
 pub use verify::Verifier;
 
 use firstlight_units::Micros;
