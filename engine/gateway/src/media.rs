@@ -11,9 +11,9 @@ use crate::problem::{Kind, Problem, ProblemBody};
 use crate::routes::Shared;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use firstlight_bridge::{Counters, WebSocket, accept_key, carry_websocket};
+use firstlight_bridge::{Counters, Open, WebSocket, carry_websocket, switch};
 use firstlight_host::Session;
 use firstlight_quic::{Dial, Error};
 use hyper_util::rt::TokioIo;
@@ -49,7 +49,7 @@ pub(crate) async fn media(
     Id(id): Id,
     mut request: Request,
 ) -> Result<Response, Problem> {
-    let accept = accepted(request.headers())?;
+    let switch = switch(request.headers()).map_err(|_| not_an_upgrade())?;
     let session = id.parse().ok().and_then(|id| gateway.host.session(&id));
     let session = session.ok_or_else(Problem::unknown_session)?;
     let place = Arc::clone(&gateway.bridges.places)
@@ -63,17 +63,12 @@ pub(crate) async fn media(
         match upgraded.await {
             Ok(upgraded) => {
                 let socket = WebSocket::open(TokioIo::new(upgraded)).await;
-                carry_websocket(socket, host, counters, |_| true).await;
+                carry_websocket(socket, host, counters, Open).await;
             }
             Err(error) => tracing::debug!(%error, "a WebSocket was not taken up"),
         }
         drop(place);
     });
-    let switch = [
-        (header::CONNECTION, HeaderValue::from_static("Upgrade")),
-        (header::UPGRADE, HeaderValue::from_static("websocket")),
-        (header::SEC_WEBSOCKET_ACCEPT, accept),
-    ];
     Ok((StatusCode::SWITCHING_PROTOCOLS, switch, Body::empty()).into_response())
 }
 
@@ -83,30 +78,14 @@ fn dial(session: &Session, address: std::net::SocketAddr, request: &Request) -> 
     Dial {
         address,
         certificates: session.cert_sha256.iter().filter_map(|hex| digest(hex)).collect(),
-        path: format!("/v1/media?{query}&via=websocket"),
+        path: format!("/v1/media?via=websocket&{query}"),
         origin: origin.and_then(|origin| origin.to_str().ok()).map(str::to_owned),
+        narrow: false,
     }
 }
 
-/// What answers the key of a WebSocket's request (RFC 6455, 4.2.2).
-fn accepted(headers: &HeaderMap) -> Result<HeaderValue, Problem> {
-    let has = |name, wanted: &str| {
-        headers
-            .get_all(name)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .any(|value| value.trim().eq_ignore_ascii_case(wanted))
-    };
-    let refused = || Problem::new(Kind::BadRequest, "Only a WebSocket of version 13 is opened here.");
-    let key = headers.get(header::SEC_WEBSOCKET_KEY).ok_or_else(refused)?;
-    if !has(header::UPGRADE, "websocket")
-        || !has(header::CONNECTION, "upgrade")
-        || !has(header::SEC_WEBSOCKET_VERSION, "13")
-    {
-        return Err(refused());
-    }
-    HeaderValue::from_str(&accept_key(key.as_bytes())).map_err(|_| refused())
+fn not_an_upgrade() -> Problem {
+    Problem::new(Kind::BadRequest, "Only a WebSocket of version 13 is opened here.")
 }
 
 fn refused(error: &Error) -> Problem {

@@ -1,8 +1,8 @@
 //! Carries a player's packets on between his connection and his host.
 //!
 //! ```text
-//! player --WebSocket--> bridge --WebTransport--> host
-//!              Outbox <--------+
+//! player --(WebSocket | WebTransport)--> bridge --WebTransport--> host
+//!                          Outbox <--------+ Gate
 //! ```
 //!
 //! Invariants: it looks at nothing but the first byte of a datagram and the length of a control message; what the player's
@@ -10,12 +10,18 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
 mod frame;
+mod gate;
 mod outbox;
+mod quic;
+mod upgrade;
 mod websocket;
 
 pub use frame::{Frame, Malformed};
+pub use gate::{Gate, Open, Way};
 pub use outbox::{Dropped, Outbox, Outgoing};
-pub use websocket::{WebSocket, accept_key, carry_websocket, keep_short};
+pub use quic::carry_quic;
+pub use upgrade::{NotAnUpgrade, switch};
+pub use websocket::{WebSocket, carry_websocket, keep_short};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

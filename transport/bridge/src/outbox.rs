@@ -34,10 +34,12 @@ impl Outbox {
     /// Takes a datagram; the oldest make room for it.
     pub fn push(&mut self, now: Instant, datagram: Bytes) -> Dropped {
         let mut dropped = Dropped(0);
-        if matches!(
-            Kind::of(&datagram),
-            Ok(Kind::Audio | Kind::ClockReply | Kind::InputAck)
-        ) {
+        // What is sealed says what it is in its second byte (docs/PROTOCOL.md, section 8).
+        let kind = match Kind::of(&datagram) {
+            Ok(Kind::Sealed) => Kind::of(datagram.get(1..).unwrap_or_default()),
+            other => other,
+        };
+        if matches!(kind, Ok(Kind::Audio | Kind::ClockReply | Kind::InputAck)) {
             if self.urgent.len() >= URGENT_MAX {
                 self.urgent.pop_front();
                 dropped.0 += 1;

@@ -1,8 +1,7 @@
 //! A player on a WebSocket.
 
 use crate::frame::{DATAGRAM_BYTES_MAX, MESSAGE_BYTES_MAX};
-use crate::{Counters, Dropped, Frame, Outbox, Outgoing};
-use bytes::Bytes;
+use crate::{Counters, Dropped, Frame, Gate, Outbox, Outgoing, Way};
 use firstlight_quic::{CloseCode, ControlReader, ControlWriter, Error, Link};
 use futures_util::{SinkExt as _, StreamExt as _};
 use std::sync::atomic::Ordering;
@@ -12,7 +11,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as SocketCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
@@ -34,12 +32,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 }
 
-/// What `Sec-WebSocket-Accept` answers to `Sec-WebSocket-Key`.
-#[must_use]
-pub fn accept_key(key: &[u8]) -> String {
-    derive_accept_key(key)
-}
-
 /// Keeps what the system holds unsent for this connection short, so that a picture does not wait behind old ones in a place
 /// where nobody can drop them. What is on its way on the line is not counted.
 ///
@@ -49,14 +41,9 @@ pub fn keep_short(stream: &tokio::net::TcpStream) -> std::io::Result<()> {
     socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES)
 }
 
-/// Carries packets both ways until one side ends, and tells the other how. `allows` says of each datagram of the player, by its
-/// size, whether it may pass.
-pub async fn carry_websocket<S>(
-    socket: WebSocket<S>,
-    host: Link,
-    counters: Arc<Counters>,
-    mut allows: impl FnMut(usize) -> bool + Send,
-) where
+/// Carries packets both ways until one side ends, and tells the other how.
+pub async fn carry_websocket<S>(socket: WebSocket<S>, host: Link, counters: Arc<Counters>, gate: impl Gate)
+where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let (mut sink, mut source) = socket.0.split();
@@ -68,12 +55,12 @@ pub async fn carry_websocket<S>(
             return;
         }
     };
-    let down = receive_all(&host, &waiting, &counters);
-    let control = read_control(from_host, &waiting);
+    let down = receive_all(&host, &waiting, &counters, &gate);
+    let control = read_control(from_host, &waiting, &gate);
     let up = async {
         let mut to_host = to_host;
         while let Some(Ok(message)) = source.next().await {
-            match on_message(&message, &host, &mut to_host, &counters, &mut allows).await {
+            match on_message(&message, &host, &mut to_host, &counters, &gate).await {
                 Ok(()) => {}
                 Err(close) => return Some(close),
             }
@@ -132,23 +119,27 @@ async fn on_message(
     host: &Link,
     to_host: &mut ControlWriter,
     counters: &Counters,
-    allows: &mut (impl FnMut(usize) -> bool + Send),
+    gate: &impl Gate,
 ) -> Result<(), (u32, String)> {
     match message {
         Message::Binary(bytes) => match Frame::read(bytes) {
             Ok(Frame::Datagram(datagram)) => {
                 let size = datagram.len();
-                if allows(size) && host.send(Bytes::copy_from_slice(datagram)).is_ok() {
+                let passed = gate.datagram(Way::ToHost, bytes.slice_ref(datagram));
+                if passed.is_some_and(|datagram| host.send(datagram).is_ok()) {
                     Counters::count(&counters.to_hosts, &counters.bytes_to_hosts, size);
                 } else {
                     counters.drop_one();
                 }
                 Ok(())
             }
-            Ok(Frame::Control(content)) => to_host
-                .write(content)
-                .await
-                .map_err(|_| (CloseCode::Bye as u32, "the path broke".to_owned())),
+            Ok(Frame::Control(content)) => match gate.control(Way::ToHost, content.to_vec()) {
+                Some(content) => to_host
+                    .write(&content)
+                    .await
+                    .map_err(|_| (CloseCode::Bye as u32, "the path broke".to_owned())),
+                None => Ok(()),
+            },
             Err(error) => Err((CloseCode::Protocol as u32, error.to_string())),
         },
         Message::Close(frame) => {
@@ -165,16 +156,23 @@ async fn on_message(
     }
 }
 
-async fn receive_all(host: &Link, waiting: &Waiting, counters: &Counters) {
+async fn receive_all(host: &Link, waiting: &Waiting, counters: &Counters, gate: &impl Gate) {
     while let Ok(datagram) = host.receive().await {
+        let Some(datagram) = gate.datagram(Way::ToPlayer, datagram) else {
+            counters.drop_one();
+            continue;
+        };
         let dropped = waiting.with(|outbox| outbox.push(Instant::now(), datagram));
         counters.dropped.fetch_add(dropped.0, Ordering::Relaxed);
         waiting.filled.notify_one();
     }
 }
 
-async fn read_control(mut from_host: ControlReader, waiting: &Waiting) {
+async fn read_control(mut from_host: ControlReader, waiting: &Waiting, gate: &impl Gate) {
     while let Ok(Some(message)) = from_host.read().await {
+        let Some(message) = gate.control(Way::ToPlayer, message) else {
+            continue;
+        };
         while !waiting.with(|outbox| outbox.has_room_for_control()) {
             waiting.emptied.notified().await;
         }

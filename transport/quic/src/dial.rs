@@ -7,7 +7,7 @@ use rustls::DigitallySignedStruct;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 use web_transport_quinn::http::{HeaderName, HeaderValue};
@@ -25,6 +25,8 @@ pub struct Dial {
     pub path: String,
     /// The origin of the page on whose behalf this is, where there is one.
     pub origin: Option<String>,
+    /// Whether everything that comes fits every path that it may be taken on over: the host then looks for no larger packets.
+    pub narrow: bool,
 }
 
 impl std::fmt::Debug for Dial {
@@ -59,15 +61,7 @@ impl Dial {
             | ClientError::InvalidDnsName(_)
             | ClientError::Rustls(_)) => Error::Unreachable(Some(other)),
         };
-        let local: SocketAddr = if self.address.is_ipv4() {
-            (Ipv4Addr::UNSPECIFIED, 0).into()
-        } else {
-            (Ipv6Addr::UNSPECIFIED, 0).into()
-        };
-        let endpoint = quinn::Endpoint::client(local).map_err(|source| Error::Bind {
-            address: local,
-            source,
-        })?;
+        let endpoint = open_endpoint(local_for(self.address), self.narrow)?;
         let config = client_config(&self.certificates)?;
         let connecting = endpoint
             .connect_with(config, self.address, NAME)
@@ -85,17 +79,47 @@ impl Dial {
     }
 }
 
+pub(crate) fn local_for(address: SocketAddr) -> SocketAddr {
+    if address.is_ipv4() {
+        (Ipv4Addr::UNSPECIFIED, 0).into()
+    } else {
+        (Ipv6Addr::UNSPECIFIED, 0).into()
+    }
+}
+
+pub(crate) fn open_endpoint(local: SocketAddr, narrow: bool) -> Result<quinn::Endpoint, Error> {
+    let bind = |source| Error::Bind {
+        address: local,
+        source,
+    };
+    let mut config = quinn::EndpointConfig::default();
+    if narrow {
+        config
+            .max_udp_payload_size(NARROW_BYTES)
+            .map_err(|error| bind(std::io::Error::other(error)))?;
+    }
+    let socket = UdpSocket::bind(local).map_err(bind)?;
+    quinn::Endpoint::new(config, None, socket, Arc::new(quinn::TokioRuntime)).map_err(bind)
+}
+
 fn client_config(certificates: &[[u8; 32]]) -> Result<quinn::ClientConfig, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = Pinned {
         certificates: certificates.to_vec(),
         provider: Arc::clone(&provider),
     };
+    tls_with(provider, Arc::new(verifier))
+}
+
+pub(crate) fn tls_with(
+    provider: Arc<CryptoProvider>,
+    verifier: Arc<dyn ServerCertVerifier>,
+) -> Result<quinn::ClientConfig, Error> {
     let mut tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(Error::Tls)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     tls.alpn_protocols = vec![web_transport_quinn::ALPN.as_bytes().to_vec()];
     let tls: QuicClientConfig = tls.try_into().map_err(Error::Quic)?;
@@ -169,8 +193,10 @@ impl ServerCertVerifier for Pinned {
 /// The certificate is pinned; the name only fills a field.
 const NAME: &str = "localhost";
 const BAD_REQUEST: u16 = 400;
+/// What QUIC asks of every path (RFC 9000, 14): it passes on the other half of the way whatever that is like.
+const NARROW_BYTES: u16 = 1_200;
 /// The player behind it gives up sooner.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// Input and feedback of a player: a few kilobytes a second each.
 const SEND_BUFFER_BYTES: usize = 256 << 10;
 /// An IDR that comes as one burst; what is not taken on in time is lost.

@@ -6,11 +6,12 @@
 use crate::Error;
 use firstlight_units::{Micros, WallTime};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use std::sync::Arc;
 use time::OffsetDateTime;
 
 /// SHA-256 of a certificate in DER.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
@@ -21,11 +22,10 @@ impl Fingerprint {
     }
 }
 
-/// One self-signed certificate and its key.
+/// A certificate and its key.
 #[derive(Debug)]
 pub struct Identity {
-    chain: CertificateDer<'static>,
-    key: PrivatePkcs8KeyDer<'static>,
+    key: Arc<CertifiedKey>,
     fingerprint: Fingerprint,
 }
 
@@ -41,16 +41,18 @@ impl Identity {
         params.not_before = utc(from.before(BACKDATED));
         params.not_after = utc(from.before(BACKDATED) + VALIDITY);
         let certificate = params.self_signed(&key).map_err(Error::Certificate)?;
-        let chain = certificate.der().clone();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let digest = web_transport_quinn::crypto::sha256(&provider, &chain);
-        let mut fingerprint = [0; 32];
-        fingerprint.copy_from_slice(digest.as_ref());
-        Ok(Self {
-            chain,
-            key: PrivatePkcs8KeyDer::from(key.serialize_der()),
-            fingerprint: Fingerprint(fingerprint),
-        })
+        let provider = rustls::crypto::ring::default_provider();
+        let secret = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let chain = vec![certificate.der().clone()];
+        let key = CertifiedKey::from_der(chain, secret, &provider).map_err(Error::Tls)?;
+        Ok(Self::certified(Arc::new(key)))
+    }
+
+    /// One that somebody else certified.
+    #[must_use]
+    pub fn certified(key: Arc<CertifiedKey>) -> Self {
+        let fingerprint = key.cert.first().map(fingerprint_of).unwrap_or_default();
+        Self { key, fingerprint }
     }
 
     /// The hash that a page pins.
@@ -65,14 +67,18 @@ impl Identity {
             .with_protocol_versions(&[&rustls::version::TLS13])
             .map_err(Error::Tls)?
             .with_no_client_auth()
-            .with_single_cert(
-                vec![self.chain.clone()],
-                PrivateKeyDer::Pkcs8(self.key.clone_key()),
-            )
-            .map_err(Error::Tls)?;
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(&self.key))));
         tls.alpn_protocols = vec![web_transport_quinn::ALPN.as_bytes().to_vec()];
         Ok(tls)
     }
+}
+
+pub(crate) fn fingerprint_of(certificate: &CertificateDer<'_>) -> Fingerprint {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let digest = web_transport_quinn::crypto::sha256(&provider, certificate);
+    let mut fingerprint = [0; 32];
+    fingerprint.copy_from_slice(digest.as_ref());
+    Fingerprint(fingerprint)
 }
 
 /// The certificate in use and the one that follows it.

@@ -17,6 +17,7 @@ mod ffi;
 mod identity;
 mod link;
 mod listener;
+mod peek;
 mod window;
 
 pub use alarm::Alarm;
@@ -25,3 +26,4 @@ pub use error::Error;
 pub use identity::{BACKDATED, Certificates, Fingerprint, Identity, RENEW_AFTER, VALIDITY};
 pub use link::{CONTROL_BYTES_MAX, CloseCode, ControlReader, ControlWriter, Link};
 pub use listener::{Attempt, Listener, Refusal, transport};
+pub use peek::{Shown, peek};
