@@ -2,10 +2,10 @@ import './ui/styles';
 import { openApi } from './api';
 import { App } from './pages/app';
 import { engineCatalogue } from './pages/catalogue';
-import { createPlayer, preparePlayer } from './player';
+import { beginStart, createPlayer, preparePlayer } from './player';
 
 const root = document.getElementById('app');
 if (root === null) throw new Error('index.html has no #app');
 
-const app = new App({ root, catalogue: engineCatalogue(openApi()), createPlayer, preparePlayer });
+const app = new App({ root, catalogue: engineCatalogue(openApi()), createPlayer, preparePlayer, beginStart });
 Object.defineProperty(window, 'firstlight', { value: app.firstlight, enumerable: true });

@@ -14,6 +14,8 @@ export type AppWiring = {
   readonly createPlayer: (options: PlayerOptions) => Player;
   /** Called on a page whose next press may start a player. */
   readonly preparePlayer?: () => void;
+  /** Called on a press that starts a player of the title. */
+  readonly beginStart?: (title: string) => void;
 };
 
 type Page = { close(): void };
@@ -46,7 +48,11 @@ export class App {
         this.#page = new LibraryPage({
           root,
           catalogue,
-          play: (title, pressedAt) => this.#go(playPath(title), 'press', pressedAt),
+          play: (title, pressedAt) => {
+            // Before the page is built: that takes longer than the request.
+            if (pressedAt !== undefined) this.#wiring.beginStart?.(title);
+            this.#go(playPath(title), 'press', pressedAt);
+          },
         });
         // Not before the page is drawn.
         setTimeout(() => this.#wiring.preparePlayer?.(), 0);

@@ -1,5 +1,5 @@
 /** The player, with everything that it needs from the browser. */
-import { openApi, playerKey } from '../api';
+import { type Api, openApi, playerKey } from '../api';
 import { StreamPlayer } from './player';
 import { RttMeter } from './rtts';
 import { Spare } from './spare';
@@ -17,9 +17,31 @@ export function preparePlayer(): void {
   void rtts.measure();
 }
 
+/** The session that a press asked for, before the page that plays it is there. */
+let ahead: { readonly title: string; readonly answer: ReturnType<Api['create']> } | null = null;
+
+/** On a press: sends the request at once, where nothing of this browser's could be taken up instead. The next player of the title takes it. */
+export function beginStart(title: string): void {
+  const store = openStore(
+    title,
+    () => sessionStorage,
+    () => localStorage,
+  );
+  const plays = 'VideoDecoder' in globalThis && globalThis.isSecureContext;
+  if (ahead === null && plays && store.own() === null && store.last() === null) ahead = { title, answer: api.create(title) };
+}
+
+const api: Api = openApi({ fetch: fetch.bind(globalThis), key: playerKey, rtts: () => rtts.known });
+
+function create(title: string): ReturnType<Api['create']> {
+  const taken = ahead;
+  ahead = null;
+  return taken?.title === title ? taken.answer : api.create(title);
+}
+
 export function createPlayer(options: PlayerOptions): Player {
   return new StreamPlayer(options, {
-    api: openApi({ fetch: fetch.bind(globalThis), key: playerKey, rtts: () => rtts.known }),
+    api: { ...api, create },
     store: openStore(
       options.title,
       () => sessionStorage,

@@ -58,12 +58,27 @@ async fn work(inner: &Arc<Inner>, idle: u32) {
         plan.boot = plan.boot.filter(fits);
         plan
     };
+    prepare_slots(inner).await;
     give_way(inner, &plan.end).await;
     if let Some(of) = plan.boot {
         tracing::info!(title = %of.title.id, "a copy is booted to be parked");
         if let Err(error) = boot(inner, &of) {
             tracing::warn!(title = %of.title.id, %error, "no copy could be booted");
             inner.pool().on_failed(&of.title.id, now());
+        }
+    }
+}
+
+/// Whoever claims a parked copy waits for no disk: a busy one takes a tenth of a second.
+async fn prepare_slots(inner: &Arc<Inner>) {
+    let slots = {
+        let table = inner.table();
+        let parked = table.copies().iter().filter(|copy| !copy.booting).count();
+        table.next_slots(parked)
+    };
+    for slot in slots {
+        if let Err(error) = host::blocking(inner, move |inner| inner.leases().prepare(slot)).await {
+            tracing::warn!(slot, %error, "the slot's next epoch is not on disk ahead of its claim");
         }
     }
 }

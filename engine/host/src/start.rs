@@ -75,7 +75,6 @@ async fn claim(inner: &Arc<Inner>, request: &Request, claimed: Claimed) -> Resul
         slot,
         mut life,
     } = claimed;
-    inner.pool_changed.notify_one();
     let prepared = async {
         let epoch = host::blocking(inner, move |inner| inner.leases().claim(slot)).await?;
         inner.table().set_epoch(&session, epoch);
@@ -104,6 +103,8 @@ async fn claim(inner: &Arc<Inner>, request: &Request, claimed: Claimed) -> Resul
         return Err(Error::Claim(session));
     }
     on_started(inner, request, &session);
+    // Not before: what is prepared for the next player takes the disk.
+    inner.pool_changed.notify_one();
     Ok(session)
 }
 

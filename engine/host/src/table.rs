@@ -216,11 +216,11 @@ impl Table {
         Ok(decide(&load::machine(config.slots), &holders, wanted))
     }
 
-    /// Whether one more copy of a title may boot: nobody starts, there is memory for it and a player beside it, and ports are left.
+    /// Whether one more copy of a title may boot: nobody waits for a first picture, there is memory for it and a player beside it, and ports are left.
     pub(crate) fn may_park(&self, cost: Cost, config: &Config, now: Timestamp) -> bool {
         let starting = self
             .live()
-            .any(|(_, entry)| entry.copy.is_none() && matches!(entry.phase, Phase::Starting));
+            .any(|(_, entry)| entry.copy.is_none() && matches!(entry.phase, Phase::Starting | Phase::Ready));
         let copies = self.live().filter(|(_, entry)| entry.copy.is_some()).count();
         let most = config.media_ports.len() / PORTS_PER_COPY;
         !self.stopping
@@ -291,6 +291,15 @@ impl Table {
         (0..=u32::MAX)
             .find(|slot| !slots.contains(slot))
             .unwrap_or(u32::MAX)
+    }
+
+    /// The slots that the next `n` sessions get.
+    pub(crate) fn next_slots(&self, n: usize) -> Vec<u32> {
+        let slots: BTreeSet<u32> = self.sessions().map(|(_, entry)| entry.slot).collect();
+        (0..=u32::MAX)
+            .filter(|slot| !slots.contains(slot))
+            .take(n)
+            .collect()
     }
 
     /// Gives `applicant` a slot and a port.
