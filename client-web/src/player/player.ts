@@ -347,6 +347,7 @@ export class StreamPlayer implements Player {
       onVideo: (track) => this.#screen?.showCall(track, (shown) => this.#post({ type: 'shown', ...shown })),
       onAudio: (track) => this.#sound.call(track),
       onResume: (secret) => this.#run({ on: 'resume', attempt, secret }),
+      onCounts: (counts) => this.#post({ type: 'counted', attempt, counts }),
     });
     this.#call = call;
     this.#callAttempt = attempt;

@@ -3,6 +3,8 @@
  * worker over a port. It decides nothing.
  */
 import type { IceServer } from '../api';
+import type { ReceiverCounts } from '../receive/receiver';
+import { countsOf } from './counts';
 import type { ToCall, ToTransport } from './messages';
 
 export type CallTarget = {
@@ -16,6 +18,8 @@ export type CallEvents = {
   readonly onAudio: (track: MediaStreamTrack) => void;
   /** The ticket is spent, whether the call succeeds or not; this lets in next time. */
   readonly onResume: (secret: string) => void;
+  /** What came so far, a few times a second. */
+  readonly onCounts: (counts: ReceiverCounts) => void;
 };
 
 export function canCall(): boolean {
@@ -31,6 +35,7 @@ export class Call {
   readonly #candidates: RTCIceCandidate[] = [];
   #location: string | null = null;
   #over = false;
+  readonly #counting: ReturnType<typeof setInterval>;
 
   constructor(target: CallTarget, port: MessagePort, events: CallEvents) {
     this.#port = port;
@@ -53,11 +58,21 @@ export class Call {
       if (pc.connectionState === 'failed' || pc.connectionState === 'closed') this.#end('the connection failed');
     };
     port.onmessage = ({ data }: MessageEvent<ToCall>) => this.#onPort(data);
+    this.#counting = setInterval(() => this.#count(), COUNT_MS);
     void this.#offer(target.url);
   }
 
   close(): void {
     this.#end('');
+  }
+
+  #count(): void {
+    this.#pc.getStats().then(
+      (stats) => {
+        if (!this.#over) this.#events.onCounts(countsOf([...(stats as unknown as ReadonlyMap<string, unknown>).values()]));
+      },
+      () => undefined,
+    );
   }
 
   #channel(label: string, options: RTCDataChannelInit): RTCDataChannel {
@@ -132,6 +147,7 @@ export class Call {
     if (this.#over) return;
     this.#post({ type: 'closed', reason });
     this.#over = true;
+    clearInterval(this.#counting);
     this.#pc.close();
     this.#hangUp();
   }
@@ -148,5 +164,7 @@ function send(channel: RTCDataChannel, bytes: Uint8Array): void {
 }
 
 const ANSWER_MS = 10_000;
+/** As often as the figures are shown. */
+const COUNT_MS = 250;
 const GOODBYE_MS = 100;
 const BUFFERED_MAX = 65_536;

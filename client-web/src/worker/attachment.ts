@@ -12,7 +12,7 @@ import type { Clock } from '../clock';
 import type { PictureDecoder } from '../decode/decoder';
 import type { InputSender } from '../input/sender';
 import type { AudioPacket } from '../receive/audio';
-import { Receiver } from '../receive/receiver';
+import { Receiver, type ReceiverCounts } from '../receive/receiver';
 import type { Micros } from '../time';
 import type { AccessUnit } from '../receive/unit';
 import { Kind, MEDIA_HEADER_BYTES, kindOf, mediaHeader, parseClockReply, parseInputAck, parseMedia, parseVideoUnit, writeClockRequest } from '../wire';
@@ -53,6 +53,8 @@ export class Attachment {
   #over = false;
   #opened = false;
   #greeted = false;
+  /** Of a call: what the browser received by itself. */
+  #counted: ReceiverCounts | null = null;
 
   constructor(transport: TransportLike, parts: Parts, events: AttachmentEvents) {
     this.#parts = parts;
@@ -63,6 +65,16 @@ export class Attachment {
       onControl: (message) => events.onControl(message),
       onClosed: (opened, code, reason) => this.#finish(opened, code, reason),
     });
+  }
+
+  /** What came so far. */
+  get counts(): ReceiverCounts {
+    return this.#counted ?? this.receiver.counts;
+  }
+
+  /** What the browser received by itself. */
+  onCounts(counts: ReceiverCounts): void {
+    if (this.#parts.onTrace !== undefined) this.#counted = counts;
   }
 
   /** The first message, and the only one that may be it. */
@@ -218,7 +230,7 @@ export class Attachment {
     // What never opened leaves input and figures to the one that is open.
     if (!this.#opened) return;
     this.#parts.input.detach();
-    this.#parts.meter.onAttachmentOver(this.receiver.counts);
+    this.#parts.meter.onAttachmentOver(this.counts);
   }
 }
 

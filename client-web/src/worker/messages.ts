@@ -1,6 +1,7 @@
 /** What the page and its worker say to each other: one typed union each way. */
 import type { Micros } from '../time';
 import type { Dist, StageName } from '../stats';
+import type { ReceiverCounts } from '../receive/receiver';
 import type { InputEvent } from '../wire';
 import type { Transport } from '../player/ladder';
 import type { Agreement } from '../seal/seal';
@@ -48,6 +49,8 @@ export type ToWorker =
       readonly width: number;
       readonly height: number;
     }
+  /** Of the call of this attempt: what the browser received so far. */
+  | { readonly type: 'counted'; readonly attempt: number; readonly counts: ReceiverCounts }
   | { readonly type: 'visibility'; readonly hidden: boolean }
   | { readonly type: 'observe'; readonly id: number; readonly rect: Rect }
   | { readonly type: 'unobserve'; readonly id: number };

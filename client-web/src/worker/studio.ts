@@ -115,6 +115,9 @@ export class Studio {
       case 'shown':
         this.#onShown(message);
         break;
+      case 'counted':
+        if (message.attempt === this.#attempt) this.#attachment?.onCounts(message.counts);
+        break;
       case 'visibility':
         this.#hidden = message.hidden;
         this.#attachment?.send({ case: 'visibility', value: { hidden: message.hidden } });
@@ -370,7 +373,7 @@ export class Studio {
         unacknowledged: this.#input.unacknowledged,
         ack_ms: this.#meter.ackAges.dist(now, 0.001),
       },
-      ...this.#meter.measure(now, this.#attachment?.receiver.counts ?? null),
+      ...this.#meter.measure(now, this.#attachment?.counts ?? null),
     };
   }
 }

@@ -16,6 +16,8 @@ test('over WebRTC the picture moves, a key changes it, and it is heard', async (
   const stats = await untilStats(page, (s) => s.frames.presented > 30 && s.glass_to_glass_ms.n > 10, 'thirty pictures with their times');
   assert.equal(stats.transport, 'webrtc');
   assert.deepEqual([stats.width, stats.height], [1280, 720]);
+  const counted = await untilStats(page, (s) => s.bitrate_bps > 0 && s.frames.received > 30, 'what the browser received');
+  assert.ok(counted.packets.received > counted.frames.received, `${counted.packets.received} packets for ${counted.frames.received} pictures`);
   const shown = await until(async () => {
     const print = await fingerprint(page);
     return print && Math.max(...print) > 40 && print;
