@@ -10,8 +10,8 @@
 //! ```
 //!
 //! One process, one session. What is decided is decided by pure parts: `lifecycle` (how long the session lives), `admission`
-//! and `knocks` (who may attach), `pictures` (what is captured and encoded when), `firstlight-proto` (what is sent when). The
-//! threads only carry it out. When standard input ends, so does the session: an engine that died takes its sessions along.
+//! and `knocks` (who may attach), `pictures` (what is captured and encoded when), `quality` (in which size, and how many of them),
+//! `firstlight-proto` (what is sent when). The threads only carry it out. When standard input ends, so does the session: an engine that died takes its sessions along.
 //!
 //! It refuses to queue pictures: before the encoder the newest replaces what was not taken, after it nothing is dropped.
 
@@ -32,6 +32,7 @@ mod media;
 mod orders;
 mod pictures;
 mod player;
+mod quality;
 mod run;
 mod sealing;
 mod shared;

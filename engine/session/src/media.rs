@@ -11,11 +11,12 @@
 
 use crate::chain::Chain;
 use crate::pictures::{Asked, Pictures, StillStep, Turn};
+use crate::quality::{Choice, Coded};
 use crate::shared::{Mode, Shared, Wish};
 use crate::{Error, clock, echo};
 use firstlight_container::{Capture, Grab, Wait};
 use firstlight_encoder::still::Still;
-use firstlight_encoder::{AccessUnit, Config, Encoder, How, Picture, Refine, Unit, rate};
+use firstlight_encoder::{AccessUnit, Config, Encoder, How, Picture, Refine, Unit};
 use firstlight_units::{Bitrate, FrameId, Micros, Timestamp};
 use firstlight_wire::VideoTrace;
 use std::sync::Arc;
@@ -50,6 +51,8 @@ pub(crate) struct CodedUnit {
     /// With the access unit's last unit: its trace, but for `packetize`.
     pub(crate) trace: Option<VideoTrace>,
     pub(crate) encoded_at: Timestamp,
+    /// With the first unit: what came of the access unit before.
+    pub(crate) before: Option<Coded>,
     pub(crate) nals: Vec<u8>,
 }
 
@@ -104,7 +107,7 @@ pub(crate) fn run(parts: Parts) -> Result<(), Error> {
         capture: parts.capture,
         encoder,
         config: parts.config,
-        rate: (parts.target, 1),
+        held: (parts.target, Choice::WHOLE),
         shared: parts.shared,
         out: parts.out,
         spare: parts.spare,
@@ -112,7 +115,7 @@ pub(crate) fn run(parts: Parts) -> Result<(), Error> {
         still: Still::new(&parts.config),
         chain: Chain::default(),
         frame: FrameId::new(0),
-        qp: 0,
+        before: None,
         drawn: false,
         look: parts.look,
         idle: false,
@@ -124,8 +127,8 @@ struct Media {
     capture: Capture,
     encoder: Encoder,
     config: Config,
-    /// Target and divisor that the encoder holds to.
-    rate: (Bitrate, u8),
+    /// What the encoder holds to.
+    held: (Bitrate, Choice),
     shared: Arc<Shared>,
     out: mpsc::Sender<MediaEvent>,
     spare: Spare,
@@ -133,8 +136,8 @@ struct Media {
     still: Still,
     chain: Chain,
     frame: FrameId,
-    /// Of the newest access unit that is finished.
-    qp: u8,
+    /// The newest access unit that is finished.
+    before: Option<Coded>,
     drawn: bool,
     look: bool,
     idle: bool,
@@ -179,7 +182,7 @@ impl Media {
     fn work(&mut self, wish: Wish) -> Result<(), Error> {
         self.idle = false;
         self.pictures.ask(wish.asked);
-        self.hold_to(wish.target)?;
+        self.hold_to(wish.target, wish.choice)?;
         let now = clock::now();
         let still = StillStep {
             due: self.still.poll(now),
@@ -208,14 +211,36 @@ impl Media {
         Ok(())
     }
 
-    fn hold_to(&mut self, target: Bitrate) -> Result<(), Error> {
-        let divisor = rate::divisor(target, &self.config, self.rate.1);
-        if self.rate != (target, divisor) {
-            self.rate = (target, divisor);
-            self.encoder.set_rate(target, divisor)?;
-            self.pictures.set_divisor(divisor);
+    fn hold_to(&mut self, target: Bitrate, choice: Choice) -> Result<(), Error> {
+        if self.held == (target, choice) {
+            return Ok(());
+        }
+        let (_, before) = std::mem::replace(&mut self.held, (target, choice));
+        self.encoder.set_rate(target, choice.divisor)?;
+        self.pictures.set_divisor(choice.divisor);
+        if choice.scale != before.scale {
+            self.resize(choice);
         }
         Ok(())
+    }
+
+    /// Another size, from the next access unit on: of the kept picture, if nothing is drawn.
+    fn resize(&mut self, choice: Choice) {
+        let begun = clock::now();
+        match self.encoder.set_scale(choice.scale) {
+            Ok(()) => {
+                let (width, height) = (self.encoder.config().width(), self.encoder.config().height());
+                let took_us = (clock::now() - begun).as_micros();
+                tracing::info!(width, height, took_us, "pictures are coded in another size");
+                self.chain = Chain::default();
+                self.pictures.ask(Asked {
+                    idr: true,
+                    recover: None,
+                });
+            }
+            // The size stays what it is, and so does everything else.
+            Err(error) => tracing::warn!(%error, ?choice, "the encoder refuses a size"),
+        }
     }
 
     fn take_picture(&mut self, wish: Wish) -> Result<(), Error> {
@@ -293,12 +318,12 @@ impl Media {
         };
         let trace = self.trace(passed_or_now, passed.is_some());
         let cpu = clock::thread_cpu();
-        let (out, spare) = (&self.out, &mut self.spare);
+        let (out, spare, before) = (&self.out, &mut self.spare, self.before);
         let mut finished = begun;
         let how = How {
             idr,
             refine,
-            ..How::default()
+            bytes_max: Some(wish.frame_max),
         };
         let unit = self.encoder.encode(frame, how, &mut |unit: Unit<'_>| {
             finished = clock::now();
@@ -311,6 +336,7 @@ impl Media {
                 last: unit.last,
                 trace: unit.last.then_some(VideoTrace { encode, ..trace }),
                 encoded_at: finished,
+                before: before.filter(|_| unit.index == 0),
                 nals,
             };
             // An error means that the session is over, which the loop sees next.
@@ -320,6 +346,12 @@ impl Media {
         if (unit.idr, unit.reference) != (meta.idr, meta.reference) {
             tracing::warn!(?unit, ?meta, "an access unit is not what its header says");
         }
+        self.before = Some(Coded {
+            qp: unit.qp,
+            took: finished - passed_or_now.grabbed,
+            still: meta.still,
+            idr: meta.idr,
+        });
         self.on_encoded(&unit, meta, finished - passed_or_now.converted, cpu);
         Ok(unit)
     }
@@ -354,13 +386,12 @@ impl Media {
             packetize: 0,
             width: self.config.width(),
             height: self.config.height(),
-            qp: self.qp,
+            qp: self.before.map_or(0, |b| b.qp),
         }
     }
 
     fn on_encoded(&mut self, unit: &AccessUnit, meta: FrameMeta, took: Micros, cpu: Micros) {
         self.frame = meta.frame;
-        self.qp = unit.qp;
         self.chain.on_encoded(meta.frame, unit.idr);
         self.shared.tally(|t| {
             t.encoded += 1;

@@ -169,6 +169,7 @@ impl Opening {
                 start: self.start,
                 title: self.title,
                 bitrates: (target, most),
+                drawn: config,
                 container: self.container,
                 input,
                 shared,

@@ -5,8 +5,9 @@
 
 use crate::echo::{Echo, Injected};
 use crate::pictures::Asked;
+use crate::quality::Choice;
 use crate::tally::MediaTally;
-use firstlight_units::{Bitrate, Timestamp};
+use firstlight_units::{Bitrate, ByteCount, Timestamp};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What the media thread is to do.
@@ -28,6 +29,10 @@ pub(crate) struct Wish {
     pub(crate) asked: Asked,
     /// What the encoder may use.
     pub(crate) target: Bitrate,
+    /// Which pictures, and how large.
+    pub(crate) choice: Choice,
+    /// Most bytes that the next access unit may have.
+    pub(crate) frame_max: ByteCount,
     /// The sender takes no access unit.
     pub(crate) blocked: bool,
     /// The client's decoder follows reference invalidation.
@@ -47,6 +52,8 @@ impl Shared {
             mode: Mode::Idle,
             asked: Asked::default(),
             target,
+            choice: Choice::WHOLE,
+            frame_max: ByteCount::new(u64::MAX),
             blocked: false,
             recovery_works: true,
         };

@@ -18,7 +18,7 @@ use firstlight_quic::{Attempt, CloseCode, Refusal};
 use firstlight_seal::{AttachmentId, PublicKey};
 use firstlight_ticket::Verifier;
 use firstlight_title::Mouse;
-use firstlight_units::{Bitrate, Timestamp};
+use firstlight_units::{Bitrate, Micros, Timestamp};
 use firstlight_wire::VERSION;
 use firstlight_wire::control::{
     AudioFormat, Hello, PointerMode, ResumeSecret, VideoFormat, VideoLimits, Welcome, client_message,
@@ -166,6 +166,7 @@ impl Worker {
         }
         self.serial += 1;
         self.wants = super::Wants::default();
+        self.quality.attach(now);
         self.blocked = false;
         self.media_idle = false;
         self.freeze_due = false;
@@ -325,7 +326,15 @@ impl Worker {
                 self.wants.hidden = visibility.hidden;
                 self.retarget();
             }
-            Message::Report(report) => self.second.client(&report),
+            Message::Report(report) => {
+                self.second.client(&report);
+                if report.decoded_frames > 0 {
+                    let target = self.wants.target(self.sender.target());
+                    let took = Micros::new(report.decode_us.into());
+                    self.quality.on_decode_time(now, target, took);
+                    self.tell_choice();
+                }
+            }
             Message::Start(report) => self.on_started(&report),
             Message::Leave(leave) if leave.end_session => {
                 self.end(End::ByPlayer, "the player ended the session".to_owned(), None);

@@ -21,7 +21,7 @@ impl Worker {
                 self.receiver.handle_datagram(now, datagram);
                 self.inject();
             }
-            Ok(Kind::Feedback) => self.sender.handle_feedback(now, datagram),
+            Ok(Kind::Feedback) => self.on_feedback(now, datagram),
             Ok(Kind::ClockRequest) => {
                 if let Some(reply) = self.responder.answer(now, clock::now(), datagram) {
                     self.send(&reply.to_bytes());
@@ -39,6 +39,17 @@ impl Worker {
             | Err(_) => {
                 self.malformed += 1;
             }
+        }
+    }
+
+    fn on_feedback(&mut self, now: Timestamp, datagram: &[u8]) {
+        self.sender.handle_feedback(now, datagram);
+        // A browser's own reports say nothing of its decoder.
+        if self.player.as_ref().is_some_and(|p| !p.link.is_rtc()) {
+            let target = self.wants.target(self.sender.target());
+            let queue = self.sender.decode_queue();
+            self.quality.on_decode_queue(now, target, queue);
+            self.tell_choice();
         }
     }
 
@@ -81,6 +92,11 @@ impl Worker {
     }
 
     pub(super) fn on_unit(&mut self, now: Timestamp, unit: CodedUnit) {
+        if let Some(coded) = unit.before {
+            let target = self.wants.target(self.sender.target());
+            self.quality.on_coded(now, target, coded);
+            self.tell_choice();
+        }
         if self.player.is_some() {
             let packetize = (now - unit.encoded_at).as_u32();
             let trace = unit.trace.map(|trace| VideoTrace { packetize, ..trace });

@@ -23,6 +23,7 @@ use crate::media::MediaEvent;
 use crate::orders::Reports;
 use crate::pictures::Asked;
 use crate::player::{ControlEvent, Player};
+use crate::quality::{Choice, Quality};
 use crate::sealing::Keyring;
 use crate::shared::{Mode, Shared};
 use crate::{Error, clock};
@@ -30,13 +31,14 @@ use attach::Accepted;
 use bytes::BytesMut;
 use end::Ending;
 use firstlight_container::{Container, CursorEvent, Input, Waker};
+use firstlight_encoder::Config;
 use firstlight_link::{End, Order, Report, Start};
 use firstlight_proto::clock::ClockResponder;
 use firstlight_proto::input::InputReceiver;
 use firstlight_proto::send::{SendEvent, Sender, SenderConfig};
 use firstlight_quic::Certificates;
 use firstlight_title::Title;
-use firstlight_units::{Bitrate, InputId, Micros, Timestamp};
+use firstlight_units::{Bitrate, ByteCount, InputId, Micros, Timestamp};
 use offer::Calls;
 use second::Second;
 pub(crate) use sources::{Event, Sources};
@@ -52,6 +54,8 @@ pub(crate) struct WorkerParts {
     pub(crate) title: Title,
     /// To begin with, and at most.
     pub(crate) bitrates: (Bitrate, Bitrate),
+    /// What the encoder was opened with.
+    pub(crate) drawn: Config,
     pub(crate) container: Container,
     pub(crate) input: Input,
     pub(crate) shared: Arc<Shared>,
@@ -81,6 +85,9 @@ pub(crate) struct Worker {
     serial: u64,
     /// What the client wants of the picture.
     wants: Wants,
+    quality: Quality,
+    /// What the media thread was told of it, and how large an access unit may be.
+    told: (Choice, ByteCount),
     /// What the encoder says of itself.
     codec: (String, &'static str),
     media_thread: i32,
@@ -164,6 +171,8 @@ impl Worker {
             player: None,
             serial: 0,
             wants: Wants::default(),
+            quality: Quality::new(parts.drawn),
+            told: (Choice::WHOLE, ByteCount::new(u64::MAX)),
             codec: (String::new(), ""),
             media_thread: 0,
             shape: None,
@@ -294,6 +303,7 @@ impl Worker {
         }
         self.take_wishes();
         self.transmit();
+        self.tell_frame_max(now);
         self.tell_blocked(now);
         self.look_for_exit(now);
         self.each_second(now);
@@ -320,7 +330,12 @@ impl Worker {
                 other => tracing::debug!(?other, "an event that this worker does not know"),
             }
         }
-        if retarget {
+        if asked.idr {
+            // It takes a size that the rate carries.
+            let target = self.wants.target(self.sender.target());
+            self.quality.on_target(clock::now(), target, true);
+        }
+        if retarget || asked.idr {
             self.retarget();
         }
         if asked.is_any() {
@@ -337,10 +352,34 @@ impl Worker {
     fn retarget(&mut self) {
         let target = self.wants.target(self.sender.target());
         let recovery_works = self.wants.recovery_works;
+        self.quality.on_target(clock::now(), target, false);
         self.parts
             .shared
             .wish(|w| (w.target, w.recovery_works) = (target, recovery_works));
+        self.tell_choice();
         self.listen_at(target);
+    }
+
+    /// Tells the media thread what is to be coded, where that changed.
+    pub(super) fn tell_choice(&mut self) {
+        let choice = self.quality.choice();
+        if std::mem::replace(&mut self.told.0, choice) == choice {
+            return;
+        }
+        self.sender.set_divisor(choice.divisor);
+        self.parts.shared.wish(|w| w.choice = choice);
+        // A still picture changes its size as well.
+        self.parts.waker.wake();
+    }
+
+    /// Tells the media thread how large the next access unit may be. It needs no waking for that.
+    fn tell_frame_max(&mut self, now: Timestamp) {
+        let most = self.sender.frame_max(now);
+        let told = self.told.1.as_u64();
+        if most.as_u64().abs_diff(told) > told / FRAME_MAX_STEP {
+            self.told.1 = most;
+            self.parts.shared.wish(|w| w.frame_max = most);
+        }
     }
 
     fn tell_blocked(&mut self, now: Timestamp) {
@@ -402,6 +441,8 @@ impl Worker {
 const HIDDEN: Bitrate = Bitrate::kbps(500);
 /// Whatever a client asks for, the picture moves.
 const TARGET_MIN: Bitrate = Bitrate::kbps(150);
+/// What changes by less than one part in so many changes nothing.
+const FRAME_MAX_STEP: u64 = 16;
 /// Longer than any datagram of a path.
 const DATAGRAM_BYTES: usize = 2_048;
 /// Two pictures' datagrams.
