@@ -7,7 +7,7 @@ use firstlight_probe::{Error, Options, Target, run};
 use firstlight_units::Micros;
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -27,7 +27,11 @@ impl Engine {
         let folder = tempfile::tempdir().unwrap();
         let titles = folder.path().join("titles");
         std::fs::create_dir(&titles).unwrap();
-        symlink(beacon(), titles.join("beacon")).unwrap();
+        symlink(
+            firstlight_beacon::staged::folder().unwrap(),
+            titles.join("beacon"),
+        )
+        .unwrap();
         let data = folder.path().join("data");
         let config = Config::builder(data.clone(), folder.path().join("run"), vec![worker()])
             .media_addresses(vec!["127.0.0.1".parse().unwrap()])
@@ -76,22 +80,6 @@ impl Engine {
         drop(self.stop);
         self.serving.await.unwrap();
     }
-}
-
-fn beacon() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .canonicalize()
-        .unwrap();
-    let folder = root.join("titles/beacon");
-    if !folder.join("bin/beacon").exists() {
-        let staged = Command::new(root.join("scripts/stage-titles"))
-            .arg("dev")
-            .status()
-            .unwrap();
-        assert!(staged.success(), "the beacon cannot be built");
-    }
-    folder
 }
 
 /// Examples are built with the tests, beside them.

@@ -6,7 +6,7 @@ use firstlight_ticket::{Claims, Issuer};
 use firstlight_units::{Micros, WallTime};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, UdpSocket};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -25,7 +25,7 @@ impl Options {
     /// The beacon, which counts its input in its picture.
     pub(crate) fn beacon() -> Self {
         Self {
-            title_dir: beacon(),
+            title_dir: firstlight_beacon::staged::folder().unwrap(),
             wait_s: 60,
             parked: false,
         }
@@ -247,23 +247,6 @@ impl Drop for Worker {
 pub(crate) fn now() -> WallTime {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     WallTime::from_micros(u64::try_from(since.as_micros()).unwrap())
-}
-
-/// The beacon's folder, with its program in it.
-fn beacon() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .canonicalize()
-        .unwrap();
-    let folder = root.join("titles/beacon");
-    if !folder.join("bin/beacon").exists() {
-        let staged = Command::new(root.join("scripts/stage-titles"))
-            .arg("dev")
-            .status()
-            .unwrap();
-        assert!(staged.success(), "the beacon cannot be built");
-    }
-    folder
 }
 
 pub(crate) const SESSION: &str = "s1";

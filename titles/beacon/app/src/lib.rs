@@ -24,6 +24,7 @@ mod panel;
 mod run;
 mod scene;
 mod screen;
+pub mod staged;
 mod texture;
 
 pub use error::Error;

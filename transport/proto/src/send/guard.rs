@@ -104,3 +104,63 @@ const FRAME_LEAST: ByteCount = ByteCount::new(1_200);
 const FIRST_REPORT: Micros = Micros::from_millis(300);
 /// A few packets: a rate near the minimum must not round to nothing.
 const CAP_EXTRA: ByteCount = ByteCount::new(3_000);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::send::{SenderConfig, VideoUnit};
+    use firstlight_units::FrameId;
+
+    const NOW: Timestamp = Timestamp::from_micros(1_000_000);
+
+    fn push(sender: &mut Sender, frame: u64, bytes: usize) {
+        sender.push_video(
+            NOW,
+            VideoUnit {
+                frame: FrameId::new(frame),
+                reference: FrameId::new(frame.saturating_sub(1).max(1)),
+                captured_at: NOW,
+                idr: frame == 1,
+                recovery: false,
+                still: false,
+                unit: 0,
+                last: true,
+                trace: None,
+                nals: &vec![7; bytes],
+            },
+        );
+    }
+
+    #[test]
+    fn what_is_overspent_leaves_the_next_less_room_and_then_none() {
+        let mut sender = Sender::new(SenderConfig::default());
+        sender.attach(NOW, 1_200);
+        let whole = sender.frame_max(NOW).as_u64();
+        assert!(whole > 15_000, "{whole}: a frame's time of 8 Mbit/s and a third");
+        // What the path holds by itself is no debt; a round trip that nobody knows counts as 100 ms.
+        let pipe = 120_000;
+        push(&mut sender, 1, pipe);
+        let before = sender.frame_max(NOW).as_u64();
+        push(&mut sender, 2, 10_000);
+        let after = sender.frame_max(NOW).as_u64();
+        assert!(after < before && after + 10_000 >= before, "{before}, {after}");
+        assert!(sender.may_encode(NOW));
+        push(&mut sender, 3, 2 * 17_000);
+        assert!(
+            !sender.may_encode(NOW),
+            "twice the budget: the next picture is left out"
+        );
+        assert_eq!(sender.frame_max(NOW), FRAME_LEAST);
+    }
+
+    #[test]
+    fn of_fewer_pictures_each_may_have_more() {
+        let mut sender = Sender::new(SenderConfig::default());
+        sender.attach(NOW, 1_200);
+        let one = sender.frame_max(NOW).as_u64();
+        sender.set_divisor(3);
+        assert!(sender.frame_max(NOW).as_u64().abs_diff(3 * one) < 10);
+        sender.set_divisor(0);
+        assert_eq!(sender.frame_max(NOW).as_u64(), one);
+    }
+}

@@ -51,7 +51,7 @@ fn a_tenth_of_the_rate_and_back_freezes_less_than_two_seconds() {
             assert!(
                 world
                     .reaches(s(16), Bitrate::kbps(3_500))
-                    .is_some_and(|after| after < s(3)),
+                    .is_some_and(|after| after < s(2)),
                 "{queue:?}"
             );
         }
