@@ -33,6 +33,8 @@ pub(crate) struct Quality {
     /// Until then pictures are those after an IDR, which recover from it.
     settled_at: Timestamp,
     seen: Window,
+    /// Of the newest window, as if every picture were coded.
+    qp: Option<i32>,
     coarse: u8,
     fine_since: Option<Timestamp>,
     doubt: Doubt,
@@ -84,6 +86,7 @@ impl Quality {
             carried: Scale::Whole,
             settled_at: Timestamp::default(),
             seen: Window::default(),
+            qp: None,
             coarse: 0,
             fine_since: None,
             doubt: Doubt::new(UP_AFTER),
@@ -102,6 +105,7 @@ impl Quality {
         self.reports = Reports::default();
         self.doubt = Doubt::new(UP_AFTER);
         self.decode_slow = false;
+        self.qp = None;
         self.look_anew(now);
         self.decoder_rests_until = now + DECODER_WARMS_UP;
     }
@@ -113,7 +117,8 @@ impl Quality {
 
     /// The target changed, or an IDR was asked for.
     pub(crate) fn on_target(&mut self, now: Timestamp, target: Bitrate, idr: bool) {
-        if idr {
+        // A title that is easy to code has a small IDR too.
+        if idr && self.qp.is_none_or(|qp| qp > QP_WANTED) {
             let fits = self.carries(target);
             if fits > self.carried {
                 self.carried = fits;
@@ -207,6 +212,7 @@ impl Quality {
         };
         // As if every picture were coded.
         let qp = mean + per_divisor(self.choice.divisor);
+        self.qp = Some(qp);
         self.coarse = match qp {
             QP_MUSH.. => self.coarse + 2,
             QP_COARSE.. => self.coarse + 1,

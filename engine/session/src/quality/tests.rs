@@ -148,7 +148,7 @@ fn a_line_that_opens_gives_the_size_back_within_seconds_and_for_good() {
 fn a_rate_that_swings_about_the_border_does_not_flap() {
     for hard in 36..48 {
         let mut stream = Stream::new(hard);
-        let swing = |ms: u64| Bitrate::kbps(if ms / 2_500 % 2 == 0 { 600 } else { 1_000 });
+        let swing = |ms: u64| Bitrate::kbps(if ms % 5_000 < 2_500 { 600 } else { 1_000 });
         stream.play(120.0, swing, idle);
         assert!(stream.sizes().len() <= 8, "{hard}: {:?}", stream.sizes());
     }
@@ -192,6 +192,14 @@ fn an_idr_that_comes_anyway_takes_the_size_that_the_rate_carries() {
         quality.on_target(at(0), Bitrate::kbps(kbps), true);
         assert_eq!(quality.choice().scale, expected, "{kbps}");
     }
+}
+
+#[test]
+fn an_idr_of_a_title_that_is_easy_to_code_stays_as_drawn() {
+    let mut stream = Stream::new(26);
+    stream.play(5.0, |_| Bitrate::kbps(500), idle);
+    stream.quality.on_target(at(6_000), Bitrate::kbps(500), true);
+    assert_eq!(stream.quality.choice().scale, Scale::Whole);
 }
 
 #[test]

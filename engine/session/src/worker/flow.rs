@@ -92,7 +92,8 @@ impl Worker {
     }
 
     pub(super) fn on_unit(&mut self, now: Timestamp, unit: CodedUnit) {
-        if let Some(coded) = unit.before {
+        // A page that nobody sees gets little on purpose: its picture is as large as ever when it is looked at again.
+        if let Some(coded) = unit.before.filter(|_| !self.wants.hidden) {
             let target = self.wants.target(self.sender.target());
             self.quality.on_coded(now, target, coded);
             self.tell_choice();
