@@ -117,11 +117,12 @@ pub(crate) fn on_copy_parked(inner: &Inner, copy: &SessionId, after: Duration) {
 
 /// A copy that was nobody's is gone.
 pub(crate) fn on_copy_gone(inner: &Inner, title: &TitleId, ended: &Ended) {
-    match ended.reason {
+    let reason = ended.reason;
+    match reason {
         End::GaveWay | End::EngineStopping | End::ByOperator => {
             tracing::info!(%title, "a parked copy ended");
         }
-        reason => {
+        End::TitleExited | End::TitleCrashed | End::ByPlayer | End::EngineFault | End::NotResumed => {
             tracing::warn!(%title, ?reason, detail = ended.detail, tail = ?ended.tail, "a parked copy failed");
             inner.pool().on_failed(title, now());
         }

@@ -71,7 +71,7 @@ impl Pool {
             let id = of.title.id.clone();
             // A title that changed deserves another try.
             let known = before.remove(&id).filter(|wanted| wanted.of == of);
-            let wanted = known.unwrap_or(Wanted {
+            let wanted = known.unwrap_or_else(|| Wanted {
                 of,
                 failures: 0,
                 not_before: Timestamp::default(),

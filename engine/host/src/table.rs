@@ -125,9 +125,10 @@ impl Entry {
     }
 
     fn holder(&self, session: &SessionId, now: Timestamp) -> Holder {
-        let waiting_since = match self.phase {
-            Phase::Waiting { since, .. } => Some(since),
-            _ => self.copy.is_some().then_some(self.started),
+        let waiting_since = if let Phase::Waiting { since, .. } = self.phase {
+            Some(since)
+        } else {
+            self.copy.is_some().then_some(self.started)
         };
         Holder {
             session: session.clone(),
