@@ -47,6 +47,10 @@ fn the_documented_label_values_are_the_code() {
             list(&mut Stage::ALL.into_iter().map(Stage::name))
         ),
         format!(
+            "- `step`: {}",
+            list(&mut crate::StartStep::ALL.into_iter().map(crate::StartStep::name))
+        ),
+        format!(
             "- `route`: {}",
             list(&mut engine::ROUTES.into_iter().chain(["other"]))
         ),
@@ -166,6 +170,12 @@ fn record_everything() -> BTreeMap<String, (String, f64)> {
         session_refused();
         session_attached(Attach::Resume);
         first_picture_seconds(0.2);
+        crate::session_placed(true);
+        crate::copies_parked(1);
+        crate::second_on(true, Micros::from_millis(200));
+        for step in crate::StartStep::ALL {
+            crate::start_step(step, true, Micros::from_millis(20));
+        }
         http_request("/healthz", 200, 0.001);
         stage_seconds(Stage::Capture, 0.001);
         placement(Placed::Queued);
