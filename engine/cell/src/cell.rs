@@ -253,7 +253,7 @@ impl Cell {
     /// # Errors
     /// [`Error::UnknownSession`], also when it is over.
     pub async fn ticket(&self, id: &SessionId) -> Result<String, Error> {
-        match self.inner.ask_of(id, |session| Ask::Ticket { session }).await? {
+        match self.inner.ask_of(id, |session| Ask::Ticket { session, key: None }).await? {
             Reply::Ticket { ticket } => Ok(ticket),
             _ => Err(Error::NoAnswer),
         }

@@ -195,6 +195,7 @@ mod tests {
                 port: 1,
                 rtc_port: None,
                 cert_sha256: Vec::new(),
+                seal_key: String::new(),
                 stats: None,
             },
             host: "h".parse().unwrap(),

@@ -1,4 +1,5 @@
 //! One suite over every store: whatever holds for one holds for all.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod suite;
 

@@ -220,6 +220,7 @@ async fn start(gateway: &Inner, caller: &Caller, at: &Authority, listed: Listed)
         title: listed.title,
         title_dir: listed.dir,
         origins,
+        lease: None,
     };
     let placed = gateway.host.start(request).await?;
     let session = gateway

@@ -19,6 +19,19 @@ pub enum Error {
     /// The engine ends its sessions and takes no new ones.
     #[error("the engine is stopping")]
     Stopping,
+    /// The slot had a lease with this fence or a higher one.
+    #[error("fence {given} of slot {slot} is not higher than {last}, its last")]
+    StaleFence {
+        /// Which slot.
+        slot: u32,
+        /// The lease's.
+        given: u64,
+        /// The highest that was seen.
+        last: u64,
+    },
+    /// A live session is in the slot that a lease names.
+    #[error("slot {0} is taken")]
+    SlotTaken(u32),
     /// Never heard of, forgotten, or over where a live one is needed.
     #[error("there is no session {0}")]
     UnknownSession(SessionId),
@@ -62,6 +75,9 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// The host's key cannot be used.
+    #[error("the host's key cannot be used")]
+    Key(#[source] firstlight_fleet::Error),
     /// A setting is out of its range.
     #[error("{0}")]
     Config(&'static str),

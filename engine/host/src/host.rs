@@ -36,6 +36,19 @@ pub struct Request {
     pub title_dir: PathBuf,
     /// Origins whose pages may attach.
     pub origins: Vec<String>,
+    /// The lease that it comes with; none: this host gives itself one.
+    pub lease: Option<Grant>,
+}
+
+/// A slot that somebody else has leased to a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The session.
+    pub session: SessionId,
+    /// The slot.
+    pub slot: u32,
+    /// Higher than that of every earlier lease of the slot.
+    pub fence: u64,
 }
 
 /// A session that takes its player's ticket.
@@ -47,7 +60,7 @@ pub struct Placed {
     pub ticket: String,
     /// It was parked before its player came.
     pub parked: bool,
-    /// How long it took to find room.
+    /// How long it took to find room; nothing, for one that was there.
     pub placed: Micros,
     /// How long it took until the session was ready, that included.
     pub ready: Micros,
@@ -88,6 +101,8 @@ pub(crate) struct Inner {
     pub(crate) force: watch::Sender<bool>,
     /// A copy was parked or claimed, or something ended.
     pub(crate) pool_changed: Notify,
+    /// Counts what changed about sessions.
+    changes: watch::Sender<u64>,
     issuer: Issuer,
     table: Mutex<Table>,
     pool: Mutex<Pool>,
@@ -119,6 +134,7 @@ impl Host {
             force: watch::Sender::new(false),
             pool: Mutex::default(),
             pool_changed: Notify::new(),
+            changes: watch::Sender::new(0),
             config,
             data,
             issuer,
@@ -316,6 +332,24 @@ impl Host {
         }
     }
 
+    /// Changes with every change of a session's state.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.inner.changes.subscribe()
+    }
+
+    /// How many more sessions of a usual title could start, if copies and those that wait for their player gave way.
+    #[must_use]
+    pub fn room(&self) -> u32 {
+        self.inner.table().spare(&self.inner.config, now())
+    }
+
+    /// Addresses that media is received on.
+    #[must_use]
+    pub fn media_addresses(&self) -> &[IpAddr] {
+        &self.inner.config.media_addresses
+    }
+
     /// Whether [`Self::stop`] was called.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
@@ -386,7 +420,13 @@ impl Inner {
         self.issuer.issue(&claims).map_err(Error::Ticket)
     }
 
+    /// Wakes those who watch sessions.
+    pub(crate) fn on_change(&self) {
+        self.changes.send_modify(|changes| *changes += 1);
+    }
+
     pub(crate) fn record_sessions(&self) {
+        self.on_change();
         let live = self.table().live_ids().len();
         firstlight_telemetry::sessions_active(u32::try_from(live).unwrap_or(u32::MAX));
         let copies = self.table().copies();

@@ -14,6 +14,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
 mod admission;
+pub mod agent;
 mod config;
 mod error;
 mod folders;
@@ -34,7 +35,7 @@ mod worker;
 pub use admission::Cost;
 pub use config::{Config, ConfigBuilder};
 pub use error::Error;
-pub use host::{Capacity, Host, Placed, Request};
+pub use host::{Capacity, Grant, Host, Placed, Request};
 pub use load::machine_size;
 pub use pool::Warm;
 pub use session::{Ended, Session, State, message};

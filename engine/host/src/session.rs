@@ -15,6 +15,10 @@ pub struct Session {
     pub title: TitleId,
     /// It was parked before its player came.
     pub parked: bool,
+    /// Its slot.
+    pub slot: u32,
+    /// The epoch of its lease; 0 until it has one.
+    pub epoch: u64,
     /// Where it stands.
     pub state: State,
     /// The UDP port that media is received on.

@@ -15,7 +15,7 @@ use crate::worker::Worker;
 use crate::{Error, Placed, Request, folders, host};
 use firstlight_container::now;
 use firstlight_link::{Claim, End, Order, Start};
-use firstlight_units::{SessionId, Timestamp};
+use firstlight_units::{Micros, SessionId, Timestamp};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,12 +26,19 @@ use tokio::time::timeout;
 /// Runs to its end also when nobody waits for the answer any more.
 pub(crate) async fn start(inner: Arc<Inner>, request: Request) -> Result<Placed, Error> {
     let began = now();
-    match place(&inner, &request, began, true).await {
-        Err(Error::Claim(session)) => {
-            tracing::warn!(%session, "a parked copy failed at its claim; the start goes on without it");
-            place(&inner, &request, began, false).await
+    loop {
+        if let Some(placed) = placed_before(&inner, &request).await? {
+            return Ok(placed);
         }
-        placed => placed,
+        match place(&inner, &request, began, true).await {
+            Err(Error::Claim(session)) => {
+                tracing::warn!(%session, "a parked copy failed at its claim; the start goes on without it");
+                return place(&inner, &request, began, false).await;
+            }
+            // The same claim came twice at the same moment, and the other one had its turn.
+            Err(Error::SlotTaken(_)) if is_known(&inner, &request) => {}
+            placed => return placed,
+        }
     }
 }
 
@@ -76,7 +83,7 @@ async fn claim(inner: &Arc<Inner>, request: &Request, claimed: Claimed) -> Resul
         mut life,
     } = claimed;
     let prepared = async {
-        let epoch = host::blocking(inner, move |inner| inner.leases().claim(slot)).await?;
+        let epoch = epoch_of(inner, request, &session, slot).await?;
         inner.table().set_epoch(&session, epoch);
         let home = inner.data.home(&request.player, &request.title.id)?;
         Ok((epoch, home))
@@ -114,6 +121,39 @@ fn on_started(inner: &Inner, request: &Request, session: &SessionId) {
     tracing::info!(%session, title = %request.title.id, "session started");
 }
 
+fn is_known(inner: &Inner, request: &Request) -> bool {
+    let lease = request.lease.as_ref();
+    lease.is_some_and(|lease| inner.table().view(&lease.session, now()).is_some())
+}
+
+/// A claim that comes again finds its session, and a late one that the slot has gone to another.
+async fn placed_before(inner: &Inner, request: &Request) -> Result<Option<Placed>, Error> {
+    let Some(lease) = &request.lease else {
+        return Ok(None);
+    };
+    // Whoever claims at the same moment is in the table once it is his turn no longer.
+    drop(inner.turn.lock().await);
+    let found = {
+        let table = inner.table();
+        table.view(&lease.session, now()).zip(table.life(&lease.session))
+    };
+    let Some((session, mut life)) = found else {
+        inner.leases().check(lease.slot, lease.fence, &lease.session)?;
+        return Ok(None);
+    };
+    if session.slot != lease.slot || session.player != request.player {
+        return Err(Error::SlotTaken(session.slot));
+    }
+    await_ready(&mut life).await?;
+    Ok(Some(Placed {
+        session: lease.session.clone(),
+        ticket: inner.ticket(&lease.session, None)?,
+        parked: session.parked,
+        placed: Micros::ZERO,
+        ready: Micros::ZERO,
+    }))
+}
+
 /// One at a time: the room that somebody made must not go to somebody else.
 async fn make_room(inner: &Inner, request: &Request, warm: bool) -> Result<Room, Error> {
     let _turn = inner.turn.lock().await;
@@ -123,11 +163,18 @@ async fn make_room(inner: &Inner, request: &Request, warm: bool) -> Result<Room,
         dir: &request.title_dir,
         cost: Cost::of(&request.title.display),
         warm,
+        slot: request.lease.as_ref().map(|lease| lease.slot),
     };
     for _ in 0..ROUNDS_MAX {
-        let session = host::random_session()?;
+        let session = match &request.lease {
+            Some(lease) => lease.session.clone(),
+            None => host::random_session()?,
+        };
         let leaving = {
             let mut table = inner.table();
+            if table.view(&session, now()).is_some() {
+                return Err(Error::SlotTaken(applicant.slot.unwrap_or_default()));
+            }
             match table.judge(applicant, &inner.config, now())? {
                 Verdict::Admit => match table.room(session, applicant, &inner.config, now()) {
                     Err(Error::NoPort(range)) => vec![table.oldest_copy().ok_or(Error::NoPort(range))?],
@@ -165,7 +212,7 @@ pub(crate) async fn give_way(inner: &Inner, sessions: &[SessionId]) {
 
 async fn launch(inner: &Arc<Inner>, request: &Request, reservation: Reservation) -> Result<(), Error> {
     let (session, slot) = (reservation.session.clone(), reservation.slot);
-    let epoch = host::blocking(inner, move |inner| inner.leases().claim(slot)).await?;
+    let epoch = epoch_of(inner, request, &session, slot).await?;
     inner.table().set_epoch(&session, epoch);
     let birth = Birth {
         home: inner.data.home(&request.player, &request.title.id)?,
@@ -176,6 +223,18 @@ async fn launch(inner: &Arc<Inner>, request: &Request, reservation: Reservation)
         parked: false,
     };
     spawn(inner, reservation, birth)
+}
+
+/// The lease's fence, or this host's own next one, once it is on disk.
+async fn epoch_of(
+    inner: &Arc<Inner>,
+    request: &Request,
+    session: &SessionId,
+    slot: u32,
+) -> Result<u64, Error> {
+    let fence = request.lease.as_ref().map(|lease| lease.fence);
+    let session = session.clone();
+    host::blocking(inner, move |inner| inner.leases().claim(slot, fence, &session)).await
 }
 
 /// What differs between a session and a copy that is nobody's yet.

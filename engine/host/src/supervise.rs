@@ -116,9 +116,16 @@ impl Watch<'_> {
             Report::Certificate { .. } | Report::Waiting { .. } | Report::Answer { .. } => {}
         }
         tracing::debug!(session = %self.session, report = word(&report), "the worker reported");
+        let changes = !matches!(
+            report,
+            Report::Stats(_) | Report::Answer { .. } | Report::FirstPicture { .. }
+        );
         self.inner
             .table()
             .on_report(self.session, report, firstlight_container::now());
+        if changes {
+            self.inner.on_change();
+        }
     }
 
     async fn on_order(&mut self, order: Order) {

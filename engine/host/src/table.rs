@@ -154,6 +154,8 @@ impl Entry {
             player: self.player.clone(),
             title: self.title.clone(),
             parked: self.parked,
+            slot: self.slot,
+            epoch: self.epoch,
             state,
             port: self.port,
             rtc_port: self.rtc_port,
@@ -177,6 +179,8 @@ pub(crate) struct Applicant<'a> {
     pub(crate) cost: Cost,
     /// A parked copy will do.
     pub(crate) warm: bool,
+    /// The slot that a lease names; none: any.
+    pub(crate) slot: Option<u32>,
 }
 
 impl Table {
@@ -265,19 +269,24 @@ impl Table {
         now: Timestamp,
     ) -> Result<Room, Error> {
         match self.claimable(applicant) {
-            Some(copy) => Ok(Room::Parked(self.claim(&copy, session, applicant.player)?)),
+            Some(copy) => Ok(Room::Parked(self.claim(&copy, session, applicant)?)),
             None => self.reserve(session, applicant, config, now).map(Room::New),
         }
     }
 
-    fn claim(&mut self, copy: &SessionId, session: SessionId, player: &str) -> Result<Claimed, Error> {
-        let slot = self.free_slot();
+    fn claim(
+        &mut self,
+        copy: &SessionId,
+        session: SessionId,
+        applicant: Applicant<'_>,
+    ) -> Result<Claimed, Error> {
+        let slot = self.pick_slot(applicant)?;
         let mut entry = self
             .entries
             .remove(copy)
             .ok_or_else(|| Error::UnknownSession(copy.clone()))?;
         entry.copy = None;
-        player.clone_into(&mut entry.player);
+        applicant.player.clone_into(&mut entry.player);
         entry.slot = slot;
         entry.phase = Phase::Starting;
         entry.parked = true;
@@ -287,11 +296,42 @@ impl Table {
         Ok(Claimed { session, slot, life })
     }
 
-    fn free_slot(&self) -> u32 {
+    /// The slot that the lease names, or the first that is free.
+    fn pick_slot(&self, applicant: Applicant<'_>) -> Result<u32, Error> {
         let slots: BTreeSet<u32> = self.sessions().map(|(_, entry)| entry.slot).collect();
-        (0..=u32::MAX)
-            .find(|slot| !slots.contains(slot))
-            .unwrap_or(u32::MAX)
+        let free = || {
+            (0..=u32::MAX)
+                .find(|slot| !slots.contains(slot))
+                .unwrap_or(u32::MAX)
+        };
+        let slot = applicant.slot.unwrap_or_else(free);
+        if slots.contains(&slot) {
+            return Err(Error::SlotTaken(slot));
+        }
+        Ok(slot)
+    }
+
+    /// How many more sessions of a usual title could start, if copies and those that wait for their player gave way.
+    pub(crate) fn spare(&self, config: &Config, now: Timestamp) -> u32 {
+        let mut holders = self.holders(now);
+        holders.retain(|holder| holder.waiting_since.is_none() && !holder.parked);
+        let machine = load::machine(config.slots);
+        let cost = Cost::of(&firstlight_title::Display::default());
+        let mut room = 0;
+        while !self.stopping && room < ROOM_MAX && decide(&machine, &holders, cost) == Verdict::Admit {
+            let session = format!("r{room}")
+                .parse()
+                .expect("invariant: letters and digits are an id");
+            holders.push(Holder {
+                session,
+                cost,
+                waiting_since: None,
+                young: true,
+                parked: false,
+            });
+            room += 1;
+        }
+        room
     }
 
     /// The slots that the next `n` sessions get.
@@ -311,7 +351,7 @@ impl Table {
         config: &Config,
         now: Timestamp,
     ) -> Result<Reservation, Error> {
-        let slot = self.free_slot();
+        let slot = self.pick_slot(applicant)?;
         self.reserve_ports(session, slot, applicant, config, now)
     }
 
@@ -329,6 +369,7 @@ impl Table {
             dir: &of.dir,
             cost: Cost::of(&of.title.display),
             warm: false,
+            slot: None,
         };
         let reservation = self.reserve_ports(id.clone(), 0, applicant, config, now)?;
         if let Some(entry) = self.entries.get_mut(&id) {
@@ -650,6 +691,8 @@ impl Table {
 
 /// A copy takes two, and so does a session: copies get at most half of them.
 const PORTS_PER_COPY: usize = 4;
+/// Virtual phones on the largest machine.
+const ROOM_MAX: u32 = 1024;
 /// Offers of one session that wait for their answer; a player makes one at a time.
 const OFFERS_MAX: usize = 8;
 /// A start, an end, some cancelled tickets, an offer and its candidates.

@@ -46,6 +46,7 @@ impl Rig {
             title,
             title_dir,
             origins: vec!["http://localhost:8080".to_owned()],
+            lease: None,
         }
     }
 

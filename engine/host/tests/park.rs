@@ -54,6 +54,7 @@ impl Rig {
             title: firstlight_title::load(&title_dir).unwrap(),
             title_dir,
             origins: vec!["http://localhost:8080".to_owned()],
+            lease: None,
         };
         self.host.start(request).await.unwrap()
     }

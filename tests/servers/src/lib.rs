@@ -22,8 +22,8 @@ struct Process(Child);
 impl Process {
     fn kill(&mut self) {
         if let Ok(pid) = i32::try_from(self.0.id()) {
-            // It may be gone.
-            drop(kill(Pid::from_raw(pid), Signal::SIGKILL));
+            // An error is a process that has gone.
+            let _gone = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
         drop(self.0.wait());
     }

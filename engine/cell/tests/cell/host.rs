@@ -182,7 +182,7 @@ impl Process {
             Ask::Sessions => Reply::Sessions {
                 sessions: self.sessions.lock().unwrap().values().cloned().collect(),
             },
-            Ask::Ticket { session } => Reply::Ticket {
+            Ask::Ticket { session, .. } => Reply::Ticket {
                 ticket: format!("ticket of {session}"),
             },
             _ => Reply::Done,
@@ -267,6 +267,7 @@ impl Process {
                 port: 7000,
                 rtc_port: None,
                 cert_sha256: Vec::new(),
+                seal_key: String::new(),
                 stats: None,
             },
         );

@@ -45,7 +45,11 @@ impl NatsBus {
                         Event::SlowConsumer(_) => drop(counter.fetch_add(1, Ordering::Relaxed)),
                         Event::Connected => tracing::info!("the bus is connected"),
                         Event::Disconnected => tracing::warn!("the bus is disconnected"),
-                        event => tracing::debug!(%event, "the bus"),
+                        event @ (Event::LameDuckMode
+                        | Event::Draining
+                        | Event::Closed
+                        | Event::ServerError(_)
+                        | Event::ClientError(_)) => tracing::debug!(%event, "the bus"),
                     }
                 }
             })
@@ -112,7 +116,11 @@ impl Bus for NatsBus {
                 RequestErrorKind::TimedOut => BusError::Timeout(within),
                 RequestErrorKind::NoResponders => BusError::NobodyListens(to.to_string()),
                 RequestErrorKind::InvalidSubject => BusError::Subject(to.to_string()),
-                _ => BusError::Disconnected,
+                RequestErrorKind::MaxPayloadExceeded => BusError::TooLarge {
+                    given: 0,
+                    most: BODY_BYTES_MAX,
+                },
+                RequestErrorKind::Other => BusError::Disconnected,
             }),
         }
     }

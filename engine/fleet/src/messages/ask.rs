@@ -41,6 +41,9 @@ pub enum Ask {
         /// Which.
         #[serde(with = "serde_text")]
         session: SessionId,
+        /// The player's public key, where everything is to be sealed to it.
+        #[serde(default)]
+        key: Option<String>,
     },
     /// A client wants to attach over WebRTC.
     Offer {

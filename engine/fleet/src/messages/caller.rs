@@ -68,10 +68,10 @@ impl Caller {
         if replied.id != id {
             return Err(Refusal::Replayed.into());
         }
-        match replied.reply {
-            Reply::Refused(refused) => Err(AskError::Refused(refused)),
-            reply => Ok(reply),
+        if let Reply::Refused(refused) = replied.reply {
+            return Err(AskError::Refused(refused));
         }
+        Ok(replied.reply)
     }
 }
 

@@ -42,6 +42,9 @@ pub struct SessionView {
     /// SHA-256 of each certificate in use, hex.
     #[serde(default)]
     pub cert_sha256: Vec<String>,
+    /// Its public key, for players whose packets are sealed; empty until it is ready.
+    #[serde(default)]
+    pub seal_key: String,
     /// The last second while its player is attached; only where it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stats: Option<Box<Stats>>,
@@ -125,14 +128,14 @@ impl SessionView {
         let digests = certificates
             .clone()
             .all(|hex| crate::identity::unhex::<32>(hex).is_some());
-        let tail = match &self.state {
-            SessionState::Ended { tail, detail, .. } => {
-                tail.len() <= TAIL_LINES_MAX && detail.len() <= TEXT_BYTES_MAX
-            }
-            _ => true,
+        let tail = if let SessionState::Ended { tail, detail, .. } = &self.state {
+            tail.len() <= TAIL_LINES_MAX && detail.len() <= TEXT_BYTES_MAX
+        } else {
+            true
         };
         let checks = [
             (self.player.len() <= 128, "the player"),
+            (self.seal_key.len() <= 128, "the seal's key"),
             (digests && certificates.count() <= 8, "the certificates"),
             (tail, "the last lines"),
         ];

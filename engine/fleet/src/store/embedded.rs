@@ -23,7 +23,7 @@ pub struct Embedded {
 
 #[derive(Debug)]
 enum Keeper {
-    Memory(Mutex<Memory>, Clock),
+    Memory(Box<Mutex<Memory>>, Clock),
     Redb(Redb),
 }
 
@@ -64,7 +64,7 @@ impl Embedded {
     #[must_use]
     pub fn memory(clock: Clock) -> Self {
         Self {
-            keeper: Keeper::Memory(Mutex::default(), clock),
+            keeper: Keeper::Memory(Box::default(), clock),
         }
     }
 

@@ -485,15 +485,21 @@ fn to_i32(what: &'static str, number: u32) -> Result<i32, Error> {
 /// What a caller can act on.
 fn typed(error: sqlx::Error) -> Error {
     let Some(database) = error.as_database_error() else {
-        return match error {
-            sqlx::Error::PoolTimedOut => Error::Timeout(CONNECTED_WITHIN),
-            error @ (sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::Protocol(_)
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed
-            | sqlx::Error::BeginFailed) => Error::Gone(Box::new(error)),
-            error => damaged(error),
+        let lost = matches!(
+            error,
+            sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::Protocol(_)
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed
+                | sqlx::Error::BeginFailed
+        );
+        return if lost {
+            Error::Gone(Box::new(error))
+        } else if matches!(error, sqlx::Error::PoolTimedOut) {
+            Error::Timeout(CONNECTED_WITHIN)
+        } else {
+            damaged(error)
         };
     };
     let code = database.code().unwrap_or_default();

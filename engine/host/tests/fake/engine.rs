@@ -22,6 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             title,
             title_dir: title_dir.clone(),
             origins: Vec::new(),
+            lease: None,
         };
         let placed = host.start(request).await?;
         writeln!(std::io::stdout(), "{}", placed.session)?;
