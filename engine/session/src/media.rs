@@ -348,7 +348,8 @@ impl Media {
         }
         self.before = Some(Coded {
             qp: unit.qp,
-            took: finished - passed_or_now.grabbed,
+            convert: passed_or_now.converted - passed_or_now.grabbed,
+            encode: finished - passed_or_now.converted,
             still: meta.still,
             idr: meta.idr,
         });

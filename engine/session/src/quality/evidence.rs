@@ -128,27 +128,34 @@ impl Reports {
     }
 }
 
-/// What a second of pictures took. Bounded: past the most, the newest are left out.
+/// What a second of pictures took, and what they would in the next larger size. Bounded: a second ends with so many.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Times {
     took: Vec<Micros>,
+    larger: Vec<Micros>,
     spent: Micros,
 }
 
 impl Times {
-    /// The median, when there is a second of them.
-    pub(super) fn add(&mut self, took: Micros, frame: Micros) -> Option<Micros> {
+    /// The medians, when there is a second of them.
+    pub(super) fn add(&mut self, took: Micros, larger: Micros, frame: Micros) -> Option<(Micros, Micros)> {
         self.took.push(took);
+        self.larger.push(larger);
         self.spent += frame.max(took);
         if self.spent < SECOND && self.took.len() < TIMES_MAX {
             return None;
         }
-        let middle = self.took.len() / 2;
-        let median = *self.took.select_nth_unstable(middle).1;
-        self.took.clear();
         self.spent = Micros::ZERO;
-        Some(median)
+        Some((median(&mut self.took), median(&mut self.larger)))
     }
+}
+
+/// Of what there is; it is forgotten.
+fn median(all: &mut Vec<Micros>) -> Micros {
+    let middle = all.len() / 2;
+    let median = *all.select_nth_unstable(middle).1;
+    all.clear();
+    median
 }
 
 const WINDOW: Micros = Micros::from_millis(300);

@@ -60,8 +60,10 @@ pub(crate) struct Choice {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Coded {
     pub(crate) qp: u8,
-    /// To convert and to encode it.
-    pub(crate) took: Micros,
+    /// To convert it, which takes as long in any size.
+    pub(crate) convert: Micros,
+    /// To encode it.
+    pub(crate) encode: Micros,
     /// It did not change.
     pub(crate) still: bool,
     /// A decoder can start here: the QP says more of that than of the rate.
@@ -139,13 +141,12 @@ impl Quality {
         }
         if !coded.still && !coded.idr {
             let frame = self.interval.scale(self.choice.divisor.into(), 1);
-            let verdict = self.times.add(coded.took, frame);
-            let larger = self.choice.scale.larger().area().max(1);
-            let spare =
-                |took: Micros| took.scale(larger, self.choice.scale.area()) < frame.scale(MACHINE_SPARE, 100);
-            if let Some(median) = verdict {
-                let strained = median > frame.scale(MACHINE_FULL, 100);
-                self.machine.judge(now, strained, spare(median));
+            let scale = self.choice.scale;
+            let larger = coded.convert + coded.encode.scale(scale.larger().area(), scale.area());
+            if let Some((took, larger)) = self.times.add(coded.convert + coded.encode, larger, frame) {
+                let strained = took > frame.scale(MACHINE_FULL, 100);
+                self.machine
+                    .judge(now, strained, larger < frame.scale(MACHINE_SPARE, 100));
             }
         }
         self.choose(now, target);
@@ -325,7 +326,7 @@ const DECODER_RECOVERS: Micros = Micros::from_secs(1);
 /// Per cent of the frame time: a median above it means that pictures are left out.
 const MACHINE_FULL: u64 = 95;
 /// Per cent of the frame time that the next larger size would take at the most.
-const MACHINE_SPARE: u64 = 65;
+const MACHINE_SPARE: u64 = 80;
 
 #[cfg(test)]
 mod tests;

@@ -63,7 +63,8 @@ impl Stream {
             self.quality.on_target(now, target, false);
             let coded = Coded {
                 qp: self.qp(target),
-                took: self.took.scale(before.scale.area(), 1_000),
+                convert: Micros::from_millis(1),
+                encode: self.took.scale(before.scale.area(), 1_000),
                 still: false,
                 idr: false,
             };
@@ -290,7 +291,8 @@ fn a_sharp_still_picture_is_shown_as_drawn() {
     assert_ne!(stream.quality.choice().scale, Scale::Whole);
     let still = Coded {
         qp: 12,
-        took: Micros::from_millis(4),
+        convert: Micros::from_millis(1),
+        encode: Micros::from_millis(4),
         still: true,
         idr: false,
     };
