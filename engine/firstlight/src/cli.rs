@@ -1,9 +1,12 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand};
+use firstlight_gateway::RelayUrl;
 use firstlight_link::IceServer;
+use firstlight_ticket::RouteKey;
 use firstlight_units::Bitrate;
 use std::ffi::OsString;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
@@ -32,6 +35,8 @@ pub(crate) enum Command {
     Title(TitleCommand),
     /// Say what this machine can capture and encode, and why not
     Doctor(Doctor),
+    /// Carry players to engines that they do not reach by themselves; it can neither read nor change what passes
+    Relay(Relay),
     /// Play without a screen, and say what came: how soon, how even, how late
     #[command(disable_help_flag = true)]
     Probe(Probe),
@@ -70,12 +75,50 @@ pub(crate) struct Up {
     /// STUN or TURN server for WebRTC, such as stun:host:3478 or turn:host:3478,USER,PASSWORD; may be repeated
     #[arg(long, value_name = "URL", value_parser = ice_server)]
     pub(crate) ice_server: Vec<IceServer>,
+    /// Relay for players who do not reach this engine's media, such as https://relay.example:4443; may be repeated
+    #[arg(long, value_name = "URL")]
+    pub(crate) relay: Vec<RelayUrl>,
+    /// Address that relays reach this engine's media by [default: that of this machine on the way to them]
+    #[arg(long, value_name = "IP", requires = "relay")]
+    pub(crate) relay_media_ip: Option<IpAddr>,
     /// Another name that players reach this engine by; may be repeated
     #[arg(long, value_name = "NAME", value_parser = host_name)]
     pub(crate) host_name: Vec<String>,
     /// Serve the page and the API over HTTPS: self-signed, or files in PEM as CERT,KEY
     #[arg(long, value_name = "self-signed|CERT,KEY", value_parser = tls)]
     pub(crate) tls: Option<TlsChoice>,
+}
+
+/// Options of `relay`.
+#[derive(Args, Debug)]
+pub(crate) struct Relay {
+    /// Address that players reach it by, UDP (and TCP with --tls); may be repeated
+    #[arg(long, value_name = "ADDR", default_values = ["0.0.0.0:4443"])]
+    pub(crate) listen: Vec<SocketAddr>,
+    /// Key of a gateway whose players it carries, as firstlight up --relay prints it; may be repeated
+    #[arg(long, value_name = "HEX", required = true, value_parser = route_key)]
+    pub(crate) gateway_key: Vec<RouteKey>,
+    /// Certificate that browsers trust by its name, in PEM; it also opens TCP, for networks without UDP
+    #[arg(long, value_name = "CERT,KEY", value_parser = tls_files)]
+    pub(crate) tls: Option<TlsChoice>,
+    /// Players at once
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) sessions_max: u32,
+    /// Players at once from one address (IPv6: one /64)
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) per_address_max: u32,
+    /// Most bits per second to one player, such as 50M
+    #[arg(long, value_name = "RATE", default_value = "50M", value_parser = bitrate)]
+    pub(crate) rate_max: Bitrate,
+    /// Seconds without a datagram after which a player is let go
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(5..=3_600))]
+    pub(crate) idle_s: u32,
+    /// Seconds that players are carried on after it was told to stop
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(0..=86_400))]
+    pub(crate) drain_s: u32,
+    /// Address of its metrics, for Prometheus [default: none]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) metrics: Option<SocketAddr>,
 }
 
 /// What `--tls` names.
@@ -188,6 +231,18 @@ fn host_name(text: &str) -> Result<String, String> {
     } else {
         Err("expected a name such as play.example, without scheme and port".to_owned())
     }
+}
+
+fn route_key(text: &str) -> Result<RouteKey, String> {
+    RouteKey::read(text.trim())
+        .ok_or_else(|| "expected the 64 digits that firstlight up --relay prints".to_owned())
+}
+
+fn tls_files(text: &str) -> Result<TlsChoice, String> {
+    tls(text)
+        .ok()
+        .filter(|choice| matches!(choice, TlsChoice::Files(..)))
+        .ok_or_else(|| "expected two files in PEM as CERT,KEY".to_owned())
 }
 
 fn tls(text: &str) -> Result<TlsChoice, String> {

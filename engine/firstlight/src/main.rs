@@ -9,6 +9,7 @@ mod listen;
 mod log;
 mod out;
 mod probe;
+mod relay;
 mod run_root;
 mod title;
 mod up;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
             Err(error) => Err(error),
         },
         Command::Up(options) => log::to_terminal().and_then(|()| up::up(&options)),
+        Command::Relay(options) => log::to_terminal().and_then(|()| relay::relay(&options)),
         Command::Title(TitleCommand::Check(options)) => title::check(&options),
         Command::Doctor(options) => doctor::doctor(&options),
         Command::Probe(options) => probe::probe(options),

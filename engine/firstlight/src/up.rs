@@ -6,7 +6,7 @@ use crate::out::say;
 use crate::run_root;
 use anyhow::{Context, Result, bail};
 use firstlight_container::{Isolation, isolate};
-use firstlight_gateway::{Gateway, Metrics, OperatorKey, Settings, has_client, serve};
+use firstlight_gateway::{Gateway, Metrics, OperatorKey, Relays, Settings, has_client, serve};
 use firstlight_host::{Config, Host};
 use firstlight_tls::{Choice, Tls};
 use firstlight_units::WallTime;
@@ -77,6 +77,7 @@ async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<(
         secure: tls.is_some(),
         metrics: Metrics::install()?,
     })?;
+    let gateway = offer_relays(options, gateway)?;
     if !options.no_parked {
         host.park_titles(options.titles.clone());
     }
@@ -113,6 +114,18 @@ async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<(
     serving.await.context("the gateway panicked")?;
     say("Stopped");
     Ok(())
+}
+
+fn offer_relays(options: &Up, gateway: Gateway) -> Result<Gateway> {
+    if options.relay.is_empty() {
+        return Ok(gateway);
+    }
+    let relays = Relays::open(&options.data, options.relay.clone(), options.relay_media_ip)?;
+    say(format!(
+        "Relays          start them with --gateway-key {}",
+        relays.key()
+    ));
+    Ok(gateway.with_relays(relays))
 }
 
 /// What is made is for every name that players may write, and this machine's own.
@@ -219,13 +232,13 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 /// Ctrl-C, or what a service manager sends.
-struct Signals {
+pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Signals {
-    fn open() -> Result<Self> {
+    pub(crate) fn open() -> Result<Self> {
         let open = |kind| signal(kind).context("signals cannot be received");
         Ok(Self {
             interrupt: open(SignalKind::interrupt())?,
@@ -233,7 +246,7 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

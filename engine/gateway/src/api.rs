@@ -164,9 +164,10 @@ pub(crate) struct NewTicket {
 /// Where to attach.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Endpoint {
-    /// `webtransport`; `whep`: WebRTC; `websocket`: slower, for networks that carry no UDP.
+    /// `webtransport`; `whep`: WebRTC; `relay`: through one, over WebTransport or, where the URL says `wss`, over TCP; `websocket`:
+    /// slower, for networks that carry no UDP.
     kind: &'static str,
-    /// Append `?ticket=` or `?resume=`.
+    /// Append `?ticket=` or `?resume=`, with `&` where there is a query already.
     url: String,
     /// SHA-256 of each certificate to trust, hex; none: as the browser does.
     cert_sha256: Vec<String>,
@@ -302,10 +303,25 @@ pub(crate) fn endpoints(gateway: &Inner, session: &Session, at: &Authority) -> V
         cert_sha256: Vec::new(),
         ice_servers: Some(whep::views(gateway.host.ice_servers())),
     });
-    [Some(webtransport), whep, Some(websocket(session, at))]
-        .into_iter()
-        .flatten()
+    let relays = gateway.relays.get();
+    let relayed = relays.map(|relays| relays.endpoints(&gateway.host, session));
+    let direct = [Some(webtransport), whep].into_iter().flatten();
+    direct
+        .chain(relayed.into_iter().flatten())
+        .chain([websocket(session, at)])
         .collect()
+}
+
+impl Endpoint {
+    /// Through a relay; `url` has a query already.
+    pub(crate) const fn relay(url: String, cert_sha256: Vec<String>) -> Self {
+        Self {
+            kind: "relay",
+            url,
+            cert_sha256,
+            ice_servers: None,
+        }
+    }
 }
 
 /// Through the gateway itself: whoever got this answer reaches it.

@@ -29,6 +29,15 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The key that routes are signed with cannot be read or made.
+    #[error("cannot use the relays' key {}", .path.display())]
+    RouteKey {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// The file holds no key.
     #[error("{} holds no operator's key; remove it and start again for a new one", .0.display())]
     NoKey(PathBuf),

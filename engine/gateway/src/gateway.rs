@@ -8,6 +8,7 @@ use crate::media::Bridges;
 use crate::metrics::Metrics;
 use crate::pages;
 use crate::problem::{Kind, Problem};
+use crate::relays::Relays;
 use crate::routes;
 use crate::throttle::Throttle;
 use crate::titles::Titles;
@@ -20,7 +21,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use firstlight_host::Host;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// What a gateway is made of.
@@ -59,6 +60,7 @@ pub(crate) struct Inner {
     pub(crate) throttle: Throttle,
     pub(crate) metrics: Metrics,
     pub(crate) bridges: Bridges,
+    pub(crate) relays: OnceLock<Arc<Relays>>,
 }
 
 impl Gateway {
@@ -78,10 +80,18 @@ impl Gateway {
             throttle: Throttle::default(),
             metrics: settings.metrics,
             bridges: Bridges::default(),
+            relays: OnceLock::new(),
         };
         Ok(Self {
             inner: Arc::new(inner),
         })
+    }
+
+    /// Offers relays to players from here on; once.
+    #[must_use]
+    pub fn with_relays(self, relays: Arc<Relays>) -> Self {
+        self.inner.relays.get_or_init(|| relays);
+        self
     }
 
     /// Ids of the titles that can be played, and why other folders can't, one line each.

@@ -99,7 +99,7 @@ fn refused(error: &Error) -> Problem {
     Problem::unknown_session()
 }
 
-fn digest(hex: &str) -> Option<[u8; 32]> {
+pub(crate) fn digest(hex: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     if hex.len() != 64 || !hex.is_ascii() {
         return None;

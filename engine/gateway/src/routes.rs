@@ -440,4 +440,4 @@ fn require_common(wanted: &NewSession) -> Result<(), Problem> {
 /// 65 bytes in base64url.
 const KEY_CHARS: usize = 87;
 /// Kinds of endpoint.
-const TRANSPORTS: [&str; 3] = ["webtransport", "whep", "websocket"];
+const TRANSPORTS: [&str; 4] = ["webtransport", "whep", "relay", "websocket"];

@@ -1,7 +1,7 @@
 //! Listening, and the life of each connection.
 
 use crate::throttle::PeerAddress;
-use crate::{Error, Gateway};
+use crate::{Error, Gateway, Metrics};
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
@@ -218,3 +218,20 @@ const FINISH_WITHIN: Duration = Duration::from_secs(2);
 const FOLD_EVERY: Duration = Duration::from_secs(5);
 /// Whoever renews a certificate leaves days for it; a look costs two `stat`s.
 const REREAD_EVERY: Duration = Duration::from_secs(10);
+
+/// Serves nothing but `/metrics`, to whoever asks: for roles without a gateway. Ends with the listener only.
+pub async fn serve_metrics(listener: TcpListener, metrics: Metrics) {
+    let page = move || {
+        let text = metrics.render();
+        async move {
+            (
+                [(axum::http::header::CONTENT_TYPE, "text/plain; version=0.0.4")],
+                text,
+            )
+        }
+    };
+    let router = axum::Router::new().route("/metrics", axum::routing::get(page));
+    if let Err(error) = axum::serve(listener, router).await {
+        tracing::error!(%error, "metrics are not served any more");
+    }
+}

@@ -171,6 +171,15 @@ impl Host {
         SocketAddr::new(ip, session.port)
     }
 
+    /// Whether sessions receive media on this address of the machine.
+    #[must_use]
+    pub fn receives_media_on(&self, ip: IpAddr) -> bool {
+        let covers = |listened: &IpAddr| {
+            *listened == ip || (listened.is_unspecified() && listened.is_ipv4() == ip.is_ipv4())
+        };
+        self.inner.config.media_addresses.iter().any(covers)
+    }
+
     /// A session, live or lately ended.
     #[must_use]
     pub fn session(&self, session: &SessionId) -> Option<Session> {

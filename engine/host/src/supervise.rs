@@ -112,7 +112,13 @@ impl Watch<'_> {
             }
             Report::Stats(stats) => self.stream.record(&telemetry::second(stats)),
             Report::Started(start) => telemetry::started(*start),
-            Report::Attached { by } => firstlight_telemetry::session_attached(telemetry::attach(by)),
+            Report::Attached { by, transport } => {
+                let over = transport.map_or("", firstlight_link::Transport::word);
+                firstlight_telemetry::session_attached(
+                    telemetry::attach(by),
+                    firstlight_telemetry::Carrier::from_word(over),
+                );
+            }
             Report::Certificate { .. } | Report::Waiting { .. } | Report::Answer { .. } => {}
         }
         tracing::debug!(session = %self.session, report = word(&report), "the worker reported");

@@ -235,6 +235,9 @@ pub enum Report {
     Attached {
         /// `ticket` or `resume`.
         by: String,
+        /// What carries it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        transport: Option<Transport>,
     },
     /// What becomes of an [`Order::Offer`].
     Answer {

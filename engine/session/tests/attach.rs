@@ -118,7 +118,7 @@ fn a_resume_secret_takes_over_and_the_old_one_dies() {
     });
     worker.wait_for(
         "the attachment by secret",
-        |r| matches!(r, Report::Attached { by } if by == "resume"),
+        |r| matches!(r, Report::Attached { by, .. } if by == "resume"),
     );
 }
 

@@ -168,8 +168,33 @@ pub(crate) const SESSIONS_REFUSED: Metric = counter(
 pub(crate) const SESSIONS_ATTACHED: Metric = counter(
     "host_sessions_attached_total",
     Unit::Count,
-    &["by"],
+    &["by", "transport"],
     "Times a player attached to a session.",
+);
+pub(crate) const RELAY_SESSIONS: Metric = gauge("relay_sessions", "Players that a relay carries.");
+pub(crate) const RELAY_ATTACHED: Metric = counter(
+    "relay_attached_total",
+    Unit::Count,
+    &[],
+    "Times a relay took a player on to his host.",
+);
+pub(crate) const RELAY_REFUSED: Metric = counter(
+    "relay_refused_total",
+    Unit::Count,
+    &["reason"],
+    "Times a relay did not.",
+);
+pub(crate) const RELAY_CARRIED: Metric = counter(
+    "relay_carried_bytes_total",
+    Unit::Bytes,
+    &["way"],
+    "Bytes of datagrams carried.",
+);
+pub(crate) const RELAY_DROPPED: Metric = counter(
+    "relay_datagrams_dropped_total",
+    Unit::Count,
+    &[],
+    "Datagrams over a player's rate, or that one side did not take in time.",
 );
 pub(crate) const COPIES_PARKED: Metric = gauge(
     "host_copies_parked",
@@ -386,6 +411,11 @@ pub const METRICS: &[Metric] = &[
     INPUT_EVENTS,
     INPUT_REFUSED,
     CPU,
+    RELAY_SESSIONS,
+    RELAY_ATTACHED,
+    RELAY_REFUSED,
+    RELAY_CARRIED,
+    RELAY_DROPPED,
     PLACEMENTS,
     PLACED_SECONDS,
     SECOND_ON,

@@ -75,6 +75,53 @@ impl End {
     }
 }
 
+/// What carries a player's packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// Straight from the player.
+    WebTransport,
+    /// WebRTC.
+    WebRtc,
+    /// A relay.
+    Relay,
+    /// The gateway.
+    WebSocket,
+    /// Anything else.
+    Other,
+}
+
+impl Carrier {
+    /// Every label.
+    pub const ALL: [Self; 5] = [
+        Self::WebTransport,
+        Self::WebRtc,
+        Self::Relay,
+        Self::WebSocket,
+        Self::Other,
+    ];
+
+    /// The label's value.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::WebTransport => "webtransport",
+            Self::WebRtc => "webrtc",
+            Self::Relay => "relay",
+            Self::WebSocket => "websocket",
+            Self::Other => "other",
+        }
+    }
+
+    /// The label for a word of a worker's; unknown ones are [`Carrier::Other`].
+    #[must_use]
+    pub fn from_word(word: &str) -> Self {
+        Self::ALL
+            .into_iter()
+            .find(|over| over.name() == word)
+            .unwrap_or(Self::Other)
+    }
+}
+
 /// What a player attached with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attach {
@@ -177,8 +224,8 @@ pub fn session_refused() {
 }
 
 /// A player attached.
-pub fn session_attached(by: Attach) {
-    counter!(SESSIONS_ATTACHED.name, "by" => by.name()).increment(1);
+pub fn session_attached(by: Attach, over: Carrier) {
+    counter!(SESSIONS_ATTACHED.name, "by" => by.name(), "transport" => over.name()).increment(1);
 }
 
 /// A session can be attached to.

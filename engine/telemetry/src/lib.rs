@@ -13,16 +13,18 @@
 mod catalogue;
 mod cell;
 mod engine;
+mod relay;
 pub mod span;
 mod stream;
 
 pub use catalogue::{Kind, METRICS, Metric, Unit, buckets, describe};
 pub use cell::{Placed, host_lost, message_refused, placed_seconds, placement, queue_waiting};
 pub use engine::{
-    Attach, End, StartStep, copies_parked, first_picture_seconds, http_request, second_on, session_attached,
-    session_ended, session_placed, session_refused, session_started, sessions_active, sessions_waiting,
-    stage_seconds, start_step,
+    Attach, Carrier, End, StartStep, copies_parked, first_picture_seconds, http_request, second_on,
+    session_attached, session_ended, session_placed, session_refused, session_started, sessions_active,
+    sessions_waiting, stage_seconds, start_step,
 };
+pub use relay::{RelayRefused, RelayTraffic, relay_attached, relay_refused, relay_sessions, relay_traffic};
 pub use stream::{Second, Stream};
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! What is recorded is what is documented.
 
 use crate::{
-    Attach, End, Kind, METRICS, Metric, Placed, Second, Stream, Unit, buckets, catalogue, engine,
-    first_picture_seconds, host_lost, http_request, message_refused, placed_seconds, placement,
-    queue_waiting, session_attached, session_ended, session_refused, session_started, sessions_active,
-    sessions_waiting, stage_seconds,
+    Attach, Carrier, End, Kind, METRICS, Metric, Placed, RelayRefused, RelayTraffic, Second, Stream, Unit,
+    buckets, catalogue, engine, first_picture_seconds, host_lost, http_request, message_refused,
+    placed_seconds, placement, queue_waiting, relay_attached, relay_refused, relay_sessions, relay_traffic,
+    session_attached, session_ended, session_refused, session_started, sessions_active, sessions_waiting,
+    stage_seconds,
 };
 use firstlight_units::{Bitrate, ByteCount, Micros, Stage};
 use metrics::{
@@ -43,6 +44,14 @@ fn the_documented_label_values_are_the_code() {
     for line in [
         format!("- `reason`: {}", list(&mut End::ALL.into_iter().map(End::name))),
         format!(
+            "- `reason` of a relay: {}",
+            list(&mut RelayRefused::ALL.into_iter().map(RelayRefused::name))
+        ),
+        format!(
+            "- `transport`: {}",
+            list(&mut Carrier::ALL.into_iter().map(Carrier::name))
+        ),
+        format!(
             "- `stage`: {}",
             list(&mut Stage::ALL.into_iter().map(Stage::name))
         ),
@@ -67,7 +76,7 @@ fn names_follow_prometheus() {
     for metric in METRICS {
         let name = metric.name;
         assert!(
-            ["host_", "gateway_", "stream_", "cell_"]
+            ["host_", "gateway_", "stream_", "cell_", "relay_"]
                 .iter()
                 .any(|room| name.starts_with(room)),
             "{name}"
@@ -168,7 +177,11 @@ fn record_everything() -> BTreeMap<String, (String, f64)> {
         session_started();
         session_ended(End::ByPlayer);
         session_refused();
-        session_attached(Attach::Resume);
+        session_attached(Attach::Resume, Carrier::Relay);
+        relay_sessions(1);
+        relay_attached();
+        relay_refused(RelayRefused::Full);
+        relay_traffic(RelayTraffic::default());
         first_picture_seconds(0.2);
         crate::session_placed(true);
         crate::copies_parked(1);

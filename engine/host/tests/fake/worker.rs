@@ -53,6 +53,7 @@ fn main() -> ExitCode {
         "exits" => return ended(End::TitleExited, "the title exited"),
         "attached" | "waiting" => {
             report(&Report::Attached {
+                transport: None,
                 by: "ticket".to_owned(),
             });
             report(&Report::Stats(Box::new(Stats {

@@ -179,6 +179,7 @@ impl Worker {
         self.sender.set_reports(reports);
         self.sender.attach(now, link.datagram_max());
         self.sender.set_parity(!link.is_rtc());
+        let transport = Some(link.transport());
         let malformed = Arc::clone(&self.malformed_control);
         self.player = Some(Player::new(
             self.serial,
@@ -208,7 +209,10 @@ impl Worker {
         self.receiver.attach(now);
         self.inject();
         self.listen_at(target);
-        self.parts.reports.send(Report::Attached { by: by.to_owned() });
+        self.parts.reports.send(Report::Attached {
+            by: by.to_owned(),
+            transport,
+        });
     }
 
     /// The player is gone: nothing stays pressed, nothing is sent.
