@@ -1,0 +1,40 @@
+// Over a relay: a picture, keys and sound, and the engine says what carries them.
+import { after, afterEach, before, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { Engine, binary, freePort, until } from '../lib/engine.mjs';
+import { openBrowser, play, untilStats } from '../lib/browser.mjs';
+
+let engine, browser, carrier, page, port;
+before(async () => {
+  port = await freePort();
+  engine = await Engine.start({ args: ['--relay', `https://127.0.0.1:${port}`] });
+  const key = engine.lines.map((line) => /--gateway-key ([0-9a-f]{64})/.exec(line)?.[1]).find(Boolean);
+  assert.ok(key, 'the engine prints the key');
+  carrier = spawn(binary(), ['relay', '--listen', `127.0.0.1:${port}`, '--gateway-key', key, '--drain-s', '0'], { stdio: 'ignore' });
+  browser = await openBrowser();
+  await until(() => engine.lines.some((line) => line.includes('a relay answers')), 'the engine to find the relay');
+});
+after(async () => { await browser?.close(); await engine?.stop(); carrier?.kill('SIGKILL'); });
+afterEach(async () => { await page?.context().close(); });
+
+test('a picture comes over a relay, and keys go back over it', async () => {
+  page = await play(browser, engine, 'beacon', { query: '?autostart=1&transport=relay' });
+  const stats = await untilStats(page, (s) => s.frames.decoded > 60, 'sixty decoded frames');
+  assert.equal(stats.transport, 'relay');
+  assert.equal(stats.packets.malformed, 0, 'everything opens');
+  await page.keyboard.press('KeyA', { delay: 50 });
+  await untilStats(page, (s) => s.input.events > 0 && s.input.unacknowledged === 0, 'keys to be acknowledged');
+  const session = await page.evaluate(() => firstlight.session);
+  await until(async () => (await engine.operator(`/v1/sessions/${session}`)).stats?.transport === 'relay', 'the worker to say so');
+  assert.match(await engine.operator('/metrics'), /host_sessions_attached_total\{by="ticket",transport="relay"\} [1-9]/);
+});
+
+test('a relay that is told to stop goes, and the player goes on another way', async () => {
+  page = await play(browser, engine, 'beacon');
+  await untilStats(page, (s) => s.frames.decoded > 10, 'a picture');
+  carrier.kill('SIGTERM');
+  const [code] = await once(carrier, 'exit');
+  assert.equal(code, 0);
+});
