@@ -188,9 +188,7 @@ async fn accept_all(endpoint: quinn::Endpoint, attempts: mpsc::Sender<Attempt>, 
         let attempts = attempts.clone();
         tokio::spawn(async move {
             let shaken = tokio::time::timeout(HANDSHAKE, async {
-                let connection = begin(incoming)
-                    .await
-                    .map_err(web_transport_quinn::ServerError::from)?;
+                let connection = incoming.await.map_err(web_transport_quinn::ServerError::from)?;
                 web_transport_quinn::Request::accept(connection).await
             });
             match shaken.await {
@@ -204,16 +202,6 @@ async fn accept_all(endpoint: quinn::Endpoint, attempts: mpsc::Sender<Attempt>, 
                 Err(_) => tracing::debug!("a handshake took too long"),
             }
         });
-    }
-}
-
-/// Does not wait for the client's last word of the handshake: the settings, which a client must have before it may ask for its session,
-/// leave with the server's own flight. That is a round trip less to the first picture. Nothing that comes from the client is believed
-/// earlier: it sends nothing but its handshake before.
-async fn begin(incoming: quinn::Incoming) -> Result<quinn::Connection, quinn::ConnectionError> {
-    match incoming.accept()?.into_0rtt() {
-        Ok((connection, _)) => Ok(connection),
-        Err(connecting) => connecting.await,
     }
 }
 
