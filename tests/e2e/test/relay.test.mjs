@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Engine, binary, freePort, until } from '../lib/engine.mjs';
-import { openBrowser, play, untilStats } from '../lib/browser.mjs';
+import { openBrowser, play, untilState, untilStats } from '../lib/browser.mjs';
 
 let engine, browser, carrier, page, port;
 before(async () => {
@@ -31,10 +31,15 @@ test('a picture comes over a relay, and keys go back over it', async () => {
   assert.match(await engine.operator('/metrics'), /host_sessions_attached_total\{by="ticket",transport="relay"\} [1-9]/);
 });
 
-test('a relay that is told to stop goes, and the player goes on another way', async () => {
-  page = await play(browser, engine, 'beacon');
+test('a relay that is told to stop lets its player go, who goes on another way', async () => {
+  page = await play(browser, engine, 'beacon', { query: '?autostart=1&transport=relay' });
   await untilStats(page, (s) => s.frames.decoded > 10, 'a picture');
+  const session = await page.evaluate(() => firstlight.session);
   carrier.kill('SIGTERM');
   const [code] = await once(carrier, 'exit');
   assert.equal(code, 0);
+  await until(async () => (await engine.operator(`/v1/sessions/${session}`)).state === 'waiting', 'the session to wait for its player');
+  await page.goto(`${engine.url}play/beacon?autostart=1`);
+  await untilState(page, 'playing');
+  assert.equal(await page.evaluate(() => firstlight.session), session);
 });
