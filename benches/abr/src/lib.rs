@@ -15,6 +15,7 @@ pub mod cases;
 pub mod control;
 pub mod encoder;
 pub mod flow;
+pub mod made;
 pub mod metrics;
 pub mod path;
 pub mod plot;

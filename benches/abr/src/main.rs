@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Parser;
 use firstlight_bench_abr::report::{self, Report};
 use firstlight_bench_abr::scenarios::{AGAINST, Share, Step};
-use firstlight_bench_abr::{algorithms, cases, plot, scenarios, summary};
+use firstlight_bench_abr::{algorithms, cases, made, plot, scenarios, summary};
 use firstlight_units::Micros;
 use std::path::PathBuf;
 
@@ -17,6 +17,12 @@ struct Arguments {
     /// Folder of .csv files (`t_ms,capacity_kbps,rtt_ms,loss`); without it the project's own
     #[arg(long, value_name = "DIR")]
     traces: Option<PathBuf>,
+    /// Takes so many paths that are made from seeds instead
+    #[arg(long, value_name = "N", conflicts_with = "traces")]
+    made: Option<u64>,
+    /// The first of those seeds
+    #[arg(long, default_value_t = 1, value_name = "SEED")]
+    made_from: u64,
     /// Which, by comma: firstlight, fixed-rs, goog_cc, goog_cc+skip, copa, bbr, bound (the default), without-IDEA, without-all
     /// (every idea of ours left out in turn)
     #[arg(long, value_delimiter = ',', value_name = "LIST")]
@@ -41,7 +47,10 @@ struct Arguments {
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let own = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/traces"));
-    let traces = cases::read_folder(arguments.traces.as_ref().unwrap_or(&own))?;
+    let traces = match arguments.made {
+        Some(count) => made::paths(arguments.made_from, count.clamp(1, 1_000)),
+        None => cases::read_folder(arguments.traces.as_ref().unwrap_or(&own))?,
+    };
     let names = algorithms::expand(arguments.algorithms.as_deref());
     let seeds = arguments.seeds.max(1);
     let options = cases::Options {
