@@ -5,9 +5,10 @@ use crate::sessions::Session;
 use crate::state::heard;
 use crate::{Error, waiting};
 use firstlight_fleet::messages::{Ask, Beat, Channel, Refusal, Reply, Report, SessionView};
-use firstlight_fleet::{Message, Renewal, Subject};
+use firstlight_fleet::{Cause, LeaseState, Message, Renewal, Subject};
 use firstlight_link::End;
-use firstlight_units::{HostId, Micros};
+use firstlight_units::{HostId, Micros, SessionId};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -151,7 +152,12 @@ async fn on_beat(inner: &Arc<Inner>, host: &HostId, (boot, seq): (u64, u64), bea
     };
     let weak = Arc::downgrade(inner);
     if anew {
-        tokio::spawn(ask_sessions(weak.clone(), host.clone()));
+        let (weak, host) = (weak.clone(), host.clone());
+        tokio::spawn(async move {
+            if let Some(inner) = weak.upgrade() {
+                ask_sessions(&inner, &host).await;
+            }
+        });
     }
     if renew {
         let held = beat.held.iter().cloned().map(Renewal::from).collect();
@@ -160,17 +166,38 @@ async fn on_beat(inner: &Arc<Inner>, host: &HostId, (boot, seq): (u64, u64), bea
     waiting::dispatch(inner);
 }
 
-/// A host that was not known, or started anew: what does it have?
-async fn ask_sessions(inner: Weak<Inner>, host: HostId) {
-    let Some(inner) = inner.upgrade() else { return };
-    match inner.ask(&host, Ask::Sessions, SESSIONS_WITHIN).await {
-        Ok(Reply::Sessions { sessions }) => {
-            for view in sessions {
-                on_report(&inner, &host, view).await;
-            }
+/// A host that was not known, or started anew: what does it have? What the store has confirmed there and it knows nothing of is
+/// over: it was lost with the host's last life.
+pub(crate) async fn ask_sessions(inner: &Inner, host: &HostId) {
+    // Before the ask: what is confirmed by now is on the host, or nowhere.
+    let leased = inner.settings.store.live(host).await.unwrap_or_default();
+    let sessions = match inner.ask(host, Ask::Sessions, SESSIONS_WITHIN).await {
+        Ok(Reply::Sessions { sessions }) => sessions,
+        Ok(_) => return,
+        Err(error) => {
+            tracing::debug!(%host, %error, "does not say what it has");
+            return;
         }
-        Ok(_) => {}
-        Err(error) => tracing::debug!(%host, %error, "does not say what it has"),
+    };
+    // A list as long as a message holds may not be all of it.
+    let whole = sessions.len() < SESSIONS_LISTED_MAX;
+    let known: BTreeSet<SessionId> = sessions.iter().map(|view| view.session.clone()).collect();
+    for view in sessions {
+        on_report(inner, host, view).await;
+    }
+    let gone = leased.into_iter().filter(|lease| {
+        whole && lease.state == LeaseState::Confirmed && !known.contains(&lease.session)
+    });
+    for lease in gone {
+        tracing::info!(%host, session = %lease.session, "was lost when its host stopped");
+        let ended = inner.settings.store.release(&lease.session, lease.fence, Cause::Expired).await;
+        if let Err(error) = ended {
+            tracing::warn!(%error, "a lease is left to its end");
+        }
+        let now = inner.now();
+        let mut state = inner.state();
+        state.sessions.lose_one(now, &lease.session);
+        state.vacated(&lease.slot);
     }
 }
 
@@ -203,4 +230,6 @@ async fn renew_held(inner: Weak<Inner>, host: HostId, held: Vec<Renewal>) {
 }
 
 const PAGE: usize = 256;
+/// As many as a host lists.
+const SESSIONS_LISTED_MAX: usize = 500;
 const SESSIONS_WITHIN: Duration = Duration::from_secs(5);

@@ -53,7 +53,7 @@ impl Settings {
             lease: Micros::from_secs(30),
             claim_within: Micros::from_secs(45),
             near: Micros::from_millis(80),
-            per_player: 2,
+            per_player: 4,
             faults: Faults::default(),
         }
     }
@@ -199,6 +199,14 @@ impl Cell {
             .await
     }
 
+    /// Whether the same request was made before, and came to something or waits.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn is_known(&self, player: &str, key: &str) -> Result<bool, Error> {
+        place::is_known(&self.inner, player, key).await
+    }
+
     /// Asks for a waiting player's turn; holds the answer back for up to `within` while nothing changes.
     ///
     /// # Errors
@@ -248,12 +256,12 @@ impl Cell {
         Ok(lease.map(|lease| lease.decision).filter(|text| !text.is_empty()))
     }
 
-    /// A new ticket for a session's player.
+    /// A new ticket for a session's player; with his client's public key, everything is sealed to it.
     ///
     /// # Errors
     /// [`Error::UnknownSession`], also when it is over.
-    pub async fn ticket(&self, id: &SessionId) -> Result<String, Error> {
-        match self.inner.ask_of(id, |session| Ask::Ticket { session, key: None }).await? {
+    pub async fn ticket(&self, id: &SessionId, key: Option<String>) -> Result<String, Error> {
+        match self.inner.ask_of(id, |session| Ask::Ticket { session, key }).await? {
             Reply::Ticket { ticket } => Ok(ticket),
             _ => Err(Error::NoAnswer),
         }
@@ -315,6 +323,12 @@ impl Cell {
         let inner = Arc::clone(&self.inner);
         let id = id.clone();
         self.outlives(async move { inner.end(&id, reason).await }).await
+    }
+
+    /// This machine's own host.
+    #[must_use]
+    pub fn local(&self) -> Option<&HostId> {
+        self.inner.settings.local.as_ref()
     }
 
     /// Servers that help WebRTC clients.
@@ -387,6 +401,20 @@ impl Cell {
             .ask(host, Ask::Drain { on }, ASK_WITHIN)
             .await
             .map(drop)
+    }
+
+    /// Waits until a host was heard of. `false`: not within that time.
+    pub async fn heard(&self, host: &HostId, within: Duration) -> bool {
+        let until = Instant::now() + within;
+        loop {
+            let news = self.inner.news.notified();
+            if self.inner.state().hosts.contains_key(host) {
+                return true;
+            }
+            if tokio::time::timeout_at(until, news).await.is_err() {
+                return false;
+            }
+        }
     }
 
     /// Takes no new sessions from here on.

@@ -11,7 +11,7 @@
 use crate::cell::{ASK_WITHIN, END_WITHIN, Inner, Outcome, Start, Started, Timing};
 use crate::fault::Step;
 use crate::state::region_name;
-use crate::{Error, waiting};
+use crate::{Error, beats, waiting};
 use firstlight_fleet::messages::{Ask, AskError, Claim, Claimed, Refused, Reply};
 use firstlight_fleet::{Acquire, Acquired, BusError, Cause, Lease, LeaseState, SlotRef};
 use firstlight_indexer::{Alternative, Explanation, Query, Ranking, RegionId};
@@ -19,6 +19,8 @@ use firstlight_link::End;
 use firstlight_telemetry::Placed;
 use firstlight_units::{HostId, Micros, SessionId, Timestamp, TitleId};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// One placement on its way.
 pub(crate) struct Placement<'a> {
@@ -62,12 +64,13 @@ async fn try_start(inner: &Inner, start: Start) -> Result<Outcome, Error> {
     let unknown = |_| Error::Stillborn("the title's id is none".to_owned());
     let title: TitleId = start.title.parse().map_err(unknown)?;
     if let Some(waiting) = waiting::waits_already(inner, &start) {
-        return waiting::turn(inner, &waiting, &start.player, std::time::Duration::ZERO).await;
+        return waiting::turn(inner, &waiting, &start.player, Duration::ZERO).await;
     }
     let mut placement = Placement::new(inner, &start, title)?;
     if let Some(started) = placement.before().await? {
         return Ok(Outcome::Started(Box::new(started)));
     }
+    placement.await_beat().await;
     let held = inner.state().sessions.live_of(&start.player);
     if u32::try_from(held).unwrap_or(u32::MAX) >= inner.settings.per_player {
         return Err(Error::TooMany(inner.settings.per_player));
@@ -76,6 +79,20 @@ async fn try_start(inner: &Inner, start: Start) -> Result<Outcome, Error> {
         Some(started) => Ok(Outcome::Started(Box::new(started))),
         None => placement.wait().await,
     }
+}
+
+/// Whether the same request was made before, and came to something or waits.
+pub(crate) async fn is_known(inner: &Inner, player: &str, key: &str) -> Result<bool, Error> {
+    let start = Start {
+        player: player.to_owned(),
+        key: Some(key.to_owned()),
+        ..Start::default()
+    };
+    if waiting::waits_already(inner, &start).is_some() {
+        return Ok(true);
+    }
+    let lease = inner.settings.store.lease_of_key(&format!("{player} {key}#0")).await?;
+    Ok(lease.is_some())
 }
 
 /// Starts the session of one whose turn it is. None: nobody is free after all.
@@ -161,9 +178,12 @@ impl<'a> Placement<'a> {
         let mut gave_way = false;
         while self.attempt < ATTEMPTS_MAX {
             let Some((lease, why)) = self.acquire().await? else {
-                // Somebody who is away makes room for somebody who is here; once, and for a first choice only.
-                if !gave_way && self.refused.is_empty() && self.give_way().await {
-                    gave_way = true;
+                // What is known may be behind; and somebody who is away makes room for somebody who is here. Once.
+                if gave_way || !self.refused.is_empty() {
+                    break;
+                }
+                gave_way = true;
+                if self.refresh().await || self.give_way().await {
                     continue;
                 }
                 break;
@@ -428,6 +448,32 @@ impl<'a> Placement<'a> {
         });
     }
 
+    /// A title that was installed just now, or a host that has just come, is told of by the next beat.
+    async fn await_beat(&self) {
+        let until = Instant::now() + Duration::from(self.inner.settings.beat_every.scale(3, 2));
+        loop {
+            let news = self.inner.news.notified();
+            if self.inner.state().registry.could_ever(&self.title) {
+                return;
+            }
+            if tokio::time::timeout_at(until, news).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Asks some hosts what they have. Whether that makes room.
+    async fn refresh(&self) -> bool {
+        let hosts: Vec<HostId> = self.inner.state().hosts.keys().take(REFRESH_MAX).cloned().collect();
+        for host in &hosts {
+            beats::ask_sessions(self.inner, host).await;
+        }
+        let state = self.inner.state();
+        let near = self.inner.settings.near;
+        let ranked = ranked(&state, self.start, &self.title, &self.refused, near);
+        matches!(ranked, Ranked::Some(_))
+    }
+
     /// Ends the session that waits longest for its player. `false`: nobody waits.
     async fn give_way(&self) -> bool {
         let Some(oldest) = self.inner.state().sessions.waits_longest() else {
@@ -527,6 +573,8 @@ fn random_session() -> Result<SessionId, Error> {
 const ATTEMPTS_MAX: u32 = 8;
 /// Rankings whose slots were all taken by others.
 const RANKS_MAX: usize = 4;
+/// On one machine, or a few, what they say is worth the asking; a large fleet's beats make up for it.
+const REFRESH_MAX: usize = 4;
 /// So that racing cells find one without asking the store again.
 const SLOTS_PER_HOST: usize = 4;
 /// Of a region that a page did not measure where it measured others.

@@ -2,12 +2,16 @@
 
 use crate::access::Authority;
 use crate::gateway::Inner;
+use crate::seat::Seat;
 use crate::titles::Listed;
 use crate::whep;
-use firstlight_host::{Capacity, Session, State, Warm, message};
+use firstlight_cell::{HostRow, RegionRow};
+use firstlight_host::{Session, State, Warm, message};
 use firstlight_link::{End, StartTrace, Stats};
 use firstlight_title::Mouse;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use utoipa::ToSchema;
 
 /// The titles that can be played.
@@ -95,6 +99,12 @@ pub(crate) struct NewSession {
     /// What the client can do.
     #[serde(default)]
     pub(crate) client: Client,
+    /// Rather wait in the queue than be refused.
+    #[serde(default)]
+    pub(crate) wait: bool,
+    /// Regions farther away will do.
+    #[serde(default)]
+    pub(crate) far: bool,
 }
 
 /// What the client can do.
@@ -105,6 +115,8 @@ pub(crate) struct Client {
     pub(crate) codecs: Vec<String>,
     /// Kinds of endpoint it attaches to; none: not said.
     pub(crate) transports: Vec<String>,
+    /// How far regions are, there and back, by name, as far as it measured.
+    pub(crate) rtt_ms: BTreeMap<String, f64>,
 }
 
 /// A session that can be attached to.
@@ -249,8 +261,9 @@ struct OperatorView {
 }
 
 impl SessionView {
-    pub(crate) fn new(gateway: &Inner, session: Session, at: &Authority, operator: bool) -> Self {
-        let endpoints = endpoints(gateway, &session, at);
+    pub(crate) fn new(gateway: &Inner, seat: Seat, at: &Authority, operator: bool) -> Self {
+        let endpoints = endpoints(gateway, &seat, at);
+        let Seat { session, lost, .. } = seat;
         let (state, wait_left_s, ended) = match session.state {
             State::Starting => ("starting", None, None),
             State::Ready => ("ready", None, None),
@@ -272,8 +285,8 @@ impl SessionView {
             title: session.title.to_string(),
             state,
             wait_left_s,
-            reason: reason.map(word),
-            message: reason.map(message),
+            reason: if lost { Some(LOST) } else { reason.map(word) },
+            message: if lost { Some(LOST_MESSAGE) } else { reason.map(message) },
             endpoints,
             stats: session.stats,
             operator,
@@ -282,13 +295,17 @@ impl SessionView {
 }
 
 /// Where a session can be attached to, by the name that the client reached the engine under.
-pub(crate) fn endpoints(gateway: &Inner, session: &Session, at: &Authority) -> Vec<Endpoint> {
+pub(crate) fn endpoints(gateway: &Inner, seat: &Seat, at: &Authority) -> Vec<Endpoint> {
+    let session = &seat.session;
     if matches!(session.state, State::Starting | State::Ended(_)) {
         return Vec::new();
     }
     let webtransport = Endpoint {
         kind: "webtransport",
-        url: format!("https://{}:{}/v1/media", at.name, session.port),
+        url: match seat.address {
+            Some(address) => format!("https://{}/v1/media", SocketAddr::new(address, session.port)),
+            None => format!("https://{}:{}/v1/media", at.name, session.port),
+        },
         cert_sha256: session.cert_sha256.clone(),
         ice_servers: None,
     };
@@ -301,7 +318,7 @@ pub(crate) fn endpoints(gateway: &Inner, session: &Session, at: &Authority) -> V
             session.id
         ),
         cert_sha256: Vec::new(),
-        ice_servers: Some(whep::views(gateway.host.ice_servers())),
+        ice_servers: Some(whep::views(gateway.cell.ice_servers())),
     });
     let relays = gateway.relays.get();
     let relayed = relays.map(|relays| relays.endpoints(&gateway.host, session));
@@ -351,7 +368,7 @@ const fn word(reason: End) -> &'static str {
 /// The machines of this fleet.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct HostList {
-    /// One, on an engine of its own.
+    /// In the order of their ids.
     pub(crate) hosts: Vec<HostView>,
 }
 
@@ -359,23 +376,31 @@ pub(crate) struct HostList {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Host)]
 pub(crate) struct HostView {
-    /// `local`.
-    host: &'static str,
+    /// Its id.
+    host: String,
+    /// For people.
+    name: String,
     /// Its region.
-    region: &'static str,
-    /// Sessions that hold a slot.
+    region: String,
+    /// `open`, `draining`, `cordoned` or `lost`.
+    state: &'static str,
+    /// Slots that are in use.
     sessions: u32,
-    /// The operator's limit on sessions; none: cores and memory decide.
-    slots: Option<u32>,
-    /// Cores.
-    cores: f64,
-    /// Of those, charged to sessions.
-    cores_charged: f64,
-    /// Memory that is available.
-    memory_available_bytes: u64,
-    /// Most bits per second of a session's video.
-    bitrate_max_bps: u64,
-    /// What is kept ready of each title.
+    /// Slots that it has.
+    slots: u32,
+    /// How busy its cores are, 0 to 1.
+    load: f64,
+    /// Median milliseconds that it adds to every click, without the app.
+    stages_ms: f64,
+    /// Where it is, north and east, degrees.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<(f64, f64)>,
+    /// Copies that are booted and frozen, by title.
+    parked: BTreeMap<String, u32>,
+    /// Titles that it has.
+    titles: u32,
+    /// What is kept ready of each title, on this machine's own host.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     warm: Vec<WarmView>,
 }
 
@@ -394,16 +419,20 @@ struct WarmView {
 }
 
 impl HostView {
-    pub(crate) fn new(capacity: &Capacity, warm: Vec<Warm>) -> Self {
+    pub(crate) fn new(row: HostRow, warm: Vec<Warm>) -> Self {
+        let degrees = |(north, east): (i32, i32)| (f64::from(north) / 1e3, f64::from(east) / 1e3);
         Self {
-            host: "local",
-            region: REGION,
-            sessions: capacity.sessions,
-            slots: capacity.slots,
-            cores: f64::from(capacity.millicores) / 1e3,
-            cores_charged: f64::from(capacity.millicores_charged) / 1e3,
-            memory_available_bytes: capacity.memory_available.as_u64(),
-            bitrate_max_bps: capacity.bitrate_max.as_bps(),
+            host: row.host,
+            name: row.name,
+            region: row.region,
+            state: row.state,
+            sessions: row.used,
+            slots: row.slots,
+            load: row.load,
+            stages_ms: row.stages_ms,
+            position: row.position.map(degrees),
+            parked: row.parked,
+            titles: row.titles,
             warm: warm
                 .into_iter()
                 .map(|of| WarmView {
@@ -420,7 +449,7 @@ impl HostView {
 /// Where this fleet has machines.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RegionList {
-    /// One, on an engine of its own.
+    /// Those that have any.
     pub(crate) regions: Vec<RegionView>,
 }
 
@@ -428,10 +457,22 @@ pub(crate) struct RegionList {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Region)]
 pub(crate) struct RegionView {
-    /// `local`.
-    pub(crate) region: &'static str,
+    /// Its name.
+    region: String,
     /// Machines in it.
-    pub(crate) hosts: u32,
+    hosts: u32,
+    /// Whether any of them has a free slot.
+    free: bool,
+}
+
+impl RegionView {
+    pub(crate) fn new(row: RegionRow) -> Self {
+        Self {
+            region: row.region,
+            hosts: row.hosts,
+            free: row.free > 0,
+        }
+    }
 }
 
 /// The gateway's health.
@@ -441,4 +482,5 @@ pub(crate) struct Health {
     pub(crate) status: &'static str,
 }
 
-pub(crate) const REGION: &str = "local";
+const LOST: &str = "host_lost";
+const LOST_MESSAGE: &str = "The machine that you played on is gone. What you saved is kept; you can start again at once.";

@@ -2,7 +2,6 @@
 
 use crate::access::{Asked, Names, Verdict, judge};
 use crate::extract::{BODY_BYTES_MAX, too_large};
-use crate::idempotency::Keys;
 use crate::keys::OperatorKey;
 use crate::media::Bridges;
 use crate::metrics::Metrics;
@@ -11,7 +10,7 @@ use crate::problem::{Kind, Problem};
 use crate::relays::Relays;
 use crate::routes;
 use crate::throttle::Throttle;
-use crate::titles::Titles;
+use crate::titles::{Listed, Titles};
 use crate::{Error, serve::LocalAddress};
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
@@ -19,6 +18,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
+use firstlight_cell::{Cell, TitleTerms};
 use firstlight_host::Host;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -27,8 +27,14 @@ use std::time::{Duration, Instant};
 /// What a gateway is made of.
 #[derive(Debug)]
 pub struct Settings {
-    /// Where sessions run.
-    pub host: Host,
+    /// Places sessions.
+    pub cell: Cell,
+    /// This machine's own host, where it has one.
+    pub host: Option<Host>,
+    /// Where hosts that join find the bus: an address of NATS, or none for the gateway's own.
+    pub bus: Option<String>,
+    /// What asks to hosts are sealed with.
+    pub cell_keys: Vec<String>,
     /// The titles' folder.
     pub titles: PathBuf,
     /// The operator's key.
@@ -51,12 +57,15 @@ pub struct Gateway {
 
 #[derive(Debug)]
 pub(crate) struct Inner {
-    pub(crate) host: Host,
+    pub(crate) cell: Cell,
+    pub(crate) host: Option<Host>,
+    pub(crate) bus: Option<String>,
+    pub(crate) cell_keys: Vec<String>,
+    pub(crate) lines: Arc<tokio::sync::Semaphore>,
     pub(crate) titles: Titles,
     pub(crate) operator: OperatorKey,
     pub(crate) names: Names,
     pub(crate) origins: Vec<String>,
-    pub(crate) keys: Keys,
     pub(crate) throttle: Throttle,
     pub(crate) metrics: Metrics,
     pub(crate) bridges: Bridges,
@@ -71,17 +80,23 @@ impl Gateway {
     pub fn open(settings: Settings) -> Result<Self, Error> {
         let names = Names::new(settings.names, settings.secure);
         let inner = Inner {
+            cell: settings.cell,
             host: settings.host,
+            bus: settings.bus,
+            cell_keys: settings.cell_keys,
+            lines: Arc::new(tokio::sync::Semaphore::new(crate::fleet::LINES_MAX)),
             titles: Titles::open(&settings.titles)?,
             operator: settings.operator,
             origins: names.origins(settings.port),
             names,
-            keys: Keys::default(),
             throttle: Throttle::default(),
             metrics: settings.metrics,
             bridges: Bridges::default(),
             relays: OnceLock::new(),
         };
+        for Listed { title, .. } in inner.titles.all().values() {
+            inner.cell.set_title(&title.id, TitleTerms::default());
+        }
         Ok(Self {
             inner: Arc::new(inner),
         })
@@ -109,6 +124,7 @@ impl Gateway {
         routes::router()
             .route("/", get(pages::page))
             .route("/play/{title}", get(pages::page))
+            .route("/ops", get(pages::page))
             .route("/assets/{*path}", get(pages::file))
             .fallback(pages::file)
             .method_not_allowed_fallback(wrong_method)

@@ -1,7 +1,7 @@
 //! The HTTP API, tickets and the embedded client.
 //!
 //! ```text
-//! request -> measure -> dress -> guard (Host, Origin) -> bound (size, time) -> route -> host
+//! request -> measure -> dress -> guard (Host, Origin) -> bound (size, time) -> route -> cell -> host
 //!                                   |                                           └-> embedded client
 //!                                   v
 //!                             problem details
@@ -15,16 +15,18 @@ mod access;
 mod api;
 mod error;
 mod extract;
+mod fleet;
 mod gateway;
-mod idempotency;
 mod keys;
 mod media;
 mod metrics;
 mod pages;
 mod picture;
 mod problem;
+mod queue;
 mod relays;
 mod routes;
+mod seat;
 mod serve;
 mod throttle;
 mod titles;

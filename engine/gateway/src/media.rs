@@ -50,12 +50,12 @@ pub(crate) async fn media(
     mut request: Request,
 ) -> Result<Response, Problem> {
     let switch = switch(request.headers()).map_err(|_| not_an_upgrade())?;
-    let session = id.parse().ok().and_then(|id| gateway.host.session(&id));
-    let session = session.ok_or_else(Problem::unknown_session)?;
+    let id = id.parse().map_err(|_| Problem::unknown_session())?;
+    let seat = gateway.seat(&id).await.ok_or_else(Problem::unknown_session)?;
     let place = Arc::clone(&gateway.bridges.places)
         .try_acquire_owned()
         .map_err(|_| Problem::new(Kind::Full, "Too many players are attached over WebSockets."))?;
-    let dial = dial(&session, gateway.host.media_address(&session), &request);
+    let dial = dial(&seat.session, gateway.media_address(&seat), &request);
     let host = dial.attach().await.map_err(|error| refused(&error))?;
     let counters = Arc::clone(&gateway.bridges.counters);
     let upgraded = hyper::upgrade::on(&mut request);

@@ -181,6 +181,48 @@ impl From<firstlight_host::Error> for Problem {
     }
 }
 
+impl From<firstlight_cell::Error> for Problem {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "what has no word of its own is the engine's fault"
+    )]
+    fn from(error: firstlight_cell::Error) -> Self {
+        use firstlight_cell::Error;
+        match error {
+            Error::Full | Error::Nowhere(_) => Self::new(
+                Kind::Full,
+                "All places are in use. Try again in a little while.",
+            )
+            .retry_after(RETRY_FULL_S),
+            Error::TooMany(most) => Self::new(
+                Kind::TooMany,
+                format!("You have {most} sessions already, or wait for as many; end one first."),
+            )
+            .retry_after(RETRY_FULL_S),
+            Error::Stopping => {
+                Self::new(Kind::Stopping, "No new sessions are started.").retry_after(RETRY_STOPPING_S)
+            }
+            Error::UnknownSession(_) => Self::unknown_session(),
+            Error::UnknownEntry => Self::new(Kind::UnknownSession, "Nobody waits under this name, or it is not you."),
+            Error::UnknownHost => Self::new(Kind::NotFound, "There is no such host."),
+            Error::KeyReused => Self::new(
+                Kind::BadRequest,
+                "This Idempotency-Key was used to start another title.",
+            ),
+            Error::NoAnswer => {
+                Self::new(Kind::TooMany, "The session is busy; try again.").retry_after(RETRY_STOPPING_S)
+            }
+            error => {
+                tracing::error!(error = with_causes(&error), "a request failed");
+                Self::new(
+                    Kind::Engine,
+                    "The session could not be started. The operator finds the cause in the log.",
+                )
+            }
+        }
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, word, title) = self.kind.parts();

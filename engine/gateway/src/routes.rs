@@ -2,7 +2,7 @@
 
 use crate::access::Authority;
 use crate::api::{
-    Health, HostList, HostView, NewSession, NewTicket, REGION, RegionList, RegionView, SessionList,
+    Health, HostList, NewSession, NewTicket, RegionList, RegionView, SessionList,
     SessionView, Started, TicketWanted, Timing, TitleList, TitleView, endpoints,
 };
 use crate::extract::{Body, Id};
@@ -10,15 +10,17 @@ use crate::gateway::Inner;
 use crate::keys::{Caller, caller, require_operator};
 use crate::picture;
 use crate::problem::{Kind, Problem, ProblemBody};
+use crate::seat::Seat;
 use crate::throttle::PeerAddress;
 use crate::titles::Listed;
-use crate::whep;
+use crate::{fleet, queue, whep};
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, patch, post};
 use axum::{Json, Router};
-use firstlight_host::{Request, Session};
+use firstlight_cell::{Outcome, Start, TitleTerms};
+use firstlight_host::Session;
 use firstlight_link::End;
 use firstlight_units::SessionId;
 use std::net::IpAddr;
@@ -43,7 +45,14 @@ pub(crate) fn all() -> Vec<(&'static str, MethodRouter<Arc<Inner>>)> {
             "/v1/sessions/{id}/whep/{attachment}",
             patch(whep::trickle).delete(whep::hang_up),
         ),
+        ("/v1/sessions/{id}/decision", get(fleet::decision)),
+        ("/v1/queue/{id}", get(queue::turn).delete(queue::leave)),
         ("/v1/hosts", get(hosts)),
+        ("/v1/hosts/enrol", post(fleet::enrol)),
+        ("/v1/hosts/tokens", post(fleet::token)),
+        ("/v1/hosts/{id}/drain", post(fleet::drain)),
+        ("/v1/hosts/{id}/cordon", post(fleet::cordon)),
+        ("/v1/overview", get(fleet::overview)),
         ("/v1/regions", get(regions)),
         ("/v1/openapi.json", get(openapi)),
         ("/metrics", get(metrics)),
@@ -68,7 +77,8 @@ pub(crate) fn router() -> Router<Arc<Inner>> {
     info(title = "Firstlight", version = "1", description = "Start, see and end game sessions.",
         license(name = "MIT OR Apache-2.0")),
     paths(titles, title_picture, sessions, start_session, session, end_session, new_ticket, whep::whep, whep::trickle,
-        whep::hang_up, crate::media::media, hosts, regions, openapi,
+        whep::hang_up, crate::media::media, fleet::decision, queue::turn, queue::leave, hosts, fleet::enrol, fleet::token,
+        fleet::drain, fleet::cordon, fleet::overview, regions, openapi,
         metrics, healthz),
     components(schemas(ProblemBody)),
     modifiers(&Keys),
@@ -128,10 +138,9 @@ async fn sessions(
 ) -> Result<Json<SessionList>, Problem> {
     let caller = caller(&headers, &gateway.operator)?;
     let sessions = gateway
-        .host
-        .sessions()
+        .seats()
         .into_iter()
-        .filter(|session| may_see(&caller, session));
+        .filter(|seat| may_see(&caller, &seat.session));
     Ok(Json(SessionList {
         sessions: sessions
             .map(|s| SessionView::new(&gateway, s, &at, caller.operator))
@@ -142,8 +151,9 @@ async fn sessions(
 /// Starts a session and answers when it can be attached to.
 #[utoipa::path(post, path = "/v1/sessions", tag = "play", request_body = NewSession, security(("player" = []), ("operator" = [])),
     params(("Idempotency-Key" = Option<String>, Header,
-        description = "1 to 255 visible characters. The same key within ten minutes gives the same session, with a new ticket.")),
+        description = "1 to 255 visible characters. The same key within an hour gives the same session, with a new ticket, also from another gateway.")),
     responses((status = 201, body = Started),
+        (status = 202, body = queue::QueuedView, description = "Every slot is taken, and `wait` was said: the place in the queue; `Location` is where to ask for the turn. The same request with the same key finds the same place."),
         (status = 400, body = ProblemBody), (status = 401, body = ProblemBody),
         (status = 404, body = ProblemBody, description = "`unknown-title`"),
         (status = 413, body = ProblemBody), (status = 415, body = ProblemBody),
@@ -170,32 +180,22 @@ async fn start_session(
         Some(Extension(PeerAddress(address))) if !caller.operator => may_start(&gateway, address),
         Some(_) | None => Ok(()),
     };
-    let Some(key) = key else {
-        limit()?;
-        let started = start(&gateway, &caller, &at, listed).await?;
-        return Ok((StatusCode::CREATED, Json(started)).into_response());
+    let known = match key {
+        Some(key) => gateway.cell.is_known(&caller.pseudonym, key).await?,
+        None => false,
     };
-    let slot = gateway.keys.slot(&caller.pseudonym, key);
-    let mut used = slot.lock().await;
-    if let Some((session, title)) = used.as_ref() {
-        if *title != listed.title.id {
-            return Err(Problem::new(
-                Kind::BadRequest,
-                "This Idempotency-Key was used to start another title.",
-            ));
-        }
-        let started = started_before(&gateway, session, &at)?;
-        return Ok((StatusCode::CREATED, Json(started)).into_response());
+    if !known {
+        limit()?;
     }
-    limit()?;
-    let title = listed.title.id.clone();
-    let started = start(&gateway, &caller, &at, listed).await?;
-    *used = started
-        .session
-        .parse()
-        .ok()
-        .map(|session: SessionId| (session, title));
-    Ok((StatusCode::CREATED, Json(started)).into_response())
+    let start = order(&gateway, &caller, &at, (&listed, &wanted), key);
+    gateway.cell.set_title(&listed.title.id, TitleTerms::default());
+    if gateway.is_stopping() {
+        return Err(firstlight_cell::Error::Stopping.into());
+    }
+    match gateway.cell.start(start).await? {
+        Outcome::Started(session) => Ok(started(&gateway, &session, &at)),
+        Outcome::Queued(place) => Ok(queue::queued(&place)),
+    }
 }
 
 fn may_start(gateway: &Inner, address: IpAddr) -> Result<(), Problem> {
@@ -207,48 +207,54 @@ fn may_start(gateway: &Inner, address: IpAddr) -> Result<(), Problem> {
     })
 }
 
-async fn start(gateway: &Inner, caller: &Caller, at: &Authority, listed: Listed) -> Result<Started, Problem> {
-    let title = listed.title.id.to_string();
+fn order(
+    gateway: &Inner,
+    caller: &Caller,
+    at: &Authority,
+    (listed, wanted): (&Listed, &NewSession),
+    key: Option<&str>,
+) -> Start {
     let mut origins = gateway.origins.clone();
     // The page that asked, whatever address it came by; access control has let it through.
     let schemes = gateway.names.schemes().iter();
     origins.extend(schemes.map(|scheme| format!("{scheme}://{}", at.full)));
     origins.sort_unstable();
     origins.dedup();
-    let request = Request {
+    let measured = wanted.client.rtt_ms.iter().take(REGIONS_MAX);
+    Start {
         player: caller.pseudonym.clone(),
-        title: listed.title,
-        title_dir: listed.dir,
+        title: listed.title.id.to_string(),
+        key: key.map(str::to_owned),
         origins,
-        lease: None,
-    };
-    let placed = gateway.host.start(request).await?;
-    let session = gateway
-        .host
-        .session(&placed.session)
-        .ok_or_else(Problem::unknown_session)?;
-    Ok(Started {
-        session: placed.session.to_string(),
-        ticket: placed.ticket,
-        title,
-        endpoints: endpoints(gateway, &session, at),
-        timing: Timing {
-            placed_ms: placed.placed.as_millis_f64(),
-            ready_ms: placed.ready.as_millis_f64(),
-            parked: placed.parked,
-        },
-    })
+        rtts_us: measured
+            .filter(|(_, ms)| ms.is_finite() && (0.0..=RTT_MS_MAX).contains(*ms))
+            .map(|(region, ms)| (region.clone(), micros(*ms)))
+            .collect(),
+        far: wanted.far,
+        wait: wanted.wait,
+    }
 }
 
-fn started_before(gateway: &Inner, id: &SessionId, at: &Authority) -> Result<Started, Problem> {
-    let session = gateway.host.session(id).ok_or_else(Problem::unknown_session)?;
-    Ok(Started {
-        session: id.to_string(),
-        ticket: gateway.host.ticket(id)?,
-        title: session.title.to_string(),
-        endpoints: endpoints(gateway, &session, at),
-        timing: Timing::default(),
-    })
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most ten seconds, and not negative")]
+fn micros(ms: f64) -> u64 {
+    (ms * 1e3) as u64
+}
+
+/// 201 with the session and how it is attached to.
+pub(crate) fn started(gateway: &Inner, started: &firstlight_cell::Started, at: &Authority) -> Response {
+    let seat = Seat::from(started.session.clone());
+    let body = Started {
+        session: seat.session.id.to_string(),
+        ticket: started.ticket.clone(),
+        title: seat.session.title.to_string(),
+        endpoints: endpoints(gateway, &seat, at),
+        timing: Timing {
+            placed_ms: started.timing.placed.as_millis_f64(),
+            ready_ms: started.timing.ready.as_millis_f64(),
+            parked: started.timing.parked,
+        },
+    };
+    (StatusCode::CREATED, Json(body)).into_response()
 }
 
 /// A session.
@@ -263,8 +269,8 @@ async fn session(
     headers: HeaderMap,
 ) -> Result<Json<SessionView>, Problem> {
     let caller = caller(&headers, &gateway.operator)?;
-    let session = find(&gateway, &caller, &id)?;
-    Ok(Json(SessionView::new(&gateway, session, &at, caller.operator)))
+    let seat = find(&gateway, &caller, &id).await?;
+    Ok(Json(SessionView::new(&gateway, seat, &at, caller.operator)))
 }
 
 /// Ends a session; answers when nothing of it is left. Ending it twice is no error.
@@ -273,12 +279,10 @@ async fn session(
     responses((status = 204, description = "It is over"), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
 async fn end_session(State(gateway): Shared, Id(id): Id, headers: HeaderMap) -> Result<StatusCode, Problem> {
     let caller = caller(&headers, &gateway.operator)?;
-    let session = find(&gateway, &caller, &id)?;
-    let own = session.player == caller.pseudonym;
-    gateway
-        .host
-        .end(&session.id, if own { End::ByPlayer } else { End::ByOperator })
-        .await?;
+    let seat = find(&gateway, &caller, &id).await?;
+    let own = seat.session.player == caller.pseudonym;
+    let reason = if own { End::ByPlayer } else { End::ByOperator };
+    gateway.cell.end(&seat.session.id, reason).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -295,8 +299,9 @@ async fn new_ticket(
     wanted: Option<Body<TicketWanted>>,
 ) -> Result<(StatusCode, Json<NewTicket>), Problem> {
     let caller = caller(&headers, &gateway.operator)?;
-    let session = find(&gateway, &caller, &id)?;
+    let seat = find(&gateway, &caller, &id).await?;
     // Not even the operator plays in somebody's place.
+    let session = &seat.session;
     if session.player != caller.pseudonym {
         return Err(Problem::unknown_session());
     }
@@ -310,15 +315,14 @@ async fn new_ticket(
                 "A key has 87 characters of base64url.",
             ));
         }
-        Some(key) => gateway.host.sealed_ticket(&session.id, key)?,
-        None => gateway.host.ticket(&session.id)?,
+        key => gateway.ticket(&session.id, key).await?,
     };
     Ok((
         StatusCode::CREATED,
         Json(NewTicket {
             seal_key,
             ticket,
-            endpoints: endpoints(&gateway, &session, &at),
+            endpoints: endpoints(&gateway, &seat, &at),
         }),
     ))
 }
@@ -329,18 +333,16 @@ async fn new_ticket(
 async fn hosts(State(gateway): Shared, headers: HeaderMap) -> Result<Json<HostList>, Problem> {
     require_operator(&headers, &gateway.operator)?;
     Ok(Json(HostList {
-        hosts: vec![HostView::new(&gateway.host.capacity(), gateway.host.warm())],
+        hosts: gateway.host_views(),
     }))
 }
 
 /// Where this fleet has machines.
 #[utoipa::path(get, path = "/v1/regions", tag = "play", responses((status = 200, body = RegionList)))]
-async fn regions() -> Json<RegionList> {
+async fn regions(State(gateway): Shared) -> Json<RegionList> {
+    let regions = gateway.cell.regions();
     Json(RegionList {
-        regions: vec![RegionView {
-            region: REGION,
-            hosts: 1,
-        }],
+        regions: regions.into_iter().map(RegionView::new).collect(),
     })
 }
 
@@ -363,7 +365,7 @@ async fn metrics(State(gateway): Shared, headers: HeaderMap) -> Result<Response,
 #[utoipa::path(get, path = "/healthz", tag = "operate",
     responses((status = 200, body = Health), (status = 503, body = Health, description = "It is stopping")))]
 async fn healthz(State(gateway): Shared) -> (StatusCode, Json<Health>) {
-    if gateway.host.is_stopping() {
+    if gateway.is_stopping() {
         (
             StatusCode::SERVICE_UNAVAILABLE,
             Json(Health { status: "stopping" }),
@@ -374,13 +376,11 @@ async fn healthz(State(gateway): Shared) -> (StatusCode, Json<Health>) {
 }
 
 /// What is not the caller's does not exist.
-fn find(gateway: &Inner, caller: &Caller, id: &str) -> Result<Session, Problem> {
+async fn find(gateway: &Inner, caller: &Caller, id: &str) -> Result<Seat, Problem> {
     let id: SessionId = id.parse().map_err(|_| Problem::unknown_session())?;
-    let session = gateway
-        .host
-        .session(&id)
-        .filter(|session| may_see(caller, session));
-    session.ok_or_else(Problem::unknown_session)
+    let seat = gateway.seat(&id).await;
+    seat.filter(|seat| may_see(caller, &seat.session))
+        .ok_or_else(Problem::unknown_session)
 }
 
 fn may_see(caller: &Caller, session: &Session) -> bool {
@@ -439,5 +439,9 @@ fn require_common(wanted: &NewSession) -> Result<(), Problem> {
 
 /// 65 bytes in base64url.
 const KEY_CHARS: usize = 87;
+/// More than any page measures.
+const REGIONS_MAX: usize = 64;
+/// Nothing farther away is played on.
+const RTT_MS_MAX: f64 = 10_000.0;
 /// Kinds of endpoint.
 const TRANSPORTS: [&str; 4] = ["webtransport", "whep", "relay", "websocket"];

@@ -50,7 +50,7 @@ pub(crate) async fn whep(
     require_type(&headers, "application/sdp")?;
     let session = session_id(&id)?;
     let credential = credential(&headers, shown)?;
-    let (attachment, answer) = gateway.host.offer(&session, credential, offer).await?;
+    let (attachment, answer) = gateway.offer(&session, credential, offer).await?;
     let (sdp, resume) = match answer {
         Answer::Accepted { sdp, resume } => (sdp, resume),
         Answer::Forbidden => {
@@ -73,7 +73,7 @@ pub(crate) async fn whep(
             out.insert(name, value);
         }
     }
-    for server in gateway.host.ice_servers() {
+    for server in gateway.cell.ice_servers() {
         for link in links(server) {
             out.append(header::LINK, link);
         }
@@ -95,7 +95,7 @@ pub(crate) async fn trickle(
 ) -> Result<StatusCode, Problem> {
     require_type(&headers, FRAGMENT)?;
     let (session, attachment) = (session_id(&id)?, attachment_id(attachment)?);
-    gateway.host.candidates(&session, attachment, fragment)?;
+    gateway.candidates(&session, attachment, fragment).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -108,7 +108,7 @@ pub(crate) async fn hang_up(
     Path((id, attachment)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     let (session, attachment) = (session_id(&id)?, attachment_id(attachment)?);
-    gateway.host.hang_up(&session, attachment)?;
+    gateway.hang_up(&session, attachment).await?;
     Ok(StatusCode::OK)
 }
 

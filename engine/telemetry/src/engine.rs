@@ -270,7 +270,7 @@ fn status_class(status: u16) -> &'static str {
 }
 
 /// The gateway's routes.
-pub(crate) const ROUTES: [&str; 13] = [
+pub(crate) const ROUTES: [&str; 22] = [
     "/",
     "/play/{title}",
     "/assets/{*path}",
@@ -284,4 +284,13 @@ pub(crate) const ROUTES: [&str; 13] = [
     "/v1/sessions/{id}/tickets",
     "/v1/titles",
     "/v1/titles/{id}/picture",
+    "/v1/queue/{id}",
+    "/ops",
+    "/v1/bus",
+    "/v1/hosts/{id}/cordon",
+    "/v1/overview",
+    "/v1/sessions/{id}/decision",
+    "/v1/hosts/tokens",
+    "/v1/hosts/{id}/drain",
+    "/v1/hosts/enrol",
 ];

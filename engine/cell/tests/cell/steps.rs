@@ -26,7 +26,7 @@ async fn a_session_is_placed_once_however_often_it_is_asked_for() {
     let lease = world.store.lease(&id).await.unwrap().unwrap();
     assert_eq!(lease.state, LeaseState::Confirmed);
     assert!(one.decision(&id).await.unwrap().unwrap().contains("best-overall"));
-    assert!(one.ticket(&id).await.unwrap().contains(id.as_str()));
+    assert!(one.ticket(&id, None).await.unwrap().contains(id.as_str()));
     // The other cell ends it, and the key then names a session that is over.
     two.end(&id, End::ByPlayer).await.unwrap();
     pass(500).await;

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn without_a_key_there_is_nothing_but_what_is_public() {
-    let rig = Rig::new(1);
+    let rig = Rig::new(1).await;
     for key in ["", "flp_short", "flo_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
         for path in ["/v1/sessions", "/v1/sessions/a", "/v1/hosts", "/metrics"] {
             let answer = rig.get(path, key).await;
@@ -40,7 +40,7 @@ async fn without_a_key_there_is_nothing_but_what_is_public() {
 
 #[tokio::test]
 async fn a_page_of_another_site_can_do_nothing() {
-    let rig = Rig::new(2);
+    let rig = Rig::new(2).await;
     let body = json!({ "title": "plain" });
     let forged: [(&[(&str, &str)], &str); 5] = [
         (&[("host", "evil.example")], "forbidden-host"),
@@ -111,7 +111,7 @@ async fn a_page_of_another_site_can_do_nothing() {
 
 #[tokio::test]
 async fn a_link_elsewhere_opens_the_page_and_starts_nothing() {
-    let rig = Rig::new(1);
+    let rig = Rig::new(1).await;
     let visit = [
         ("sec-fetch-site", "cross-site"),
         ("sec-fetch-mode", "navigate"),
@@ -141,7 +141,7 @@ async fn a_link_elsewhere_opens_the_page_and_starts_nothing() {
 #[tokio::test]
 #[expect(clippy::too_many_lines, reason = "a table with a line per refusal")]
 async fn every_refusal_is_problem_details() {
-    let rig = Rig::new(1);
+    let rig = Rig::new(1).await;
     let me = player(0);
     let json_type = [("content-type", "application/json")];
     let send = |method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>| {
@@ -232,7 +232,7 @@ async fn every_refusal_is_problem_details() {
 
 #[tokio::test]
 async fn a_session_that_cannot_be_is_refused_in_words() {
-    let rig = Rig::new(1);
+    let rig = Rig::new(1).await;
     let me = player(0);
     let answer = rig.start(&me, "stillborn").await;
     assert_eq!(
@@ -248,7 +248,7 @@ async fn a_session_that_cannot_be_is_refused_in_words() {
 
 #[tokio::test]
 async fn the_description_names_every_route_and_no_other() {
-    let rig = Rig::new(1);
+    let rig = Rig::new(1).await;
     let description = rig.get("/v1/openapi.json", "").await.json();
     let described = description["paths"].as_object().unwrap();
     let served = firstlight_gateway::api_paths();
@@ -277,7 +277,7 @@ async fn the_description_names_every_route_and_no_other() {
 
 #[tokio::test]
 async fn titles_are_listed_as_they_are_on_disk() {
-    let rig = Rig::new(1);
+    let rig = Rig::new(1).await;
     let titles = rig.get("/v1/titles", "").await.json();
     let plain = titles["titles"]
         .as_array()
@@ -312,7 +312,7 @@ async fn titles_are_listed_as_they_are_on_disk() {
 
 #[tokio::test]
 async fn pages_come_with_their_guards() {
-    let rig = Rig::new(1);
+    let rig = Rig::new(1).await;
     let page = rig.get("/play/plain", "").await;
     assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
     let policy = page.headers["content-security-policy"].to_str().unwrap();
@@ -341,7 +341,7 @@ async fn pages_come_with_their_guards() {
 
 #[tokio::test]
 async fn a_port_in_use_is_said_and_connections_are_served_until_the_stop() {
-    let rig = Rig::new(1);
+    let rig = Rig::new(1).await;
     let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = listener.local_addr().unwrap();
     let error = listen(address).unwrap_err();

@@ -4,16 +4,26 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use firstlight_gateway::{Gateway, Metrics, OperatorKey, Settings};
+use firstlight_cell::Cell;
+use firstlight_fleet::messages::{Caller, Signer};
+use firstlight_fleet::{Bus, Key, LocalBus, Roster, open};
+use firstlight_host::agent::{self, Agent, open_signer};
 use firstlight_host::{Config, Host};
+use firstlight_link::IceServer;
+use firstlight_units::WallTime;
 use serde_json::{Value, json};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
 pub(crate) struct Rig {
     pub(crate) folder: TempDir,
     pub(crate) host: Host,
+    pub(crate) cell: Cell,
+    _agent: Agent,
     pub(crate) gateway: Gateway,
     pub(crate) router: Router,
 }
@@ -49,7 +59,7 @@ impl Answer {
 }
 
 impl Rig {
-    pub(crate) fn new(slots: u32) -> Self {
+    pub(crate) async fn new(slots: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for id in ["plain", "waiting", "attached", "stillborn"] {
             let dir = folder.path().join("titles").join(id);
@@ -64,15 +74,16 @@ impl Rig {
         let worker = PathBuf::from(env!("CARGO_BIN_EXE_firstlight-gateway-fake-worker"));
         let config = Config::builder(data.clone(), folder.path().join("run"), vec![worker])
             .media_ports(media_ports())
-            .ice_servers(vec![firstlight_link::IceServer {
-                urls: vec!["stun:stun.example:3478".to_owned()],
-                ..Default::default()
-            }])
+            .ice_servers(ice_servers())
             .slots(Some(slots))
             .sessions_per_player(2);
         let host = Host::open(config.build().unwrap()).unwrap();
+        let (cell, signer, bus) = place(&data).await;
         let gateway = Gateway::open(Settings {
-            host: host.clone(),
+            cell: cell.clone(),
+            host: Some(host.clone()),
+            bus: None,
+            cell_keys: vec![signer.key().public().to_hex()],
             titles: folder.path().join("titles"),
             operator: OperatorKey::open(&data).unwrap(),
             names: vec!["play.example".to_owned()],
@@ -81,10 +92,14 @@ impl Rig {
             metrics: Metrics::install().unwrap(),
         })
         .unwrap();
+        let agent = begin(&folder, &host, bus, &signer).await;
+        assert!(cell.heard(&agent.id(), Duration::from_secs(20)).await);
         let router = gateway.router();
         Self {
             folder,
             host,
+            cell,
+            _agent: agent,
             gateway,
             router,
         }
@@ -128,6 +143,49 @@ impl Rig {
         self.ask(request("DELETE", path, key, &[]).body(Body::empty()).unwrap())
             .await
     }
+}
+
+/// A cell whose only host is the one with this data folder.
+async fn place(data: &Path) -> (Cell, Arc<Signer>, Arc<dyn Bus>) {
+    let store = open(&format!("redb:{}", data.join("fleet.redb").display())).await.unwrap();
+    let bus: Arc<dyn Bus> = Arc::new(LocalBus::default());
+    let signer = Arc::new(Signer::new(Key::open(&data.join("cell.key")).unwrap(), 1));
+    let own = Key::open(&data.join("host.key")).unwrap().public();
+    let roster = Roster::new(Arc::clone(&store));
+    let now = WallTime::from_micros(1);
+    roster.take_in(&own, "", "local".parse().unwrap(), now).await.unwrap();
+    let caller = Caller::new(Arc::clone(&bus), Arc::clone(&signer));
+    let mut settings = firstlight_cell::Settings::new(store, caller);
+    settings.local = Some(own.id());
+    settings.ice_servers = ice_servers();
+    (Cell::open(settings).await.unwrap(), signer, bus)
+}
+
+async fn begin(folder: &TempDir, host: &Host, bus: Arc<dyn Bus>, signer: &Signer) -> Agent {
+    let own = open_signer(&folder.path().join("data")).unwrap();
+    Agent::start(agent::Settings {
+        host: host.clone(),
+        titles: Arc::new(agent::Titles::new(folder.path().join("titles"))),
+        bus,
+        signer: Arc::new(own),
+        cell_keys: vec![signer.key().public()],
+        name: String::new(),
+        region: "local".parse().unwrap(),
+        position: None,
+        addresses: Vec::new(),
+        price_micros: 0,
+        encoders: Vec::new(),
+        beat_every: Duration::from_millis(250),
+    })
+    .await
+    .unwrap()
+}
+
+fn ice_servers() -> Vec<IceServer> {
+    vec![IceServer {
+        urls: vec!["stun:stun.example:3478".to_owned()],
+        ..IceServer::default()
+    }]
 }
 
 pub(crate) fn request(

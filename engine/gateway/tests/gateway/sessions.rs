@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 #[tokio::test]
 async fn a_player_starts_sees_and_ends_a_session() {
-    let rig = Rig::new(2);
+    let rig = Rig::new(2).await;
     let started = rig.start(&player(0), "plain").await;
     assert_eq!(started.status, StatusCode::CREATED, "{}", started.text);
     let body = started.json();
@@ -56,7 +56,7 @@ async fn a_player_starts_sees_and_ends_a_session() {
 
 #[tokio::test]
 async fn another_players_session_does_not_exist_and_the_operator_sees_all() {
-    let rig = Rig::new(2);
+    let rig = Rig::new(2).await;
     let id = rig.start(&player(0), "attached").await.json()["session"]
         .as_str()
         .unwrap()
@@ -109,7 +109,7 @@ async fn another_players_session_does_not_exist_and_the_operator_sees_all() {
 
 #[tokio::test]
 async fn a_full_engine_says_when_to_ask_again() {
-    let rig = Rig::new(1);
+    let rig = Rig::new(1).await;
     assert_eq!(
         rig.start(&player(0), "attached").await.status,
         StatusCode::CREATED
@@ -131,7 +131,7 @@ async fn a_full_engine_says_when_to_ask_again() {
 
 #[tokio::test]
 async fn a_waiting_session_gives_way_and_its_player_can_read_why() {
-    let rig = Rig::new(1);
+    let rig = Rig::new(1).await;
     let away = rig.start(&player(0), "waiting").await.json()["session"]
         .as_str()
         .unwrap()
@@ -148,7 +148,7 @@ async fn a_waiting_session_gives_way_and_its_player_can_read_why() {
 
 #[tokio::test]
 async fn one_player_cannot_take_every_place() {
-    let rig = Rig::new(9);
+    let rig = Rig::new(9).await;
     for _ in 0..2 {
         assert_eq!(rig.start(&player(0), "plain").await.status, StatusCode::CREATED);
     }
@@ -161,7 +161,7 @@ async fn one_player_cannot_take_every_place() {
 
 #[tokio::test]
 async fn the_same_key_starts_one_session_also_at_the_same_time() {
-    let rig = Rig::new(9);
+    let rig = Rig::new(9).await;
     let key = [("idempotency-key", "k1")];
     let (body, me, other) = (json!({ "title": "plain" }), player(0), player(1));
     let (first, second) = tokio::join!(
@@ -188,7 +188,7 @@ async fn the_same_key_starts_one_session_also_at_the_same_time() {
 
 #[tokio::test]
 async fn metrics_count_sessions_and_name_nobody() {
-    let rig = Rig::new(1);
+    let rig = Rig::new(1).await;
     let id = rig.start(&player(0), "plain").await.json()["session"]
         .as_str()
         .unwrap()
@@ -201,7 +201,7 @@ async fn metrics_count_sessions_and_name_nobody() {
 
 #[tokio::test]
 async fn a_stopping_engine_says_so_and_still_gives_reasons() {
-    let rig = Rig::new(1);
+    let rig = Rig::new(1).await;
     let id = rig.start(&player(0), "attached").await.json()["session"]
         .as_str()
         .unwrap()
@@ -226,7 +226,7 @@ async fn a_stopping_engine_says_so_and_still_gives_reasons() {
 /// Keys are free, so an address that made a new one for each start was limited by nothing.
 #[tokio::test]
 async fn starts_from_one_address_are_limited_and_the_operator_is_not() {
-    let rig = Rig::new(1);
+    let rig = Rig::new(1).await;
     let ask = async |key: &str, address: [u8; 4]| {
         let request = request("POST", "/v1/sessions", key, &[])
             .header("content-type", "application/json")

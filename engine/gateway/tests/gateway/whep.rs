@@ -31,7 +31,7 @@ async fn endpoint(rig: &Rig) -> String {
 
 #[tokio::test]
 async fn an_offer_with_a_ticket_is_answered_and_the_attachment_can_be_ended() {
-    let rig = Rig::new(4);
+    let rig = Rig::new(4).await;
     let url = endpoint(&rig).await;
     let answer = offer(&rig, &url, Some("v4.public.good"), SDP, "v=0").await;
     assert_eq!(
@@ -69,7 +69,7 @@ async fn an_offer_with_a_ticket_is_answered_and_the_attachment_can_be_ended() {
 
 #[tokio::test]
 async fn what_is_not_an_offer_of_the_player_is_refused_in_words() {
-    let rig = Rig::new(4);
+    let rig = Rig::new(4).await;
     let url = endpoint(&rig).await;
     let bad = offer(&rig, &url, Some("good"), SDP, "bad").await;
     assert_eq!(
