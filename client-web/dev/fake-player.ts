@@ -39,6 +39,7 @@ export class FakePlayer implements Player {
     ended: new Set(),
     failed: new Set(),
     reconnecting: new Set(),
+    queued: new Set(),
     cursor: new Set(),
     cursorMoved: new Set(),
     pointerMode: new Set(),

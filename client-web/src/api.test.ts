@@ -36,6 +36,26 @@ describe('the API', () => {
     expect(await client.create('doom')).toEqual({ ok: false, problem: 'full', status: 503, detail: 'No room.', retryAfterS: 30 });
   });
 
+  it('waits in the queue, tells its place, and takes its turn', async () => {
+    const place = (n: number) => json({ queue: 'q', place: n, estimate_s: 60 * n }, 202);
+    const answers = [place(2), place(1), json({ session: 's', ticket: 't', endpoints: [] }, 201)];
+    const { api: client, calls } = api(() => answers.shift() ?? json({}, 500));
+    const told: number[] = [];
+    const answer = await client.wait('doom', (at) => told.push(at.place), new AbortController().signal);
+    expect(answer).toMatchObject({ ok: true, value: { session: 's', ticket: 't' } });
+    expect(told).toEqual([2, 1]);
+    expect(calls[0]).toMatchObject({ method: 'POST', body: { title: 'doom', wait: true } });
+    expect(calls.slice(1).map(({ method, url }) => `${method} ${url}`)).toEqual(['GET /v1/queue/q', 'GET /v1/queue/q']);
+  });
+
+  it('gives its place up when its player turns away', async () => {
+    const answers = [json({ queue: 'q', place: 1, estimate_s: 9 }, 202), new Response(null, { status: 204 })];
+    const { api: client, calls } = api(() => answers.shift() ?? json({}, 500));
+    const gone = new AbortController();
+    expect(await client.wait('doom', () => gone.abort(), gone.signal)).toMatchObject({ ok: false, problem: 'left' });
+    expect(calls.at(-1)).toMatchObject({ method: 'DELETE', url: '/v1/queue/q' });
+  });
+
   it('says unreachable when nobody answers', async () => {
     const { api: client } = api(() => Promise.reject(new TypeError('Failed to fetch')));
     expect(await client.session('s')).toMatchObject({ ok: false, problem: 'unreachable', status: 0 });

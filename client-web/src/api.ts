@@ -61,9 +61,17 @@ export type Problem = {
 
 export type Answer<T> = { readonly ok: true; readonly value: T } | ({ readonly ok: false } & Problem);
 
+/** Where a player stands who waits for room. */
+export type QueuePlace = {
+  readonly place: number;
+  readonly estimateS: number;
+};
+
 export type Api = {
   titles(signal?: AbortSignal): Promise<Answer<readonly TitleCard[]>>;
   create(title: string): Promise<Answer<Created>>;
+  /** As `create`, but waits in the queue where there is no room, and tells the place in it, until it is this player's turn. */
+  wait(title: string, told: (place: QueuePlace) => void, signal: AbortSignal): Promise<Answer<Created>>;
   session(id: string): Promise<Answer<Session>>;
   /** Those of this browser's player. */
   sessions(signal?: AbortSignal): Promise<Answer<readonly Session[]>>;
@@ -82,9 +90,10 @@ export function openApi(wiring: Wiring = { fetch: fetch.bind(globalThis), key: p
     method: string,
     path: string,
     read: (json: Json) => T | null,
-    options: { body?: unknown; signal?: AbortSignal | undefined } = {},
+    options: { body?: unknown; signal?: AbortSignal | undefined; key?: string } = {},
   ): Promise<Answer<T>> => {
     const headers: Record<string, string> = { Authorization: `Bearer ${wiring.key()}` };
+    if (options.key !== undefined) headers['Idempotency-Key'] = options.key;
     if (options.body !== undefined) headers['Content-Type'] = 'application/json';
     let response: Response;
     let text: string;
@@ -112,13 +121,43 @@ export function openApi(wiring: Wiring = { fetch: fetch.bind(globalThis), key: p
     const parked = asJson(json.timing).parked === true;
     return { session, ticket: text(json, 'ticket'), endpoints: endpointsOf(json), ...(parked ? { parked } : {}) };
   };
+  const wish = (title: string) => ({
+    title,
+    client: { transports: ['webtransport', 'whep', 'relay', 'websocket'], ...rttOf(wiring.rtts?.()) },
+  });
   const at = (id: string): string => `/sessions/${encodeURIComponent(id)}`;
   return {
     titles: (signal) => request('GET', '/titles', (json) => list(json, 'titles').map(titleOf), { signal }),
-    create: (title) =>
-      request('POST', '/sessions', created, {
-        body: { title, client: { transports: ['webtransport', 'whep', 'relay', 'websocket'], ...rttOf(wiring.rtts?.()) } },
-      }),
+    create: (title) => request('POST', '/sessions', created, { body: wish(title), key: crypto.randomUUID() }),
+    wait: async (title, told, signal) => {
+      const placed = (json: Json): Created | Queued | null => (words(json, 'queue') === null ? created(json) : queuedOf(json));
+      // Whoever turns away gives the place up; the request on its way is let run, so that its answer says which place.
+      let answer = await request('POST', '/sessions', placed, { body: { ...wish(title), wait: true }, key: crypto.randomUUID() });
+      let queue: string | null = null;
+      let misses = 0;
+      for (;;) {
+        if (answer.ok && !('queue' in answer.value)) return answer as Answer<Created>;
+        if (answer.ok && 'queue' in answer.value) {
+          queue = answer.value.queue;
+          misses = 0;
+          told(answer.value);
+        } else if (!answer.ok && (queue === null || answer.problem !== 'unreachable' || misses >= WAIT_MISSES_MAX)) {
+          return answer;
+        } else {
+          // A gateway that starts anew keeps the queue.
+          misses += 1;
+        }
+        if (queue === null) return { ok: false, problem: 'engine', status: 0, detail: '', retryAfterS: null };
+        const path = `/queue/${encodeURIComponent(queue)}`;
+        if (signal.aborted) {
+          await request('DELETE', path, () => null);
+          return { ok: false, problem: 'left', status: 0, detail: '', retryAfterS: null };
+        }
+        if (misses > 0) await new Promise((done) => setTimeout(done, WAIT_MS));
+        // The engine holds the answer back for some seconds while nothing changes.
+        answer = await request('GET', path, placed);
+      }
+    },
     session: (id) => request('GET', at(id), sessionOf),
     sessions: (signal) => request('GET', '/sessions', (json) => list(json, 'sessions').map(sessionOf), { signal }),
     ticket: (id, key) =>
@@ -213,6 +252,12 @@ function endpointsOf(json: Json): Endpoint[] {
   });
 }
 
+type Queued = QueuePlace & { readonly queue: string };
+
+function queuedOf(json: Json): Queued {
+  return { queue: text(json, 'queue'), place: number(json, 'place'), estimateS: number(json, 'estimate_s') };
+}
+
 function iceServerOf(json: Json): IceServer {
   const urls = Array.isArray(json.urls) ? json.urls.filter((url) => typeof url === 'string') : [];
   const [username, credential] = [words(json, 'username'), words(json, 'credential')];
@@ -253,5 +298,8 @@ function titleOf(json: Json): TitleCard {
 
 const STATES: readonly SessionState[] = ['starting', 'ready', 'attached', 'waiting', 'ended'];
 const KEY = 'firstlight.player';
+/** Between asks of an engine that does not answer, and how many of them. */
+const WAIT_MS = 2000;
+const WAIT_MISSES_MAX = 30;
 /** A container boots within this; an engine that says nothing for longer is not there. */
 const ANSWER_MS = 30_000;

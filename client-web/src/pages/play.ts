@@ -11,7 +11,7 @@
  */
 import { Capture } from '../input/capture';
 import type { PointerHold } from '../input/capture-pointer';
-import type { EndWords, Player, PlayerOptions, PlayerState, PointerMode } from '../player';
+import type { EndWords, Player, PlayerEvents, PlayerOptions, PlayerState, PointerMode } from '../player';
 import { button } from '../ui/button';
 import { el, setText } from '../ui/dom';
 import { isFullscreen, toggleFullscreen, unlockKeyboard } from '../ui/fullscreen';
@@ -138,6 +138,7 @@ export class PlayPage {
     scope.add(player.on('state', (state) => this.#setState(state)));
     scope.add(player.on('ended', (words) => this.#over(words)));
     scope.add(player.on('failed', (words) => this.#over(words)));
+    scope.add(player.on('queued', (place) => this.#showQueue(place)));
     scope.add(player.on('reconnecting', (left) => this.#reconnect.show(left)));
     scope.add(player.on('cursor', (cursor) => this.#capture.setCursor(cursor)));
     scope.add(player.on('size', (size) => this.#capture.setSize(size)));
@@ -230,6 +231,12 @@ export class PlayPage {
     this.#veil.hidden = card === null;
     if (card === null) this.#veil.replaceChildren();
     else if (this.#veil.firstElementChild !== card) this.#veil.replaceChildren(card);
+  }
+
+  #showQueue(place: PlayerEvents['queued']): void {
+    if (this.#state !== 'starting') return;
+    this.#slowAlarm.clear();
+    this.#cover.showLoading(queueWords(place));
   }
 
   #card(): HTMLElement | null {
@@ -366,5 +373,13 @@ function hasTouchOnly(): boolean {
 /** After this long without a picture, say that it is still going on. */
 const SLOW_MS = 6000;
 const FLASH_MS = 3500;
+
+function queueWords({ place, estimateS }: PlayerEvents['queued']): string {
+  const ahead = place <= 1 ? 'You are next' : `You are number ${place} in line`;
+  if (estimateS <= 0) return `${ahead}. Your place is free…`;
+  const minutes = Math.round(estimateS / 60);
+  const about = minutes < 1 ? 'less than a minute' : minutes === 1 ? 'about a minute' : `about ${minutes} minutes`;
+  return `All places are taken. ${ahead}: ${about}. It goes on by itself.`;
+}
 
 const LOADING_WORDS = { starting: 'Getting a place for you…', connecting: 'Connecting to your game…' } as const;

@@ -137,6 +137,18 @@ describe('starting', () => {
     expect(rig.on({ on: 'ticket', answer: created('s1') }).url).toContain('ticket=t');
   });
 
+  it('waits in the queue where everything is full, and goes on by itself', () => {
+    const rig = new Rig().on({ on: 'start', own: null, last: null });
+    rig.on({ on: 'created', answer: problem('full', { retryAfterS: 30 }) });
+    expect(rig.on({ on: 'listed', answer: { ok: true, value: [] } }).actions).toEqual([{ do: 'create', wait: true }]);
+    expect(rig.machine.state).toBe('starting');
+    expect(rig.on({ on: 'created', answer: created('s1') }).url).toContain('ticket=t');
+    const crowded = new Rig().on({ on: 'start', own: null, last: null });
+    crowded.on({ on: 'created', answer: problem('full') }).on({ on: 'listed', answer: { ok: true, value: [] } });
+    crowded.on({ on: 'created', answer: problem('full') });
+    expect(crowded.words).toMatchObject({ reason: 'full', canTakeBack: false });
+  });
+
   it('tells a game that crashes at its start, and does not start it over and over', () => {
     const rig = new Rig().on({ on: 'start', own: null, last: null });
     rig.last = rig.on({ on: 'created', answer: created('s1') }).attempt;

@@ -26,7 +26,8 @@ import {
 } from './words';
 
 export type Action =
-  | { readonly do: 'create' }
+  /** `wait`: in the queue, where there is no room. */
+  | { readonly do: 'create'; readonly wait?: true }
   | { readonly do: 'list' }
   /** `sealed`: one that names this player's key. */
   | { readonly do: 'ticket'; readonly session: string; readonly sealed?: true }
@@ -300,8 +301,12 @@ export class Machine {
     const mine = answer.ok ? answer.value.filter(({ title }) => title === this.#title) : [];
     if (this.#full !== null && !this.#full.ok) {
       const elsewhere = mine.find(({ state }) => state === 'attached');
-      this.#takeBack = elsewhere?.session ?? null;
-      this.#over('failed', problemWords(this.#full, elsewhere !== undefined));
+      if (elsewhere === undefined) {
+        this.#act({ do: 'create', wait: true });
+        return;
+      }
+      this.#takeBack = elsewhere.session;
+      this.#over('failed', problemWords(this.#full, true));
       return;
     }
     const waiting = mine.find(({ state }) => state === 'waiting' || state === 'ready');

@@ -7,7 +7,7 @@
  *            +---- events --------+
  * ```
  */
-import type { Api, IceServer } from '../api';
+import type { Answer, Api, Created, IceServer } from '../api';
 import { SoundOutput } from '../audio/output';
 import { type Keypair, attachmentId, makeKeypair } from '../seal/keypair';
 import { type Stats, STAGES } from '../stats';
@@ -39,6 +39,8 @@ export class StreamPlayer implements Player {
   readonly #machine: Machine;
   readonly #sound: SoundOutput;
   readonly #abort = new AbortController();
+  /** Of the wait in the queue. */
+  #queue = new AbortController();
   #worker: Worker | null = null;
   #screen: Screen | null = null;
   #state: PlayerState = 'idle';
@@ -121,6 +123,7 @@ export class StreamPlayer implements Player {
   }
 
   leave(): void {
+    this.#queue.abort();
     this.#run({ on: 'leave' });
   }
 
@@ -210,11 +213,18 @@ export class StreamPlayer implements Player {
     this.#timer = setTimeout(() => this.#carryOut(this.#machine.handleTimeout(performance.now())), wait);
   }
 
+  #create(wait: boolean): Promise<Answer<Created>> {
+    const { api } = this.#wiring;
+    if (!wait) return api.create(this.#options.title);
+    this.#queue = new AbortController();
+    return api.wait(this.#options.title, (place) => this.#emitter.emit('queued', place), this.#queue.signal);
+  }
+
   #do(action: Action): void {
     const { api, store } = this.#wiring;
     switch (action.do) {
       case 'create':
-        void api.create(this.#options.title).then((answer) => {
+        void this.#create(action.wait === true).then((answer) => {
           this.#placedAt = now();
           this.#parked = answer.ok && answer.value.parked === true;
           this.#run({ on: 'created', answer });

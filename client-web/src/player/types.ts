@@ -1,6 +1,8 @@
 /** The player as the pages see it. Everything here is on the page's thread; media is handled in a worker. */
+import type { QueuePlace } from '../api';
 import type { Stats } from '../stats';
 
+export type { QueuePlace } from '../api';
 export type { Stats } from '../stats';
 
 export type PlayerState = 'idle' | 'starting' | 'connecting' | 'playing' | 'reconnecting' | 'ended' | 'failed';
@@ -35,6 +37,8 @@ export type PlayerEvents = {
   failed: EndWords;
   /** Countdown until the session gives up waiting; null: unknown. `unreachable`: the engine itself does not answer. */
   reconnecting: { readonly secondsLeft: number | null; readonly unreachable?: boolean };
+  /** Everything is full, and this player waits: 1 is next. It goes on by itself. */
+  queued: QueuePlace;
   /** null: hidden by the app. */
   cursor: CursorImage | null;
   /** 0 to 1 over the picture. */

@@ -30,6 +30,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run everything on this machine: the engine, its API and the player's page
     Up(Up),
+    /// Place players on the hosts of a fleet: the API and the player's page, without a host of its own
+    Indexer(Indexer),
     /// Look after titles
     #[command(subcommand)]
     Title(TitleCommand),
@@ -60,6 +62,12 @@ pub(crate) struct Up {
     /// Folder for what must last: the operator's key, players' saved games
     #[arg(long, value_name = "DIR", default_value = "data")]
     pub(crate) data: PathBuf,
+    /// Where leases are kept: redb:PATH, postgres://USER@HOST/DATABASE or memory [default: fleet.redb in the data folder]
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: Option<String>,
+    /// Where hosts that join are talked to: nats://HOST:PORT; local: this machine alone
+    #[arg(long, value_name = "URL", default_value = LOCAL)]
+    pub(crate) bus: String,
     /// Sessions at once [default: as many as cores and memory carry]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) slots: Option<u32>,
@@ -120,6 +128,38 @@ pub(crate) struct Relay {
     #[arg(long, value_name = "ADDR")]
     pub(crate) metrics: Option<SocketAddr>,
 }
+
+/// Options of `indexer`.
+#[derive(Args, Debug)]
+pub(crate) struct Indexer {
+    /// Where leases are kept, shared by all indexers of a cell: postgres://USER@HOST/DATABASE, or redb:PATH for one
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: String,
+    /// Where hosts are talked to: nats://HOST:PORT
+    #[arg(long, value_name = "URL")]
+    pub(crate) bus: String,
+    /// Folder of titles; each is a folder with a title.toml
+    #[arg(long, value_name = "DIR", default_value = "titles")]
+    pub(crate) titles: PathBuf,
+    /// Address of the page and the API; localhost is 127.0.0.1 and ::1
+    #[arg(long, value_name = "ADDR", default_value = "localhost:8080")]
+    pub(crate) listen: String,
+    /// Folder for what must last: the operator's key and this indexer's own
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub(crate) data: PathBuf,
+    /// STUN or TURN server for WebRTC, such as stun:host:3478 or turn:host:3478,USER,PASSWORD; may be repeated
+    #[arg(long, value_name = "URL", value_parser = ice_server)]
+    pub(crate) ice_server: Vec<IceServer>,
+    /// Another name that players reach it by; may be repeated
+    #[arg(long, value_name = "NAME", value_parser = host_name)]
+    pub(crate) host_name: Vec<String>,
+    /// Serve the page and the API over HTTPS: self-signed, or files in PEM as CERT,KEY
+    #[arg(long, value_name = "self-signed|CERT,KEY", value_parser = tls)]
+    pub(crate) tls: Option<TlsChoice>,
+}
+
+/// The bus of a machine on its own.
+pub(crate) const LOCAL: &str = "local";
 
 /// What `--tls` names.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,8 +3,10 @@
 //! Every command ends with 0, or with one line on standard error and 1 (it could not be done) or 2 (it was asked wrongly).
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
+mod cell;
 mod cli;
 mod doctor;
+mod indexer;
 mod listen;
 mod log;
 mod out;
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         },
         Command::Up(options) => log::to_terminal().and_then(|()| up::up(&options)),
         Command::Relay(options) => log::to_terminal().and_then(|()| relay::relay(&options)),
+        Command::Indexer(options) => log::to_terminal().and_then(|()| indexer::indexer(&options)),
         Command::Title(TitleCommand::Check(options)) => title::check(&options),
         Command::Doctor(options) => doctor::doctor(&options),
         Command::Probe(options) => probe::probe(options),

@@ -1,18 +1,23 @@
 //! `firstlight up`.
 
-use crate::cli::{TlsChoice, Up};
+use crate::cell::{self, Placer, local_region, wall_now};
+use crate::cli::{LOCAL, TlsChoice, Up};
 use crate::listen::Address;
 use crate::out::say;
 use crate::run_root;
 use anyhow::{Context, Result, bail};
 use firstlight_container::{Isolation, isolate};
+use firstlight_fleet::Roster;
+use firstlight_fleet::messages::Signer;
 use firstlight_gateway::{Gateway, Metrics, OperatorKey, Relays, Settings, has_client, serve};
+use firstlight_host::agent::open_signer;
 use firstlight_host::{Config, Host};
 use firstlight_tls::{Choice, Tls};
 use firstlight_units::WallTime;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -56,11 +61,11 @@ async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<(
         .first()
         .and_then(|first| first.local_addr().ok())
         .map_or(address.port, |a| a.port());
-    let names = names(options, address, &ips);
+    let names = names(&options.host_name, address, &ips);
     let tls = options
         .tls
         .as_ref()
-        .map(|choice| open_tls(choice, options, &names))
+        .map(|choice| open_tls(choice, &options.data, &names))
         .transpose()?;
     let host = open_host(options, &ips, isolation)?;
     let operator = OperatorKey::open(&options.data)?;
@@ -68,8 +73,13 @@ async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<(
         .path()
         .canonicalize()
         .unwrap_or_else(|_| operator.path().to_owned());
+    let own = open_signer(&options.data)?;
+    let placer = open_placer(options, &host, &own).await?;
     let gateway = Gateway::open(Settings {
-        host: host.clone(),
+        cell: placer.cell.clone(),
+        host: Some(host.clone()),
+        bus: (options.bus != LOCAL).then(|| options.bus.clone()),
+        cell_keys: placer.cell_keys.clone(),
         titles: options.titles.clone(),
         operator,
         names,
@@ -81,6 +91,10 @@ async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<(
     if !options.no_parked {
         host.park_titles(options.titles.clone());
     }
+    let addresses = host.media_addresses().iter().filter(|ip| !ip.is_unspecified());
+    let addresses = addresses.copied().collect();
+    // It works until it is dropped.
+    let agent = placer.employ(&host, own, (options.titles.clone(), addresses)).await?;
     greet(options, address, port, &gateway, &key_path, isolation);
     if let Some(tls) = &tls {
         say(format!("Certificate     SHA-256 {}", tls.fingerprint()));
@@ -100,6 +114,7 @@ async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<(
             "Stopping: {n} sessions are being ended (again to kill them)"
         )),
     }
+    placer.cell.stop();
     let ending = host.stop();
     tokio::pin!(ending);
     tokio::select! {
@@ -110,6 +125,8 @@ async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<(
             ending.await;
         }
     }
+    // What became of the last sessions is written down.
+    drop(tokio::time::timeout(FAREWELL_WITHIN, agent.farewell()).await);
     drop(stop);
     serving.await.context("the gateway panicked")?;
     say("Stopped");
@@ -128,11 +145,29 @@ fn offer_relays(options: &Up, gateway: Gateway) -> Result<Gateway> {
     Ok(gateway.with_relays(relays))
 }
 
+/// Places sessions on this machine, and on those that join it.
+async fn open_placer(options: &Up, host: &Host, own: &Signer) -> Result<Placer> {
+    let named = options.store.clone();
+    let url = named.unwrap_or_else(|| format!("redb:{}", options.data.join("fleet.redb").display()));
+    let store = firstlight_fleet::open(&url).await?;
+    let roster = Roster::new(Arc::clone(&store));
+    let public = own.key().public();
+    roster.take_in(&public, "this machine", local_region()?, wall_now()).await?;
+    Placer::open(cell::Options {
+        store,
+        bus: firstlight_fleet::open_bus(&options.bus).await?,
+        data: &options.data,
+        local: Some(public.id()),
+        ice_servers: host.ice_servers().to_vec(),
+    })
+    .await
+}
+
 /// What is made is for every name that players may write, and this machine's own.
-fn open_tls(choice: &TlsChoice, options: &Up, names: &[String]) -> Result<Tls> {
+pub(crate) fn open_tls(choice: &TlsChoice, data: &Path, names: &[String]) -> Result<Tls> {
     let choice = match choice {
         TlsChoice::SelfSigned => Choice::SelfSigned {
-            file: options.data.join("tls.pem"),
+            file: data.join("tls.pem"),
             names: ["localhost", "127.0.0.1", "::1"]
                 .map(str::to_owned)
                 .into_iter()
@@ -168,7 +203,7 @@ fn open_host(options: &Up, ips: &[IpAddr], isolation: &Isolation) -> Result<Host
 }
 
 /// Media comes in wherever the page does.
-fn local_ips(listeners: &[TcpListener]) -> Vec<IpAddr> {
+pub(crate) fn local_ips(listeners: &[TcpListener]) -> Vec<IpAddr> {
     listeners
         .iter()
         .filter_map(|listener| listener.local_addr().ok())
@@ -177,7 +212,7 @@ fn local_ips(listeners: &[TcpListener]) -> Vec<IpAddr> {
 }
 
 /// What players may write in front of the port.
-fn names(options: &Up, address: &Address, ips: &[IpAddr]) -> Vec<String> {
+pub(crate) fn names(more: &[String], address: &Address, ips: &[IpAddr]) -> Vec<String> {
     let by_address = ips.iter().filter(|ip| !ip.is_unspecified()).map(|ip| match ip {
         IpAddr::V4(four) => four.to_string(),
         IpAddr::V6(six) => format!("[{six}]"),
@@ -187,7 +222,7 @@ fn names(options: &Up, address: &Address, ips: &[IpAddr]) -> Vec<String> {
     by_name
         .into_iter()
         .chain(by_address)
-        .chain(options.host_name.iter().cloned())
+        .chain(more.iter().cloned())
         .collect()
 }
 
@@ -256,3 +291,4 @@ impl Signals {
 
 /// The engine's own work is small; sessions have processes of their own.
 const THREADS: usize = 2;
+const FAREWELL_WITHIN: Duration = Duration::from_secs(2);

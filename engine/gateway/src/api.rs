@@ -321,7 +321,8 @@ pub(crate) fn endpoints(gateway: &Inner, seat: &Seat, at: &Authority) -> Vec<End
         ice_servers: Some(whep::views(gateway.cell.ice_servers())),
     });
     let relays = gateway.relays.get();
-    let relayed = relays.map(|relays| relays.endpoints(&gateway.host, session));
+    let relayed = relays.zip(gateway.host.as_ref().filter(|_| seat.address.is_none()));
+    let relayed = relayed.map(|(relays, host)| relays.endpoints(host, session));
     let direct = [Some(webtransport), whep].into_iter().flatten();
     direct
         .chain(relayed.into_iter().flatten())

@@ -1,0 +1,83 @@
+//! `firstlight indexer`.
+
+use crate::cell::{self, Placer};
+use crate::cli::Indexer;
+use crate::listen::Address;
+use crate::out::say;
+use crate::up::{self, Signals};
+use anyhow::{Context, Result, bail};
+use firstlight_gateway::{Gateway, Metrics, OperatorKey, Settings, serve};
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+pub(crate) fn indexer(options: &Indexer) -> Result<ExitCode> {
+    let address = Address::read(&options.listen)?;
+    if !options.titles.is_dir() {
+        bail!(
+            "there is no folder {} of titles; name one with --titles",
+            options.titles.display()
+        );
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_name("indexer")
+        .enable_all()
+        .build()
+        .context("the indexer's threads cannot be started")?;
+    let done = runtime.block_on(run(options, &address));
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+async fn run(options: &Indexer, address: &Address) -> Result<()> {
+    let listeners = address.open()?;
+    let mut signals = Signals::open()?;
+    let ips = up::local_ips(&listeners);
+    let port = listeners
+        .first()
+        .and_then(|first| first.local_addr().ok())
+        .map_or(address.port, |a| a.port());
+    let names = up::names(&options.host_name, address, &ips);
+    let operator = OperatorKey::open(&options.data)?;
+    let key = operator.path().display().to_string();
+    let tls = options.tls.as_ref();
+    let tls = tls
+        .map(|choice| up::open_tls(choice, &options.data, &names))
+        .transpose()?;
+    let placer = Placer::open(cell::Options {
+        store: firstlight_fleet::open(&options.store).await?,
+        bus: firstlight_fleet::open_bus(&options.bus).await?,
+        data: &options.data,
+        local: None,
+        ice_servers: options.ice_server.clone(),
+    })
+    .await?;
+    let gateway = Gateway::open(Settings {
+        cell: placer.cell.clone(),
+        host: None,
+        bus: Some(options.bus.clone()),
+        cell_keys: placer.cell_keys.clone(),
+        titles: options.titles.clone(),
+        operator,
+        names,
+        port,
+        secure: tls.is_some(),
+        metrics: Metrics::install()?,
+    })?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    say(format!("Play at         {scheme}://{}:{port}/", address.name));
+    say(format!("Operator's key  {key}"));
+    say("Stop it with Ctrl-C; sessions go on, and another indexer of the store places players");
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(serve(gateway, listeners, tls, async move {
+        // Dropping the sender stops as well.
+        drop(stopped.await);
+    }));
+    signals.next().await;
+    say("Stopping");
+    placer.cell.stop();
+    drop(stop);
+    serving.await.context("the gateway panicked")?;
+    say("Stopped");
+    Ok(())
+}
