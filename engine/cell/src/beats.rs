@@ -185,12 +185,16 @@ pub(crate) async fn ask_sessions(inner: &Inner, host: &HostId) {
     for view in sessions {
         on_report(inner, host, view).await;
     }
-    let gone = leased.into_iter().filter(|lease| {
-        whole && lease.state == LeaseState::Confirmed && !known.contains(&lease.session)
-    });
+    let gone = leased
+        .into_iter()
+        .filter(|lease| whole && lease.state == LeaseState::Confirmed && !known.contains(&lease.session));
     for lease in gone {
         tracing::info!(%host, session = %lease.session, "was lost when its host stopped");
-        let ended = inner.settings.store.release(&lease.session, lease.fence, Cause::Expired).await;
+        let ended = inner
+            .settings
+            .store
+            .release(&lease.session, lease.fence, Cause::Expired)
+            .await;
         if let Err(error) = ended {
             tracing::warn!(%error, "a lease is left to its end");
         }

@@ -261,7 +261,11 @@ impl Cell {
     /// # Errors
     /// [`Error::UnknownSession`], also when it is over.
     pub async fn ticket(&self, id: &SessionId, key: Option<String>) -> Result<String, Error> {
-        match self.inner.ask_of(id, |session| Ask::Ticket { session, key }).await? {
+        match self
+            .inner
+            .ask_of(id, |session| Ask::Ticket { session, key })
+            .await?
+        {
             Reply::Ticket { ticket } => Ok(ticket),
             _ => Err(Error::NoAnswer),
         }

@@ -91,7 +91,11 @@ pub(crate) async fn is_known(inner: &Inner, player: &str, key: &str) -> Result<b
     if waiting::waits_already(inner, &start).is_some() {
         return Ok(true);
     }
-    let lease = inner.settings.store.lease_of_key(&format!("{player} {key}#0")).await?;
+    let lease = inner
+        .settings
+        .store
+        .lease_of_key(&format!("{player} {key}#0"))
+        .await?;
     Ok(lease.is_some())
 }
 
@@ -464,7 +468,14 @@ impl<'a> Placement<'a> {
 
     /// Asks some hosts what they have. Whether that makes room.
     async fn refresh(&self) -> bool {
-        let hosts: Vec<HostId> = self.inner.state().hosts.keys().take(REFRESH_MAX).cloned().collect();
+        let hosts: Vec<HostId> = self
+            .inner
+            .state()
+            .hosts
+            .keys()
+            .take(REFRESH_MAX)
+            .cloned()
+            .collect();
         for host in &hosts {
             beats::ask_sessions(self.inner, host).await;
         }

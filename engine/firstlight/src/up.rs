@@ -94,7 +94,9 @@ async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<(
     let addresses = host.media_addresses().iter().filter(|ip| !ip.is_unspecified());
     let addresses = addresses.copied().collect();
     // It works until it is dropped.
-    let agent = placer.employ(&host, own, (options.titles.clone(), addresses)).await?;
+    let agent = placer
+        .employ(&host, own, (options.titles.clone(), addresses))
+        .await?;
     greet(options, address, port, &gateway, &key_path, isolation);
     if let Some(tls) = &tls {
         say(format!("Certificate     SHA-256 {}", tls.fingerprint()));
@@ -152,7 +154,9 @@ async fn open_placer(options: &Up, host: &Host, own: &Signer) -> Result<Placer> 
     let store = firstlight_fleet::open(&url).await?;
     let roster = Roster::new(Arc::clone(&store));
     let public = own.key().public();
-    roster.take_in(&public, "this machine", local_region()?, wall_now()).await?;
+    roster
+        .take_in(&public, "this machine", local_region()?, wall_now())
+        .await?;
     Placer::open(cell::Options {
         store,
         bus: firstlight_fleet::open_bus(&options.bus).await?,

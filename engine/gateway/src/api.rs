@@ -286,7 +286,11 @@ impl SessionView {
             state,
             wait_left_s,
             reason: if lost { Some(LOST) } else { reason.map(word) },
-            message: if lost { Some(LOST_MESSAGE) } else { reason.map(message) },
+            message: if lost {
+                Some(LOST_MESSAGE)
+            } else {
+                reason.map(message)
+            },
             endpoints,
             stats: session.stats,
             operator,
@@ -484,4 +488,5 @@ pub(crate) struct Health {
 }
 
 const LOST: &str = "host_lost";
-const LOST_MESSAGE: &str = "The machine that you played on is gone. What you saved is kept; you can start again at once.";
+const LOST_MESSAGE: &str =
+    "The machine that you played on is gone. What you saved is kept; you can start again at once.";

@@ -56,8 +56,16 @@ const fn on() -> bool {
 #[utoipa::path(post, path = "/v1/hosts/enrol", tag = "operate", request_body = Object,
     responses((status = 200, body = Object, description = "Where the bus is, and whose asks are genuine"), (status = 400, body = ProblemBody),
         (status = 403, body = ProblemBody, description = "`forbidden-ticket`: the token is not honoured, or the host was expelled")))]
-pub(crate) async fn enrol(State(gateway): Shared, Body(enrol): Body<Enrol>) -> Result<Json<Enrolled>, Problem> {
-    let member = gateway.cell.roster().join(&enrol, wall_now()).await.map_err(refused)?;
+pub(crate) async fn enrol(
+    State(gateway): Shared,
+    Body(enrol): Body<Enrol>,
+) -> Result<Json<Enrolled>, Problem> {
+    let member = gateway
+        .cell
+        .roster()
+        .join(&enrol, wall_now())
+        .await
+        .map_err(refused)?;
     gateway.cell.admit(&member.host);
     Ok(Json(Enrolled {
         v: VERSION,
@@ -70,8 +78,14 @@ pub(crate) async fn enrol(State(gateway): Shared, Body(enrol): Body<Enrol>) -> R
 
 fn refused(error: JoinError) -> Problem {
     match error {
-        JoinError::Refused(refusal) => Problem::new(Kind::BadRequest, format!("The wish to join is not taken: {refusal}.")),
-        JoinError::Token => Problem::new(Kind::ForbiddenTicket, "The join token is unknown, used up or too old."),
+        JoinError::Refused(refusal) => Problem::new(
+            Kind::BadRequest,
+            format!("The wish to join is not taken: {refusal}."),
+        ),
+        JoinError::Token => Problem::new(
+            Kind::ForbiddenTicket,
+            "The join token is unknown, used up or too old.",
+        ),
         JoinError::Expelled => Problem::new(Kind::ForbiddenTicket, "This host was expelled."),
         error => {
             tracing::error!(%error, "a host could not join");
@@ -136,7 +150,10 @@ pub(crate) async fn cordon(
 /// The whole cell: regions, hosts, the queue, how long starts take.
 #[utoipa::path(get, path = "/v1/overview", tag = "operate", security(("operator" = [])),
     responses((status = 200, body = Object), (status = 401, body = ProblemBody)))]
-pub(crate) async fn overview(State(gateway): Shared, headers: HeaderMap) -> Result<Json<serde_json::Value>, Problem> {
+pub(crate) async fn overview(
+    State(gateway): Shared,
+    headers: HeaderMap,
+) -> Result<Json<serde_json::Value>, Problem> {
     require_operator(&headers, &gateway.operator)?;
     let overview = serde_json::to_value(gateway.cell.overview()).unwrap_or_default();
     Ok(Json(overview))
@@ -153,12 +170,17 @@ pub(crate) async fn decision(
 ) -> Result<Json<serde_json::Value>, Problem> {
     require_operator(&headers, &gateway.operator)?;
     let id = id.parse().map_err(|_| Problem::unknown_session())?;
-    let text = gateway.cell.decision(&id).await?.ok_or_else(Problem::unknown_session)?;
+    let text = gateway
+        .cell
+        .decision(&id)
+        .await?
+        .ok_or_else(Problem::unknown_session)?;
     Ok(Json(serde_json::from_str(&text).unwrap_or_default()))
 }
 
 fn host(id: &str) -> Result<HostId, Problem> {
-    id.parse().map_err(|_| Problem::new(Kind::NotFound, "There is no such host."))
+    id.parse()
+        .map_err(|_| Problem::new(Kind::NotFound, "There is no such host."))
 }
 
 fn wall_now() -> WallTime {

@@ -189,11 +189,10 @@ impl From<firstlight_cell::Error> for Problem {
     fn from(error: firstlight_cell::Error) -> Self {
         use firstlight_cell::Error;
         match error {
-            Error::Full | Error::Nowhere(_) => Self::new(
-                Kind::Full,
-                "All places are in use. Try again in a little while.",
-            )
-            .retry_after(RETRY_FULL_S),
+            Error::Full | Error::Nowhere(_) => {
+                Self::new(Kind::Full, "All places are in use. Try again in a little while.")
+                    .retry_after(RETRY_FULL_S)
+            }
             Error::TooMany(most) => Self::new(
                 Kind::TooMany,
                 format!("You have {most} sessions already, or wait for as many; end one first."),
@@ -203,7 +202,10 @@ impl From<firstlight_cell::Error> for Problem {
                 Self::new(Kind::Stopping, "No new sessions are started.").retry_after(RETRY_STOPPING_S)
             }
             Error::UnknownSession(_) => Self::unknown_session(),
-            Error::UnknownEntry => Self::new(Kind::UnknownSession, "Nobody waits under this name, or it is not you."),
+            Error::UnknownEntry => Self::new(
+                Kind::UnknownSession,
+                "Nobody waits under this name, or it is not you.",
+            ),
             Error::UnknownHost => Self::new(Kind::NotFound, "There is no such host."),
             Error::KeyReused => Self::new(
                 Kind::BadRequest,

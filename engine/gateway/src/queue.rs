@@ -83,7 +83,11 @@ pub(crate) async fn turn(
 #[utoipa::path(delete, path = "/v1/queue/{id}", tag = "play", security(("player" = []), ("operator" = [])),
     params(("id" = String, Path, description = "From the `202` of `POST /v1/sessions`")),
     responses((status = 204, description = "It waits no longer"), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
-pub(crate) async fn leave(State(gateway): Shared, Id(id): Id, headers: HeaderMap) -> Result<StatusCode, Problem> {
+pub(crate) async fn leave(
+    State(gateway): Shared,
+    Id(id): Id,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
     let caller = caller(&headers, &gateway.operator)?;
     gateway.cell.leave_queue(&id, &caller.pseudonym).await?;
     Ok(StatusCode::NO_CONTENT)

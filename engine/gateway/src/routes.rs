@@ -2,8 +2,8 @@
 
 use crate::access::Authority;
 use crate::api::{
-    Health, HostList, NewSession, NewTicket, RegionList, RegionView, SessionList,
-    SessionView, Started, TicketWanted, Timing, TitleList, TitleView, endpoints,
+    Health, HostList, NewSession, NewTicket, RegionList, RegionView, SessionList, SessionView, Started,
+    TicketWanted, Timing, TitleList, TitleView, endpoints,
 };
 use crate::extract::{Body, Id};
 use crate::gateway::Inner;
@@ -235,7 +235,11 @@ fn order(
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most ten seconds, and not negative")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "at most ten seconds, and not negative"
+)]
 fn micros(ms: f64) -> u64 {
     (ms * 1e3) as u64
 }

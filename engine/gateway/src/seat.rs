@@ -112,9 +112,14 @@ impl Inner {
 
     /// All of them.
     pub(crate) fn seats(&self) -> Vec<Seat> {
-        let here = self.host.as_ref().map(firstlight_host::Host::sessions).unwrap_or_default();
+        let here = self
+            .host
+            .as_ref()
+            .map(firstlight_host::Host::sessions)
+            .unwrap_or_default();
         let elsewhere = self.cell.sessions().into_iter();
-        let elsewhere = elsewhere.filter(|there| !here.iter().any(|session| session.id == there.view.session));
+        let elsewhere =
+            elsewhere.filter(|there| !here.iter().any(|session| session.id == there.view.session));
         let elsewhere: Vec<Seat> = elsewhere.map(Seat::from).collect();
         here.into_iter().map(Seat::from).chain(elsewhere).collect()
     }
@@ -142,7 +147,12 @@ impl Inner {
         }
     }
 
-    pub(crate) async fn candidates(&self, id: &SessionId, attachment: String, fragment: String) -> Result<(), Problem> {
+    pub(crate) async fn candidates(
+        &self,
+        id: &SessionId,
+        attachment: String,
+        fragment: String,
+    ) -> Result<(), Problem> {
         match self.host.as_ref().filter(|host| host.session(id).is_some()) {
             Some(host) => Ok(host.candidates(id, attachment, fragment)?),
             None => Ok(self.cell.candidates(id, attachment, fragment).await?),

@@ -3,10 +3,10 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
-use firstlight_gateway::{Gateway, Metrics, OperatorKey, Settings};
 use firstlight_cell::Cell;
 use firstlight_fleet::messages::{Caller, Signer};
 use firstlight_fleet::{Bus, Key, LocalBus, Roster, open};
+use firstlight_gateway::{Gateway, Metrics, OperatorKey, Settings};
 use firstlight_host::agent::{self, Agent, open_signer};
 use firstlight_host::{Config, Host};
 use firstlight_link::IceServer;
@@ -147,13 +147,18 @@ impl Rig {
 
 /// A cell whose only host is the one with this data folder.
 async fn place(data: &Path) -> (Cell, Arc<Signer>, Arc<dyn Bus>) {
-    let store = open(&format!("redb:{}", data.join("fleet.redb").display())).await.unwrap();
+    let store = open(&format!("redb:{}", data.join("fleet.redb").display()))
+        .await
+        .unwrap();
     let bus: Arc<dyn Bus> = Arc::new(LocalBus::default());
     let signer = Arc::new(Signer::new(Key::open(&data.join("cell.key")).unwrap(), 1));
     let own = Key::open(&data.join("host.key")).unwrap().public();
     let roster = Roster::new(Arc::clone(&store));
     let now = WallTime::from_micros(1);
-    roster.take_in(&own, "", "local".parse().unwrap(), now).await.unwrap();
+    roster
+        .take_in(&own, "", "local".parse().unwrap(), now)
+        .await
+        .unwrap();
     let caller = Caller::new(Arc::clone(&bus), Arc::clone(&signer));
     let mut settings = firstlight_cell::Settings::new(store, caller);
     settings.local = Some(own.id());
