@@ -4,7 +4,7 @@ use crate::sessions::Sessions;
 use firstlight_fleet::SlotRef;
 use firstlight_fleet::messages::{Beat, Guard, HostState, SessionState};
 use firstlight_indexer as indexer;
-use firstlight_indexer::{Lengths, Queue, Registry, Warm};
+use firstlight_indexer::{Lengths, Queue, Registry};
 use firstlight_units::{HostId, Micros, Timestamp, TitleId};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -18,7 +18,6 @@ pub(crate) struct State {
     pub(crate) guard: Guard,
     pub(crate) queue: Queue,
     pub(crate) lengths: Lengths,
-    pub(crate) warm: Warm,
     pub(crate) sessions: Sessions,
     pub(crate) hosts: BTreeMap<HostId, HostNotes>,
     pub(crate) titles: BTreeSet<TitleId>,
@@ -105,7 +104,6 @@ impl State {
             guard: Guard::default(),
             queue: Queue::default(),
             lengths: Lengths::default(),
-            warm: Warm::default(),
             sessions: Sessions::default(),
             hosts: BTreeMap::new(),
             titles: BTreeSet::new(),

@@ -190,5 +190,3 @@ fn wall_now() -> WallTime {
 
 const USES_MAX: u32 = 10_000;
 const YEAR_S: u64 = 366 * 86_400;
-/// Hosts on the gateway's own bus.
-pub(crate) const LINES_MAX: usize = 1024;
