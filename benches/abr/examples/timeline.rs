@@ -93,7 +93,7 @@ fn print_episodes(trace: &Trace, ours: &Outcome, bound: &Outcome) {
         total += at - from;
         total_bound += theirs;
         let most = (from..at)
-            .filter_map(|t| mine.get(t as usize))
+            .filter_map(|t| mine.get(usize::try_from(t).ok()?))
             .max()
             .copied()
             .unwrap_or(0);
@@ -150,7 +150,11 @@ fn print_window(trace: &Trace, ours: &Outcome, from: u64, to: u64) {
             "{at:>6} {:>5.1} {:>4} {target:>6.2} {:>5} {:>6.1} ",
             trace.row(sample.at).rate.as_kbps() as f64 / 1e3,
             ms(sample.queueing),
-            ages.get(at as usize).copied().unwrap_or(0),
+            usize::try_from(at)
+                .ok()
+                .and_then(|at| ages.get(at))
+                .copied()
+                .unwrap_or(0),
             came as f64 / 1e3,
         );
         let captured = frames
@@ -159,7 +163,7 @@ fn print_window(trace: &Trace, ours: &Outcome, from: u64, to: u64) {
         for frame in captured {
             let decoded = frame
                 .decoded_at
-                .map_or("never".to_owned(), |d| ms(d.since(START)).to_string());
+                .map_or_else(|| "never".to_owned(), |d| ms(d.since(START)).to_string());
             line += &format!(
                 " {decoded} ({}{})",
                 frame.size.as_u64(),

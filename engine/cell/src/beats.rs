@@ -82,21 +82,22 @@ async fn take(inner: &Arc<Inner>, message: &Message, channel: Channel) {
         Ok(opened) => opened,
         Err(refusal) => return refuse(&refusal),
     };
-    let done = match channel {
-        Channel::Beat => match Beat::read(&opened.body) {
+    let done = if matches!(channel, Channel::Beat) {
+        match Beat::read(&opened.body) {
             Ok(beat) => {
-                on_beat(inner, &opened.from, (opened.boot, opened.sequence), &beat).await;
+                on_beat(inner, &opened.from, (opened.boot, opened.sequence), &beat);
                 Ok(())
             }
             Err(refusal) => Err(refusal),
-        },
-        _ => match Report::read(&opened.body) {
+        }
+    } else {
+        match Report::read(&opened.body) {
             Ok(report) => {
                 on_report(inner, &opened.from, report.session).await;
                 Ok(())
             }
             Err(refusal) => Err(refusal),
-        },
+        }
     };
     if let Err(refusal) = done {
         inner.state().guard.count(&refusal);
@@ -126,7 +127,7 @@ async fn on_report(inner: &Inner, host: &HostId, view: SessionView) {
         .await;
 }
 
-async fn on_beat(inner: &Arc<Inner>, host: &HostId, (boot, seq): (u64, u64), beat: &Beat) {
+fn on_beat(inner: &Arc<Inner>, host: &HostId, (boot, seq): (u64, u64), beat: &Beat) {
     let now = inner.now();
     let (anew, renew) = {
         let mut state = inner.state();

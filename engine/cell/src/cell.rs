@@ -261,14 +261,11 @@ impl Cell {
     /// # Errors
     /// [`Error::UnknownSession`], also when it is over.
     pub async fn ticket(&self, id: &SessionId, key: Option<String>) -> Result<String, Error> {
-        match self
-            .inner
-            .ask_of(id, |session| Ask::Ticket { session, key })
-            .await?
-        {
-            Reply::Ticket { ticket } => Ok(ticket),
-            _ => Err(Error::NoAnswer),
-        }
+        let ask = |session| Ask::Ticket { session, key };
+        let Reply::Ticket { ticket } = self.inner.ask_of(id, ask).await? else {
+            return Err(Error::NoAnswer);
+        };
+        Ok(ticket)
     }
 
     /// Offers a session a client that wants to attach over WebRTC. Also returns what the attachment is called.
@@ -286,10 +283,10 @@ impl Cell {
             credential,
             sdp,
         };
-        match self.inner.ask_of(id, ask).await? {
-            Reply::Offered { attachment, answer } => Ok((attachment, answer)),
-            _ => Err(Error::NoAnswer),
-        }
+        let Reply::Offered { attachment, answer } = self.inner.ask_of(id, ask).await? else {
+            return Err(Error::NoAnswer);
+        };
+        Ok((attachment, answer))
     }
 
     /// Hands on a WebRTC client's candidates.
@@ -502,10 +499,15 @@ impl Inner {
     async fn ask_of(&self, id: &SessionId, ask: impl FnOnce(SessionId) -> Ask) -> Result<Reply, Error> {
         let host = self.host_of(id).await?;
         let reply = self.ask(&host, ask(id.clone()), ASK_WITHIN).await;
-        reply.map_err(|error| match error {
-            Error::Ask(AskError::Refused(Refused::UnknownSession)) => Error::UnknownSession(id.clone()),
-            Error::Ask(AskError::Refused(Refused::NoAnswer) | AskError::Bus(_)) => Error::NoAnswer,
-            error => error,
+        reply.map_err(|error| {
+            if matches!(error, Error::Ask(AskError::Refused(Refused::UnknownSession))) {
+                return Error::UnknownSession(id.clone());
+            }
+            let silent = matches!(
+                error,
+                Error::Ask(AskError::Refused(Refused::NoAnswer) | AskError::Bus(_))
+            );
+            if silent { Error::NoAnswer } else { error }
         })
     }
 

@@ -53,9 +53,10 @@ pub enum Error {
 
 impl From<firstlight_fleet::Error> for Error {
     fn from(error: firstlight_fleet::Error) -> Self {
-        match error {
-            firstlight_fleet::Error::KeyReused => Self::KeyReused,
-            error => Self::Store(error),
+        if matches!(error, firstlight_fleet::Error::KeyReused) {
+            Self::KeyReused
+        } else {
+            Self::Store(error)
         }
     }
 }

@@ -109,6 +109,18 @@ async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<(
         drop(stopped.await);
     }));
     signals.next().await;
+    placer.cell.stop();
+    end_sessions(&host, &mut signals).await;
+    // What became of the last sessions is written down.
+    drop(tokio::time::timeout(FAREWELL_WITHIN, agent.farewell()).await);
+    drop(stop);
+    serving.await.context("the gateway panicked")?;
+    say("Stopped");
+    Ok(())
+}
+
+/// Ends what is played, and kills it at a second signal.
+async fn end_sessions(host: &Host, signals: &mut Signals) {
     match host.capacity().sessions {
         0 => say("Stopping"),
         1 => say("Stopping: one session is being ended (again to kill it)"),
@@ -116,7 +128,6 @@ async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<(
             "Stopping: {n} sessions are being ended (again to kill them)"
         )),
     }
-    placer.cell.stop();
     let ending = host.stop();
     tokio::pin!(ending);
     tokio::select! {
@@ -127,12 +138,6 @@ async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<(
             ending.await;
         }
     }
-    // What became of the last sessions is written down.
-    drop(tokio::time::timeout(FAREWELL_WITHIN, agent.farewell()).await);
-    drop(stop);
-    serving.await.context("the gateway panicked")?;
-    say("Stopped");
-    Ok(())
 }
 
 fn offer_relays(options: &Up, gateway: Gateway) -> Result<Gateway> {

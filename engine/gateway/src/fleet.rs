@@ -87,11 +87,14 @@ fn refused(error: JoinError) -> Problem {
             "The join token is unknown, used up or too old.",
         ),
         JoinError::Expelled => Problem::new(Kind::ForbiddenTicket, "This host was expelled."),
-        error => {
-            tracing::error!(%error, "a host could not join");
-            Problem::new(Kind::Engine, "The host could not be written down.")
-        }
+        JoinError::Store(_) => unwritten(&error),
+        _ => unwritten(&error),
     }
+}
+
+fn unwritten(error: &JoinError) -> Problem {
+    tracing::error!(%error, "a host could not join");
+    Problem::new(Kind::Engine, "The host could not be written down.")
 }
 
 /// Makes a token that hosts join with.

@@ -176,7 +176,8 @@ async fn settle(world: &World, told: &Told, seed: u64) {
         assert!(leased, "history {seed}: {session} runs without a lease");
     }
     // Nothing that a player was told of is forgotten, and one key was one session at a time.
-    for (key, id) in told.lock().unwrap().clone() {
+    let told = told.lock().unwrap().clone();
+    for (key, id) in told {
         let lease = world.store.lease(&id).await.unwrap();
         let lease = lease.unwrap_or_else(|| panic!("history {seed}: {id} was told and is forgotten"));
         assert!(

@@ -161,6 +161,10 @@ impl Process {
         .collect()
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "whatever else is asked is done at once"
+    )]
     async fn hear(&self, message: Message) {
         let opened = self
             .guard

@@ -73,7 +73,7 @@ async fn a_cell_may_die_after_any_step_and_a_repetition_elsewhere_finds_or_makes
         let id = session(other.start(wish("p", "k")).await);
         assert_eq!(
             world.running().into_iter().collect::<Vec<_>>(),
-            [id.clone()],
+            std::slice::from_ref(&id),
             "{step:?}"
         );
         pass(30_000).await;

@@ -73,7 +73,7 @@ pub(crate) fn wish(candidates: Vec<SlotRef>) -> Acquire {
 pub(crate) async fn acquire(store: &Arc<dyn Store>, candidates: Vec<SlotRef>) -> Lease {
     match store.acquire(wish(candidates)).await.unwrap() {
         Acquired::Lease { lease, fresh: true } => *lease,
-        other => panic!("no fresh lease: {other:?}"),
+        other @ (Acquired::Lease { .. } | Acquired::NoneFree) => panic!("no fresh lease: {other:?}"),
     }
 }
 

@@ -22,7 +22,6 @@ use tower::ServiceExt;
 pub(crate) struct Rig {
     pub(crate) folder: TempDir,
     pub(crate) host: Host,
-    pub(crate) cell: Cell,
     _agent: Agent,
     pub(crate) gateway: Gateway,
     pub(crate) router: Router,
@@ -98,7 +97,6 @@ impl Rig {
         Self {
             folder,
             host,
-            cell,
             _agent: agent,
             gateway,
             router,

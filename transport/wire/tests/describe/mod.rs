@@ -43,6 +43,7 @@ pub(crate) fn media(bytes: &[u8]) -> Result<Value, Error> {
         Kind::Padding => "padding",
         Kind::Parity => "parity",
         Kind::Video
+        | Kind::Sealed
         | Kind::ClockReply
         | Kind::InputAck
         | Kind::Input
