@@ -1,4 +1,5 @@
 /** The engine's HTTP API, as far as a player needs it. Answers and problems are values; only `AbortError` is thrown. */
+import type { QueuePlace } from './player/types';
 
 /** As `RTCIceServer`. */
 export type IceServer = { readonly urls: readonly string[]; readonly username?: string; readonly credential?: string };
@@ -60,12 +61,6 @@ export type Problem = {
 };
 
 export type Answer<T> = { readonly ok: true; readonly value: T } | ({ readonly ok: false } & Problem);
-
-/** Where a player stands who waits for room. */
-export type QueuePlace = {
-  readonly place: number;
-  readonly estimateS: number;
-};
 
 export type Api = {
   titles(signal?: AbortSignal): Promise<Answer<readonly TitleCard[]>>;

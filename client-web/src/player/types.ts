@@ -1,8 +1,6 @@
 /** The player as the pages see it. Everything here is on the page's thread; media is handled in a worker. */
-import type { QueuePlace } from '../api';
 import type { Stats } from '../stats';
 
-export type { QueuePlace } from '../api';
 export type { Stats } from '../stats';
 
 export type PlayerState = 'idle' | 'starting' | 'connecting' | 'playing' | 'reconnecting' | 'ended' | 'failed';
@@ -29,6 +27,12 @@ export type CursorImage = {
 };
 
 export type PointerMode = 'absolute' | 'relative' | 'both';
+
+/** Where a player stands who waits for room. */
+export type QueuePlace = {
+  readonly place: number;
+  readonly estimateS: number;
+};
 
 export type PlayerEvents = {
   state: PlayerState;
