@@ -83,7 +83,7 @@ pub(crate) struct Up {
     /// STUN or TURN server for WebRTC, such as stun:host:3478 or turn:host:3478,USER,PASSWORD; may be repeated
     #[arg(long, value_name = "URL", value_parser = ice_server)]
     pub(crate) ice_server: Vec<IceServer>,
-    /// Relay for players who do not reach this engine's media, such as https://relay.example:4443; may be repeated
+    /// Relay for players who do not reach this engine's media, such as <https://relay.example:4443>; may be repeated
     #[arg(long, value_name = "URL")]
     pub(crate) relay: Vec<RelayUrl>,
     /// Address that relays reach this engine's media by [default: that of this machine on the way to them]

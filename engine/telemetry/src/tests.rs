@@ -256,8 +256,9 @@ impl CounterFn for Cell {
     fn increment(&self, value: u64) {
         self.add(f64::from(u32::try_from(value).unwrap()));
     }
-    fn absolute(&self, _: u64) {
-        panic!("no counter is set");
+    fn absolute(&self, value: u64) {
+        let value = f64::from(u32::try_from(value).unwrap());
+        self.0.0.lock().unwrap().insert(self.1.clone(), value);
     }
 }
 
