@@ -370,7 +370,7 @@ impl<'a> Placement<'a> {
         match confirmed {
             Ok(_) => {}
             Err(error) if error.is_transient() => {
-                self.inner.state().registry.settle(lease.slot.host.as_str(), true);
+                self.inner.state().took(&lease.slot);
                 return Err(error.into());
             }
             // Its time was up, or another cell gave it up.
@@ -385,7 +385,7 @@ impl<'a> Placement<'a> {
         let ready = self.inner.now().since(self.began);
         {
             let mut state = self.inner.state();
-            state.registry.settle(lease.slot.host.as_str(), true);
+            state.took(&lease.slot);
             state.record_took(ready);
         }
         firstlight_telemetry::placed_seconds(placed.as_secs_f64(), ready.as_secs_f64(), claimed.parked);

@@ -136,6 +136,15 @@ impl State {
         }
     }
 
+    /// A host has taken a session. Where a beat has told of it already, the slot is not counted twice.
+    pub(crate) fn took(&mut self, slot: &SlotRef) {
+        let told = self
+            .hosts
+            .get(&slot.host)
+            .is_some_and(|notes| notes.held.contains(&slot.slot));
+        self.registry.settle(slot.host.as_str(), !told);
+    }
+
     pub(crate) fn vacated(&mut self, slot: &SlotRef) {
         if let Some(notes) = self.hosts.get_mut(&slot.host) {
             notes.granted.remove(&slot.slot);

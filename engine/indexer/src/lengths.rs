@@ -51,7 +51,7 @@ impl Lengths {
     }
 
     /// How long until `wanted` sessions have ended where sessions with these `ages` run, in the middle of what is likely; never
-    /// longer than [`HORIZON`].
+    /// longer than `HORIZON`.
     ///
     /// Whoever's session ends is followed by somebody who waits ahead, and whose session ends in its turn.
     #[must_use]

@@ -47,7 +47,7 @@ pub struct Candidate {
 /// Hosts that may be asked, the best first, and why.
 #[derive(Clone, Debug, Default)]
 pub struct Ranking {
-    /// At most [`CANDIDATES_MAX`].
+    /// At most `CANDIDATES_MAX`.
     pub candidates: Vec<Candidate>,
     policy: Policy,
     filtered: Filtered,

@@ -48,7 +48,7 @@ test('two sessions at once neither see nor hear each other', async () => {
   assert.equal(status, 404);
 });
 
-test('a full engine says so and when to try again, and nobody playing suffers', async () => {
+test('a full engine says so and lets a player wait, and nobody playing suffers', async () => {
   const first = await play(browser, engine, 'beacon');
   const second = await play(browser, engine, 'beacon');
   pages.push(first, second);
@@ -56,10 +56,14 @@ test('a full engine says so and when to try again, and nobody playing suffers', 
   const third = await context.newPage();
   pages.push(third);
   await third.goto(`${engine.url}play/beacon?autostart=1`);
-  await untilState(third, 'failed');
-  assert.match(await third.evaluate(() => document.body.innerText), /full|busy|in use|try again/i);
+  await third.getByText('All places are taken').waitFor();
+  assert.match(await third.evaluate(() => document.body.innerText), /You are next/);
   const decoded = await first.evaluate(() => firstlight.stats().frames.decoded);
   await first.waitForFunction((n) => firstlight.stats().frames.decoded > n + 30, decoded);
+  // Who goes away gives the turn up.
+  const left = third.waitForResponse((response) => response.request().method() === 'DELETE' && response.url().includes('/v1/queue/'));
+  await third.getByRole('link', { name: 'Library' }).or(third.getByRole('button', { name: 'Library' })).first().click();
+  await left;
 });
 
 test('a waiting session gives way to a new player', async () => {
