@@ -1,12 +1,13 @@
 //! The host's doors: start, look, end, stop.
 
+use crate::entry::Life;
 use crate::folders::{DataFolder, private, remove, sweep};
 use crate::leases::Leases;
 use crate::pool::{Pool, Warm};
 use crate::ports::Ports;
 use crate::session::{Session, State};
 use crate::start::start;
-use crate::table::{Life, Table};
+use crate::table::Table;
 use crate::{Config, Error, load, park};
 use firstlight_container::now;
 use firstlight_link::{Answer, Credential, End, IceServer, Offer, Order};

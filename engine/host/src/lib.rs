@@ -16,6 +16,7 @@
 mod admission;
 pub mod agent;
 mod config;
+mod entry;
 mod error;
 mod folders;
 mod host;

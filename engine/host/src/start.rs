@@ -8,9 +8,10 @@
 //! A copy that fails at its claim costs its player the time, not the session: the start goes on without it.
 
 use crate::admission::{Cost, Verdict};
+use crate::entry::Life;
 use crate::host::Inner;
 use crate::supervise::{Traces, supervise};
-use crate::table::{Applicant, Claimed, Life, Reservation, Room};
+use crate::table::{Applicant, Claimed, Reservation, Room};
 use crate::worker::Worker;
 use crate::{Error, Placed, Request, folders, host};
 use firstlight_container::now;

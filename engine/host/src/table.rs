@@ -1,12 +1,13 @@
 //! The sessions of this host, live and lately ended, and what each holds.
 
 use crate::admission::{Cost, Holder, Verdict, decide, may_park};
+use crate::entry::{Entry, Life, Phase};
 use crate::load;
 use crate::pool::{CopyView, Installed};
 use crate::ports::Ports;
-use crate::session::{Ended, Session, State};
+use crate::session::{Ended, Session};
 use crate::{Config, Error};
-use firstlight_link::{Answer, Offer, Order, Report, StartTrace, Stats};
+use firstlight_link::{Answer, Offer, Order, Report};
 use firstlight_title::Title;
 use firstlight_units::{ByteCount, Micros, SessionId, Timestamp, TitleId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -23,16 +24,6 @@ pub(crate) struct Table {
     ended: VecDeque<(Timestamp, SessionId)>,
     ports: Ports,
     stopping: bool,
-}
-
-/// How far a session has come, for those who wait for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Life {
-    Starting,
-    /// Its player can attach, has attached, waits; it may have said that it ends.
-    Ready,
-    /// The worker has exited and nothing of it is left.
-    Gone(Ended),
 }
 
 /// What a new session was given.
@@ -67,107 +58,6 @@ pub(crate) enum Gone {
     Session(SessionId, Ended),
     /// A copy that never was anybody's.
     Copy(TitleId, Ended),
-}
-
-#[derive(Debug)]
-struct Entry {
-    /// What it is a copy of, while it is nobody's.
-    copy: Option<Installed>,
-    player: String,
-    title: TitleId,
-    /// It was a parked copy.
-    parked: bool,
-    phase: Phase,
-    slot: u32,
-    epoch: u64,
-    port: u16,
-    /// For WebRTC.
-    rtc_port: Option<u16>,
-    /// Offers that wait for the worker's answer.
-    offers: BTreeMap<String, oneshot::Sender<Answer>>,
-    cost: Cost,
-    measured: Option<u32>,
-    started: Timestamp,
-    cert_sha256: Vec<String>,
-    seal_key: String,
-    stats: Option<Box<Stats>>,
-    start: Option<StartTrace>,
-    orders: mpsc::Sender<Order>,
-    life: watch::Sender<Life>,
-    pid: Option<u32>,
-    ticks: u64,
-}
-
-#[derive(Clone, Debug)]
-enum Phase {
-    Starting,
-    /// A copy that can be claimed.
-    Parked,
-    Ready,
-    Attached,
-    Waiting {
-        since: Timestamp,
-        until: Timestamp,
-    },
-    /// It said so; its process may still be there.
-    Ending(Ended),
-    Gone(Ended),
-}
-
-impl Entry {
-    /// Holds a slot, a port and its share of the machine.
-    fn live(&self) -> bool {
-        !matches!(self.phase, Phase::Gone(_))
-    }
-
-    fn over(&self) -> bool {
-        matches!(self.phase, Phase::Ending(_) | Phase::Gone(_))
-    }
-
-    fn holder(&self, session: &SessionId, now: Timestamp) -> Holder {
-        let waiting_since = if let Phase::Waiting { since, .. } = self.phase {
-            Some(since)
-        } else {
-            self.copy.is_some().then_some(self.started)
-        };
-        Holder {
-            session: session.clone(),
-            cost: self.cost.with_measured(self.measured),
-            waiting_since,
-            young: now.since(self.started) < YOUNG,
-            parked: self.copy.is_some(),
-        }
-    }
-
-    fn view(&self, id: &SessionId, now: Timestamp) -> Session {
-        let state = match &self.phase {
-            Phase::Starting | Phase::Parked => State::Starting,
-            Phase::Ready => State::Ready,
-            Phase::Attached => State::Attached,
-            Phase::Waiting { until, .. } => State::Waiting {
-                left: until.since(now).into(),
-            },
-            Phase::Ending(ended) | Phase::Gone(ended) => State::Ended(ended.clone()),
-        };
-        Session {
-            id: id.clone(),
-            player: self.player.clone(),
-            title: self.title.clone(),
-            parked: self.parked,
-            slot: self.slot,
-            epoch: self.epoch,
-            state,
-            port: self.port,
-            rtc_port: self.rtc_port,
-            cert_sha256: self.cert_sha256.clone(),
-            seal_key: self.seal_key.clone(),
-            start: self.start,
-            stats: self
-                .stats
-                .clone()
-                .filter(|_| matches!(self.phase, Phase::Attached)),
-        }
-    }
 }
 
 /// Whoever asks for a session.
@@ -700,5 +590,3 @@ const ORDERS_MAX: usize = 16;
 /// Ended sessions whose reason can be read; a kilobyte or ten each.
 const ENDED_MAX: usize = 1000;
 const ENDED_KEPT: Micros = Micros::from_secs(3600);
-/// After ten seconds a game has loaded most of what it loads.
-const YOUNG: Micros = Micros::from_secs(10);
