@@ -31,6 +31,8 @@ pub(crate) enum Command {
     /// Run everything on this machine: the engine, its API and the player's page
     Up(Up),
     /// Place players on the hosts of a fleet: the API and the player's page, without a host of its own
+    // Not offered before a command lets hosts join.
+    #[command(hide = true)]
     Indexer(Indexer),
     /// Look after titles
     #[command(subcommand)]

@@ -4,7 +4,7 @@ use crate::cell::{self, Placer};
 use crate::cli::Indexer;
 use crate::listen::Address;
 use crate::out::say;
-use crate::up::{self, Signals};
+use crate::up::{Front, Signals};
 use anyhow::{Context, Result, bail};
 use firstlight_gateway::{Gateway, Metrics, OperatorKey, Settings, serve};
 use std::process::ExitCode;
@@ -32,18 +32,15 @@ pub(crate) fn indexer(options: &Indexer) -> Result<ExitCode> {
 async fn run(options: &Indexer, address: &Address) -> Result<()> {
     let listeners = address.open()?;
     let mut signals = Signals::open()?;
-    let ips = up::local_ips(&listeners);
-    let port = listeners
-        .first()
-        .and_then(|first| first.local_addr().ok())
-        .map_or(address.port, |a| a.port());
-    let names = up::names(&options.host_name, address, &ips);
+    let front = Front::of(
+        &listeners,
+        address,
+        &options.host_name,
+        (options.tls.as_ref(), &options.data),
+    )?;
+    let (port, tls) = (front.port, front.tls);
     let operator = OperatorKey::open(&options.data)?;
     let key = operator.path().display().to_string();
-    let tls = options.tls.as_ref();
-    let tls = tls
-        .map(|choice| up::open_tls(choice, &options.data, &names))
-        .transpose()?;
     let placer = Placer::open(cell::Options {
         store: firstlight_fleet::open(&options.store).await?,
         bus: firstlight_fleet::open_bus(&options.bus).await?,
@@ -59,7 +56,7 @@ async fn run(options: &Indexer, address: &Address) -> Result<()> {
         cell_keys: placer.cell_keys.clone(),
         titles: options.titles.clone(),
         operator,
-        names,
+        names: front.names,
         port,
         secure: tls.is_some(),
         metrics: Metrics::install()?,

@@ -56,17 +56,17 @@ async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<(
     let listeners = address.open()?;
     // Before anything is started that would have to be stopped.
     let mut signals = Signals::open()?;
-    let ips = local_ips(&listeners);
-    let port = listeners
-        .first()
-        .and_then(|first| first.local_addr().ok())
-        .map_or(address.port, |a| a.port());
-    let names = names(&options.host_name, address, &ips);
-    let tls = options
-        .tls
-        .as_ref()
-        .map(|choice| open_tls(choice, &options.data, &names))
-        .transpose()?;
+    let Front {
+        ips,
+        port,
+        names,
+        tls,
+    } = Front::of(
+        &listeners,
+        address,
+        &options.host_name,
+        (options.tls.as_ref(), &options.data),
+    )?;
     let host = open_host(options, &ips, isolation)?;
     let operator = OperatorKey::open(&options.data)?;
     let key_path = operator
@@ -172,8 +172,35 @@ async fn open_placer(options: &Up, host: &Host, own: &Signer) -> Result<Placer> 
     .await
 }
 
+/// What the page and the API are reached by.
+pub(crate) struct Front {
+    pub(crate) ips: Vec<IpAddr>,
+    pub(crate) port: u16,
+    pub(crate) names: Vec<String>,
+    pub(crate) tls: Option<Tls>,
+}
+
+impl Front {
+    pub(crate) fn of(
+        listeners: &[TcpListener],
+        address: &Address,
+        host_names: &[String],
+        (tls, data): (Option<&TlsChoice>, &Path),
+    ) -> Result<Self> {
+        let ips = local_ips(listeners);
+        let bound = listeners.first().and_then(|first| first.local_addr().ok());
+        let names = names(host_names, address, &ips);
+        Ok(Self {
+            port: bound.map_or(address.port, |bound| bound.port()),
+            tls: tls.map(|choice| open_tls(choice, data, &names)).transpose()?,
+            ips,
+            names,
+        })
+    }
+}
+
 /// What is made is for every name that players may write, and this machine's own.
-pub(crate) fn open_tls(choice: &TlsChoice, data: &Path, names: &[String]) -> Result<Tls> {
+fn open_tls(choice: &TlsChoice, data: &Path, names: &[String]) -> Result<Tls> {
     let choice = match choice {
         TlsChoice::SelfSigned => Choice::SelfSigned {
             file: data.join("tls.pem"),
@@ -212,7 +239,7 @@ fn open_host(options: &Up, ips: &[IpAddr], isolation: &Isolation) -> Result<Host
 }
 
 /// Media comes in wherever the page does.
-pub(crate) fn local_ips(listeners: &[TcpListener]) -> Vec<IpAddr> {
+fn local_ips(listeners: &[TcpListener]) -> Vec<IpAddr> {
     listeners
         .iter()
         .filter_map(|listener| listener.local_addr().ok())
@@ -221,7 +248,7 @@ pub(crate) fn local_ips(listeners: &[TcpListener]) -> Vec<IpAddr> {
 }
 
 /// What players may write in front of the port.
-pub(crate) fn names(more: &[String], address: &Address, ips: &[IpAddr]) -> Vec<String> {
+fn names(more: &[String], address: &Address, ips: &[IpAddr]) -> Vec<String> {
     let by_address = ips.iter().filter(|ip| !ip.is_unspecified()).map(|ip| match ip {
         IpAddr::V4(four) => four.to_string(),
         IpAddr::V6(six) => format!("[{six}]"),

@@ -55,11 +55,19 @@ const fn on() -> bool {
 /// A host joins, with a key of its own and a token; or comes back with its key alone.
 #[utoipa::path(post, path = "/v1/hosts/enrol", tag = "operate", request_body = Object,
     responses((status = 200, body = Object, description = "Where the bus is, and whose asks are genuine"), (status = 400, body = ProblemBody),
-        (status = 403, body = ProblemBody, description = "`forbidden-ticket`: the token is not honoured, or the host was expelled")))]
+        (status = 403, body = ProblemBody, description = "`forbidden-ticket`: the token is not honoured, or the host was expelled"),
+        (status = 404, body = ProblemBody, description = "`not-found`: this engine has no bus that other machines reach")))]
 pub(crate) async fn enrol(
     State(gateway): Shared,
     Body(enrol): Body<Enrol>,
 ) -> Result<Json<Enrolled>, Problem> {
+    // Before a use of the token is spent.
+    let bus = gateway.bus.clone().ok_or_else(|| {
+        Problem::new(
+            Kind::NotFound,
+            "This engine has no bus that other machines reach: start it with --bus nats://HOST:PORT.",
+        )
+    })?;
     let member = gateway
         .cell
         .roster()
@@ -70,7 +78,7 @@ pub(crate) async fn enrol(
     Ok(Json(Enrolled {
         v: VERSION,
         host: member.host,
-        bus: gateway.bus.clone().unwrap_or_else(|| "ws:".to_owned()),
+        bus,
         cell_keys: gateway.cell_keys.clone(),
         beat_ms: 1_000,
     }))

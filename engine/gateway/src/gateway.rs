@@ -122,7 +122,6 @@ impl Gateway {
         routes::router()
             .route("/", get(pages::page))
             .route("/play/{title}", get(pages::page))
-            .route("/ops", get(pages::page))
             .route("/assets/{*path}", get(pages::file))
             .fallback(pages::file)
             .method_not_allowed_fallback(wrong_method)

@@ -1,19 +1,16 @@
 //! A real engine, a real game, a real decoder: what the probe says of them.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use firstlight_cell::Cell;
-use firstlight_fleet::messages::{Caller, Signer};
-use firstlight_fleet::{Bus, Key, LocalBus, Roster, open};
 use firstlight_gateway::{Gateway, Metrics, OperatorKey, Settings, serve};
-use firstlight_host::agent::{self, Agent, open_signer};
+use firstlight_host::agent::Agent;
 use firstlight_host::{Config, Host, State};
 use firstlight_probe::{Error, Options, Target, run};
-use firstlight_units::{Micros, WallTime};
+use firstlight_test_cell::Alone;
+use firstlight_units::Micros;
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
@@ -26,45 +23,6 @@ struct Engine {
     serving: tokio::task::JoinHandle<()>,
     _agent: Agent,
     _folder: TempDir,
-}
-
-/// A cell that knows this machine's host.
-async fn place(data: &Path) -> (Cell, Arc<Signer>, Arc<dyn Bus>) {
-    let store = open(&format!("redb:{}", data.join("fleet.redb").display()))
-        .await
-        .unwrap();
-    let bus: Arc<dyn Bus> = Arc::new(LocalBus::default());
-    let signer = Arc::new(Signer::new(Key::open(&data.join("cell.key")).unwrap(), 1));
-    let own = Key::open(&data.join("host.key")).unwrap().public();
-    let now = WallTime::from_micros(1);
-    Roster::new(Arc::clone(&store))
-        .take_in(&own, "", "local".parse().unwrap(), now)
-        .await
-        .unwrap();
-    let caller = Caller::new(Arc::clone(&bus), Arc::clone(&signer));
-    let mut settings = firstlight_cell::Settings::new(store, caller);
-    settings.local = Some(own.id());
-    (Cell::open(settings).await.unwrap(), signer, bus)
-}
-
-/// Lets the cell have the host.
-async fn begin(data: &Path, titles: PathBuf, host: &Host, bus: Arc<dyn Bus>, signer: &Signer) -> Agent {
-    Agent::start(agent::Settings {
-        host: host.clone(),
-        titles: Arc::new(agent::Titles::new(titles)),
-        bus,
-        signer: Arc::new(open_signer(data).unwrap()),
-        cell_keys: vec![signer.key().public()],
-        name: String::new(),
-        region: "local".parse().unwrap(),
-        position: None,
-        addresses: Vec::new(),
-        price_micros: 0,
-        encoders: Vec::new(),
-        beat_every: Duration::from_millis(250),
-    })
-    .await
-    .unwrap()
 }
 
 impl Engine {
@@ -85,12 +43,12 @@ impl Engine {
         let host = Host::open(config.build().unwrap()).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (cell, signer, bus) = place(&data).await;
+        let alone = Alone::open(&data, Vec::new()).await.unwrap();
         let gateway = Gateway::open(Settings {
-            cell: cell.clone(),
+            cell: alone.cell.clone(),
             host: Some(host.clone()),
             bus: None,
-            cell_keys: vec![signer.key().public().to_hex()],
+            cell_keys: alone.keys(),
             titles: titles.clone(),
             operator: OperatorKey::open(&data).unwrap(),
             names: Vec::new(),
@@ -99,8 +57,7 @@ impl Engine {
             metrics: Metrics::install().unwrap(),
         })
         .unwrap();
-        let agent = begin(&data, titles, &host, bus, &signer).await;
-        assert!(cell.heard(&agent.id(), Duration::from_secs(20)).await);
+        let agent = alone.employ(&host, titles).await.unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(serve(gateway, vec![listener], None, async move {
             drop(stopped.await);

@@ -270,7 +270,7 @@ fn status_class(status: u16) -> &'static str {
 }
 
 /// The gateway's routes.
-pub(crate) const ROUTES: [&str; 22] = [
+pub(crate) const ROUTES: [&str; 20] = [
     "/",
     "/play/{title}",
     "/assets/{*path}",
@@ -285,8 +285,6 @@ pub(crate) const ROUTES: [&str; 22] = [
     "/v1/titles",
     "/v1/titles/{id}/picture",
     "/v1/queue/{id}",
-    "/ops",
-    "/v1/bus",
     "/v1/hosts/{id}/cordon",
     "/v1/overview",
     "/v1/sessions/{id}/decision",

@@ -1,12 +1,12 @@
 //! The other end: attaching to a host on somebody's behalf.
 
+use crate::trust::Trust;
 use crate::window::WideOpenFactory;
 use crate::{Error, Link};
 use quinn::crypto::rustls::QuicClientConfig;
-use rustls::DigitallySignedStruct;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,11 +104,16 @@ pub(crate) fn open_endpoint(local: SocketAddr, narrow: bool) -> Result<quinn::En
 
 fn client_config(certificates: &[[u8; 32]]) -> Result<quinn::ClientConfig, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = Pinned {
-        certificates: certificates.to_vec(),
-        provider: Arc::clone(&provider),
-    };
-    tls_with(provider, Arc::new(verifier))
+    let (certificates, digests) = (certificates.to_vec(), Arc::clone(&provider));
+    // By its hash alone, as a page does.
+    let trust = Trust::new(Arc::clone(&provider), move |end_entity: &CertificateDer<'_>| {
+        let digest = web_transport_quinn::crypto::sha256(&digests, end_entity);
+        let pinned = certificates.iter().any(|known| known == digest.as_ref());
+        pinned
+            .then_some(())
+            .ok_or_else(|| rustls::CertificateError::UnknownIssuer.into())
+    });
+    tls_with(provider, Arc::new(trust))
 }
 
 pub(crate) fn tls_with(
@@ -134,60 +139,6 @@ pub(crate) fn tls_with(
     let mut config = quinn::ClientConfig::new(Arc::new(tls));
     config.transport_config(Arc::new(transport));
     Ok(config)
-}
-
-/// Trusts a certificate by its hash alone, as a page does.
-#[derive(Debug)]
-struct Pinned {
-    certificates: Vec<[u8; 32]>,
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for Pinned {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let digest = web_transport_quinn::crypto::sha256(&self.provider, end_entity);
-        if self.certificates.iter().any(|known| known == digest.as_ref()) {
-            Ok(ServerCertVerified::assertion())
-        } else {
-            Err(rustls::CertificateError::UnknownIssuer.into())
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(rustls::PeerIncompatible::Tls13RequiredForQuic.into())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(
-            message,
-            cert,
-            dss,
-            &self.provider.signature_verification_algorithms,
-        )
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
-    }
 }
 
 /// The certificate is pinned; the name only fills a field.

@@ -18,6 +18,7 @@ mod identity;
 mod link;
 mod listener;
 mod peek;
+mod trust;
 mod window;
 
 pub use alarm::Alarm;

@@ -3,10 +3,8 @@
 use crate::Error;
 use crate::dial::{ANSWER_WITHIN, local_for, open_endpoint, tls_with};
 use crate::identity::{Fingerprint, fingerprint_of};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, SignatureScheme};
+use crate::trust::Trust;
+use rustls::pki_types::CertificateDer;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -26,11 +24,16 @@ pub struct Shown {
 /// [`Error::Unreachable`] when nobody answers in time.
 pub async fn peek(address: SocketAddr, name: &str) -> Result<Shown, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let seen = Arc::new(Seen {
-        certificate: Mutex::default(),
-        provider: Arc::clone(&provider),
+    let seen = Arc::new(Mutex::new(None));
+    let noted = Arc::clone(&seen);
+    let trust = Trust::new(Arc::clone(&provider), move |end_entity: &CertificateDer<'_>| {
+        *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(Shown {
+            fingerprint: fingerprint_of(end_entity),
+            is_pinned: is_short_lived(end_entity),
+        });
+        Ok(())
     });
-    let config = tls_with(provider, Arc::clone(&seen) as Arc<dyn ServerCertVerifier>)?;
+    let config = tls_with(provider, Arc::new(trust))?;
     let endpoint = open_endpoint(local_for(address), false)?;
     let connecting = endpoint
         .connect_with(config, address, name)
@@ -41,62 +44,8 @@ pub async fn peek(address: SocketAddr, name: &str) -> Result<Shown, Error> {
         .map_err(|error| Error::Unreachable(Some(error.into())))?;
     connection.close(0u32.into(), b"");
     endpoint.wait_idle().await;
-    let seen = seen.certificate.lock().unwrap_or_else(PoisonError::into_inner);
+    let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
     (*seen).ok_or(Error::Unreachable(None))
-}
-
-/// Notes what it is shown.
-#[derive(Debug)]
-struct Seen {
-    certificate: Mutex<Option<Shown>>,
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for Seen {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let mut seen = self.certificate.lock().unwrap_or_else(PoisonError::into_inner);
-        *seen = Some(Shown {
-            fingerprint: fingerprint_of(end_entity),
-            is_pinned: is_short_lived(end_entity),
-        });
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(rustls::PeerIncompatible::Tls13RequiredForQuic.into())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(
-            message,
-            cert,
-            dss,
-            &self.provider.signature_verification_algorithms,
-        )
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
-    }
 }
 
 fn is_short_lived(certificate: &CertificateDer<'_>) -> bool {

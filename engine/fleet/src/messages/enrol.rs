@@ -46,7 +46,7 @@ pub struct Enrolled {
     /// The host's id.
     #[serde(with = "serde_text")]
     pub host: HostId,
-    /// The bus: `nats://…`, or `ws:` for the gateway's own.
+    /// The bus: `nats://…`.
     pub bus: String,
     /// Public keys that asks are sealed with.
     pub cell_keys: Vec<String>,

@@ -3,21 +3,19 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
-use firstlight_cell::Cell;
-use firstlight_fleet::messages::{Caller, Signer};
-use firstlight_fleet::{Bus, Key, LocalBus, Roster, open};
 use firstlight_gateway::{Gateway, Metrics, OperatorKey, Settings};
-use firstlight_host::agent::{self, Agent, open_signer};
+use firstlight_host::agent::Agent;
 use firstlight_host::{Config, Host};
 use firstlight_link::IceServer;
-use firstlight_units::WallTime;
+use firstlight_test_cell::Alone;
 use serde_json::{Value, json};
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::path::PathBuf;
 use tempfile::TempDir;
 use tower::ServiceExt;
+
+/// What hosts that join are told; nobody listens there.
+pub(crate) const BUS: &str = "nats://bus.example:4222";
 
 pub(crate) struct Rig {
     pub(crate) folder: TempDir,
@@ -77,12 +75,12 @@ impl Rig {
             .slots(Some(slots))
             .sessions_per_player(2);
         let host = Host::open(config.build().unwrap()).unwrap();
-        let (cell, signer, bus) = place(&data).await;
+        let alone = Alone::open(&data, ice_servers()).await.unwrap();
         let gateway = Gateway::open(Settings {
-            cell: cell.clone(),
+            cell: alone.cell.clone(),
             host: Some(host.clone()),
-            bus: None,
-            cell_keys: vec![signer.key().public().to_hex()],
+            bus: Some(BUS.to_owned()),
+            cell_keys: alone.keys(),
             titles: folder.path().join("titles"),
             operator: OperatorKey::open(&data).unwrap(),
             names: vec!["play.example".to_owned()],
@@ -91,8 +89,7 @@ impl Rig {
             metrics: Metrics::install().unwrap(),
         })
         .unwrap();
-        let agent = begin(&folder, &host, bus, &signer).await;
-        assert!(cell.heard(&agent.id(), Duration::from_secs(20)).await);
+        let agent = alone.employ(&host, folder.path().join("titles")).await.unwrap();
         let router = gateway.router();
         Self {
             folder,
@@ -141,47 +138,6 @@ impl Rig {
         self.ask(request("DELETE", path, key, &[]).body(Body::empty()).unwrap())
             .await
     }
-}
-
-/// A cell whose only host is the one with this data folder.
-async fn place(data: &Path) -> (Cell, Arc<Signer>, Arc<dyn Bus>) {
-    let store = open(&format!("redb:{}", data.join("fleet.redb").display()))
-        .await
-        .unwrap();
-    let bus: Arc<dyn Bus> = Arc::new(LocalBus::default());
-    let signer = Arc::new(Signer::new(Key::open(&data.join("cell.key")).unwrap(), 1));
-    let own = Key::open(&data.join("host.key")).unwrap().public();
-    let roster = Roster::new(Arc::clone(&store));
-    let now = WallTime::from_micros(1);
-    roster
-        .take_in(&own, "", "local".parse().unwrap(), now)
-        .await
-        .unwrap();
-    let caller = Caller::new(Arc::clone(&bus), Arc::clone(&signer));
-    let mut settings = firstlight_cell::Settings::new(store, caller);
-    settings.local = Some(own.id());
-    settings.ice_servers = ice_servers();
-    (Cell::open(settings).await.unwrap(), signer, bus)
-}
-
-async fn begin(folder: &TempDir, host: &Host, bus: Arc<dyn Bus>, signer: &Signer) -> Agent {
-    let own = open_signer(&folder.path().join("data")).unwrap();
-    Agent::start(agent::Settings {
-        host: host.clone(),
-        titles: Arc::new(agent::Titles::new(folder.path().join("titles"))),
-        bus,
-        signer: Arc::new(own),
-        cell_keys: vec![signer.key().public()],
-        name: String::new(),
-        region: "local".parse().unwrap(),
-        position: None,
-        addresses: Vec::new(),
-        price_micros: 0,
-        encoders: Vec::new(),
-        beat_every: Duration::from_millis(250),
-    })
-    .await
-    .unwrap()
 }
 
 fn ice_servers() -> Vec<IceServer> {
