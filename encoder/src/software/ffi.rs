@@ -250,6 +250,8 @@ fn parameters(config: &Config, settings: &Settings) -> Option<Box<x264::x264_par
     rc.i_rc_method = c(x264::X264_RC_CRF);
     rc.f_rf_constant = settings.crf;
     rc.i_qp_min = settings.qp_min;
+    // Beyond what H.264 knows (51) the library has steps at which it leaves parts of the picture as they were.
+    rc.i_qp_max = QP_MAX;
     (rc.i_lookahead, rc.b_mb_tree) = (0, 0);
     // SAFETY: filled above; the name is a C string.
     let known = unsafe { x264::x264_param_apply_profile(&raw mut *p, settings.profile.as_ptr()) };
@@ -382,3 +384,5 @@ const fn c(constant: u32) -> c_int {
 
 /// `colour_primaries`, `transfer_characteristics` and `matrix_coefficients` alike (H.264, E.2.1).
 const BT709: c_int = 1;
+/// The highest QP of H.264 at eight bits.
+const QP_MAX: c_int = 51;

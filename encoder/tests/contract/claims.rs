@@ -359,6 +359,33 @@ pub(crate) fn capped(open: Open) -> Found {
     Ok(())
 }
 
+/// However little a picture may have, no part of it stays as it was.
+pub(crate) fn capped_whole(open: Open) -> Found {
+    let mut encoder = open(config());
+    encoder.set_bitrate(Bitrate::mbps(4)).map_err(|e| e.to_string())?;
+    let mut coded = Vec::new();
+    for n in 1..=40u64 {
+        let how = How {
+            bytes_max: (n > 10).then_some(ByteCount::new(600)),
+            ..How::default()
+        };
+        let source = Source::blocks(WIDTH, HEIGHT, n as usize);
+        coded.push(code(&mut encoder, &source, n, how)?);
+    }
+    let decoded = decode(&all(&coded), WIDTH.into(), HEIGHT.into())?;
+    for n in 0..decoded.count() {
+        let luma = decoded.luma(n);
+        for block in 0..usize::from(WIDTH / 16) * usize::from(HEIGHT / 16) {
+            let (column, row) = (block % usize::from(WIDTH / 16), block / usize::from(WIDTH / 16));
+            let shown = luma[(row * 16 + 8) * decoded.stride() + column * 16 + 8] > 126;
+            if shown != Source::is_white(column, row, n + 1) {
+                return Err(format!("picture {}: block {column}, {row} is an old one", n + 1));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Sizes down and up while it runs: each change is one IDR, all pictures come out, and the last one is right.
 pub(crate) fn resize(open: Open) -> Found {
     let mut encoder = open(config());

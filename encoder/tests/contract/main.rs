@@ -89,6 +89,11 @@ macro_rules! contract {
             }
 
             #[test]
+            fn a_picture_under_a_cap_is_whole() {
+                claims::capped_whole($open).unwrap();
+            }
+
+            #[test]
             fn another_size_is_one_idr() {
                 claims::resize($open).unwrap();
             }

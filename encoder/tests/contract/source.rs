@@ -44,6 +44,19 @@ impl Source {
         })
     }
 
+    /// Blocks of 16 by 16 pixels, black or white by chance: whatever is left as it was shows.
+    pub(crate) fn blocks(width: u16, height: u16, n: usize) -> Self {
+        Self::draw(width, height, |x, y| {
+            let level = if Self::is_white(x / 16, y / 16, n) { 255 } else { 0 };
+            [level; 3]
+        })
+    }
+
+    /// Whether a block of [`Self::blocks`] is white.
+    pub(crate) fn is_white(column: usize, row: usize, n: usize) -> bool {
+        hash(column.wrapping_mul(31) ^ row.wrapping_mul(8191) ^ n.wrapping_mul(131_071)) > 127
+    }
+
     fn draw(width: u16, height: u16, pixel: impl Fn(usize, usize) -> [u8; 3]) -> Self {
         let (width, height) = (usize::from(width), usize::from(height));
         let mut bgrx = vec![0; width * height * 4];
