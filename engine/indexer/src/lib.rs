@@ -12,6 +12,8 @@
 //! host changes nothing; a decision looks at a bounded number of hosts; nothing here reads a clock, and the same inputs give the
 //! same decisions.
 //!
+//! `Warm` and `Paths` are not driven by a cell yet.
+//!
 //! What it does not do: it grants nothing. A ranking is advice; the store's record and the host's own lease decide.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
