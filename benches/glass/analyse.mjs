@@ -9,7 +9,7 @@ const ANSWER_MS_MAX = 1_000;
 
 /** Figures of one stretch of time on one page. */
 export function stretch({ decoded, presented, clicks, seconds }) {
-  const read = (samples) => samples.map(({ at, bits }) => ({ at, code: decodeBarcode(bits) }));
+  const read = (samples) => samples.map(({ at, bits, smaller }) => ({ at, smaller, code: decodeBarcode(bits) }));
   const [out, shown] = [read(decoded), read(presented)];
   const fresh = (samples) => {
     const seen = new Set();
@@ -26,7 +26,7 @@ export function stretch({ decoded, presented, clicks, seconds }) {
     presentedMs: freshShown.map(({ at, code }) => at - code.drawnMs),
     clickMs: answers(clicks, freshShown),
     damaged: out.filter(({ code }) => !code).length,
-    frames: freshOut.length, shown: freshShown.length, seconds, frozenMs,
+    frames: freshOut.length, shown: freshShown.length, smaller: freshShown.filter(({ smaller }) => smaller).length, seconds, frozenMs,
   };
 }
 
@@ -54,6 +54,7 @@ export function join(stretches) {
     decoded_fps: round(sum('frames') / seconds, 2),
     presented_fps: round(sum('shown') / seconds, 2),
     frozen_over_100ms_s: round(sum('frozenMs') / 1000),
+    coded_smaller: round(sum('smaller') / Math.max(sum('shown'), 1)),
     damaged_frames: sum('damaged'),
     seconds: round(seconds, 1),
   };

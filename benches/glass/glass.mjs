@@ -222,6 +222,7 @@ function summary(name, mine, bare, ours) {
     click_to_photon_ms: a.click_to_photon_ms, first_picture_ms: distribution(ours.firstPicture),
     decoded_fps: a.decoded_fps, presented_fps: a.presented_fps, floor_decoded_fps: b.decoded_fps,
     frozen_over_100ms_s: a.frozen_over_100ms_s, floor_frozen_over_100ms_s: b.frozen_over_100ms_s, damaged_frames: a.damaged_frames,
+    coded_smaller: a.coded_smaller,
     cpu_cores: Object.fromEntries(['engine', 'encoder', 'app', 'browser'].map((key) => [key, mean(mine, key)])),
     floor_cpu_cores: Object.fromEntries(['encoder', 'app', 'browser'].map((key) => [key, mean(bare, key)])),
     stages_ms: ours.stats.stages_ms, bitrate_bps: ours.stats.bitrate_bps,

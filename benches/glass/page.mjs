@@ -21,11 +21,13 @@ export function install({ rect, observe }) {
     if (probe.on) {
       try {
         const frame = new VideoFrame(video);
-        const box = { x: 0, y: 0, width: rect.width, height: rect.height };
+        // The page is as large as the picture is drawn; a machine that cannot keep up has it coded smaller.
+        const scale = frame.displayHeight / innerHeight;
+        const box = { x: 0, y: 0, width: 2 * Math.round(rect.width * scale / 2), height: 2 * Math.round(rect.height * scale / 2) };
         const [plane] = await frame.copyTo(buffer, { rect: box });
         const stride = plane.stride;
         frame.close();
-        probe.presented.push({ at, bits: bits(buffer.subarray(plane.offset), stride) });
+        probe.presented.push({ at, bits: bits(buffer.subarray(plane.offset), stride, scale), smaller: scale < 1 });
       } catch { /* the element has no picture yet */ }
     }
     video.requestVideoFrameCallback(present);

@@ -4,12 +4,12 @@
 /** The rectangle of the picture that holds the barcode. */
 export const RECT = { x: 0, y: 0, width: 1024, height: 32 };
 
-/** The 16 bytes of a barcode from luma samples of {@link RECT}, row by row without padding. Also runs inside pages. */
-export function sampleBarcode(luma, stride = 1024) {
+/** The 16 bytes of a barcode from luma samples of {@link RECT}, row by row without padding; `scale` where the picture is coded smaller. Also runs inside pages. */
+export function sampleBarcode(luma, stride = 1024, scale = 1) {
   const bytes = new Array(16).fill(0);
   for (let bit = 0; bit < 128; bit++) {
     // The middle of the block; limited-range black is 16 and white 235, and the middle of these decides.
-    const at = (bit < 64 ? 8 : 24) * stride + (bit % 64) * 16 + 8;
+    const at = Math.floor((bit < 64 ? 8 : 24) * scale) * stride + Math.floor(((bit % 64) * 16 + 8) * scale);
     if (luma[at] > 126) bytes[bit >> 3] |= 0x80 >> (bit & 7);
   }
   return bytes;
