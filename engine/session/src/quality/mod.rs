@@ -35,6 +35,8 @@ pub(crate) struct Quality {
     seen: Window,
     /// Of the newest window, as if every picture were coded.
     qp: Option<i32>,
+    /// The target that it was seen at.
+    qp_at: Bitrate,
     coarse: u8,
     fine_since: Option<Timestamp>,
     doubt: Doubt,
@@ -89,6 +91,7 @@ impl Quality {
             settled_at: Timestamp::default(),
             seen: Window::default(),
             qp: None,
+            qp_at: Bitrate::default(),
             coarse: 0,
             fine_since: None,
             doubt: Doubt::new(UP_AFTER),
@@ -137,7 +140,7 @@ impl Quality {
             self.settled_at = self.settled_at.max(now + SETTLES);
         }
         if now >= self.settled_at {
-            self.judge_rate(now, coded);
+            self.judge_rate(now, target, coded);
         }
         if !coded.still && !coded.idr {
             let frame = self.interval.scale(self.choice.divisor.into(), 1);
@@ -201,7 +204,7 @@ impl Quality {
             .unwrap_or(self.drawn)
     }
 
-    fn judge_rate(&mut self, now: Timestamp, coded: Coded) {
+    fn judge_rate(&mut self, now: Timestamp, target: Bitrate, coded: Coded) {
         if coded.still {
             // A still picture that is sharp, and small: there is room for a large one.
             let sharp = coded.qp <= QP_SHARP;
@@ -213,10 +216,13 @@ impl Quality {
         };
         // As if every picture were coded.
         let qp = mean + per_divisor(self.choice.divisor);
-        self.qp = Some(qp);
+        (self.qp, self.qp_at) = (Some(qp), target);
+        // Pictures are left out only until the size has followed.
+        let left_out = self.rate_divisor(target, self.carried) > 1;
         self.coarse = match qp {
             QP_MUSH.. => self.coarse + 2,
             QP_COARSE.. => self.coarse + 1,
+            _ if left_out && qp > QP_WANTED => self.coarse + 1,
             _ => 0,
         };
         if self.coarse >= 2 && self.carried != Scale::ThreeEighths {
@@ -256,6 +262,15 @@ impl Quality {
         self.times = Times::default();
     }
 
+    /// One of how many pictures the rate carries at a scale: of a title that is seen to be easy to code, all.
+    fn rate_divisor(&self, target: Bitrate, scale: Scale) -> u8 {
+        let as_seen = target.as_bps().saturating_mul(10) >= self.qp_at.as_bps().saturating_mul(7);
+        if as_seen && scale >= self.choice.scale && self.qp.is_some_and(|qp| qp <= QP_WANTED) {
+            return 1;
+        }
+        rate::divisor(target, &self.coded(scale), self.choice.divisor)
+    }
+
     fn choose(&mut self, now: Timestamp, target: Bitrate) {
         let (decoder, machine) = (self.decoder.level, self.machine.level);
         // Of the decoder's steps the first is half the pictures, of the machine's the first two are sizes.
@@ -264,8 +279,7 @@ impl Quality {
             .max(steps(decoder.saturating_sub(1)))
             .max(steps(machine.min(2)));
         let halved = decoder >= 1 || machine > 2;
-        let divisor =
-            rate::divisor(target, &self.coded(scale), self.choice.divisor).max(1 + u8::from(halved));
+        let divisor = self.rate_divisor(target, scale).max(1 + u8::from(halved));
         if scale != self.choice.scale {
             self.look_anew(now);
         }

@@ -105,6 +105,24 @@ fn what_the_rate_carries_stays_as_drawn() {
 }
 
 #[test]
+fn pictures_are_left_out_no_longer_than_it_takes_to_see_what_they_cost() {
+    // QP as drawn at a megabit: at 300 kbit/s a size smaller will do, or none is needed.
+    for (hard, sizes) in [(28, 1), (24, 0)] {
+        let mut stream = Stream::new(hard);
+        stream.play(10.0, |_| Bitrate::kbps(300), idle);
+        assert_eq!(stream.quality.choice().divisor, 1, "{hard}: {:?}", stream.changes);
+        let smaller = stream
+            .sizes()
+            .iter()
+            .filter(|(_, scale)| *scale != Scale::Whole)
+            .count();
+        assert_eq!(smaller, sizes, "{hard}: {:?}", stream.changes);
+        let last = stream.changes.last().map_or(0, |(at, _)| *at);
+        assert!(last <= 3_000, "{hard}: {:?}", stream.changes);
+    }
+}
+
+#[test]
 fn a_rate_that_does_not_carry_it_ends_in_a_size_that_it_carries_at_the_full_frame_rate() {
     for (hard, kbps, most, least) in [
         (40, 400, Scale::ThreeQuarters, Scale::ThreeEighths),
