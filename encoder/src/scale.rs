@@ -75,6 +75,8 @@ impl Scale {
 pub(crate) struct Scaler {
     columns: Vec<Tap>,
     rows: Vec<Tap>,
+    /// Of the columns.
+    ratio: Option<Scale>,
     /// A row of the source's width, in 256ths.
     row: Vec<u16>,
 }
@@ -99,6 +101,7 @@ impl Scaler {
         Self {
             columns: taps(from.0, to.0),
             rows: taps(from.1, to.1),
+            ratio: ratio(from.0, to.0),
             row: vec![0; from.0],
         }
     }
@@ -106,17 +109,64 @@ impl Scaler {
     pub(crate) fn scale(&mut self, from: Plane<'_>, to: &mut [u8], stride: usize) {
         for (tap, out) in self.rows.iter().zip(to.chunks_mut(stride.max(1))) {
             gather_rows(from, tap, &mut self.row);
-            for (tap, sample) in self.columns.iter().zip(out) {
-                let some = self.row.get(tap.first..).unwrap_or_default();
-                let sum: u32 = some
-                    .iter()
-                    .zip(tap.weights)
-                    .map(|(&s, w)| u32::from(s) * u32::from(w))
-                    .sum();
-                *sample = u8::try_from((sum + (1 << 15)) >> 16).unwrap_or(u8::MAX);
+            let width = self.columns.len().min(out.len());
+            let out = out.get_mut(..width).unwrap_or_default();
+            match self.ratio {
+                Some(Scale::ThreeQuarters) => three_quarters(&self.row, out),
+                Some(Scale::Half) => half(&self.row, out),
+                Some(Scale::ThreeEighths) => three_eighths(&self.row, out),
+                Some(Scale::Whole) | None => gather_columns(&self.row, &self.columns, out),
             }
         }
     }
+}
+
+fn gather_columns(row: &[u16], columns: &[Tap], out: &mut [u8]) {
+    for (tap, sample) in columns.iter().zip(out) {
+        let some = row.get(tap.first..).unwrap_or_default();
+        let pairs = some.iter().zip(tap.weights);
+        *sample = to_sample(pairs.map(|(&s, w)| u32::from(s) * u32::from(w)).sum());
+    }
+}
+
+/// [`gather_columns`] where the same taps come again and again: with weights that are constants it takes half the time.
+fn three_quarters(row: &[u16], out: &mut [u8]) {
+    for (&samples, out) in row.as_chunks().0.iter().zip(out.as_chunks_mut().0) {
+        let [a, b, c, d] = samples.map(u32::from);
+        *out = [a * 192 + b * 64, b * 128 + c * 128, c * 64 + d * 192].map(to_sample);
+    }
+}
+
+fn half(row: &[u16], out: &mut [u8]) {
+    for (&samples, out) in row.as_chunks().0.iter().zip(out) {
+        let [a, b] = samples.map(u32::from);
+        *out = to_sample(a * 128 + b * 128);
+    }
+}
+
+fn three_eighths(row: &[u16], out: &mut [u8]) {
+    for (&samples, out) in row.as_chunks().0.iter().zip(out.as_chunks_mut().0) {
+        let [a, b, c, d, e, f, g, h] = samples.map(u32::from);
+        let middle = c * 32 + d * 96 + e * 96 + f * 32;
+        *out = [a * 96 + b * 96 + c * 64, middle, f * 64 + g * 96 + h * 96].map(to_sample);
+    }
+}
+
+/// A sample of a sum of 256ths of 256ths.
+fn to_sample(sum: u32) -> u8 {
+    u8::try_from((sum + (1 << 15)) >> 16).unwrap_or(u8::MAX)
+}
+
+/// In which of the ratios the sizes are to the last sample.
+fn ratio(from: usize, to: usize) -> Option<Scale> {
+    let is = |many: usize, few: usize| from.is_multiple_of(many) && from / many * few == to;
+    [
+        (4, 3, Scale::ThreeQuarters),
+        (2, 1, Scale::Half),
+        (8, 3, Scale::ThreeEighths),
+    ]
+    .into_iter()
+    .find_map(|(many, few, scale)| is(many, few).then_some(scale))
 }
 
 /// The rows that go into one, weighed.
@@ -223,6 +273,30 @@ mod tests {
         // Blocks of 16 are blocks of 6 at three eighths, with no sample between them.
         let out = scaled((32, 16), (12, 6), |x, _| if x < 16 { 235 } else { 16 });
         assert_eq!(out[..12], [235, 235, 235, 235, 235, 235, 16, 16, 16, 16, 16, 16]);
+    }
+
+    #[test]
+    fn columns_in_a_ratio_are_what_any_columns_are() {
+        let row: Vec<u16> = (0..1_920_u32)
+            .map(|i| u16::try_from(i.wrapping_mul(2_654_435_761) % 65_281).unwrap())
+            .collect();
+        for (to, scale) in [
+            (1_440, Scale::ThreeQuarters),
+            (960, Scale::Half),
+            (720, Scale::ThreeEighths),
+        ] {
+            assert_eq!(ratio(row.len(), to), Some(scale));
+            let [mut fast, mut any] = [vec![0; to], vec![0; to]];
+            match scale {
+                Scale::ThreeQuarters => three_quarters(&row, &mut fast),
+                Scale::Half => half(&row, &mut fast),
+                _ => three_eighths(&row, &mut fast),
+            }
+            gather_columns(&row, &taps(row.len(), to), &mut any);
+            assert_eq!(fast, any, "{scale:?}");
+        }
+        assert_eq!(ratio(1_366, 1_026), None);
+        assert_eq!(ratio(854, 322), None);
     }
 
     #[test]
