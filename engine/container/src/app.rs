@@ -1,6 +1,7 @@
 //! The title's own process and what it may see.
 
 use crate::display::{AUTHORITY, Address};
+use crate::gamepad::Gamepads;
 use crate::home::{keep, persistent};
 use crate::pauses::Pauses;
 use crate::sandbox::{Memory, Sandbox, User, is_visible};
@@ -18,6 +19,8 @@ pub(crate) struct Wiring<'a> {
     pub(crate) display: &'a Address,
     /// The sound server's socket.
     pub(crate) sound: Option<PathBuf>,
+    /// Where the title takes any.
+    pub(crate) gamepads: Option<&'a Gamepads>,
 }
 
 /// The title's program as a path inside the sandbox.
@@ -66,8 +69,15 @@ pub(crate) fn command(spec: &Spec, wiring: &Wiring<'_>) -> Result<Command, Error
     home(&mut sandbox, spec)?;
     sandbox.show(&Pauses::path(&spec.run_dir), PAUSES);
     sandbox.arg(["--chdir", if program.starts_with(TITLE) { TITLE } else { HOME }]);
+    if let Some(gamepads) = wiring.gamepads {
+        gamepads.show(&mut sandbox);
+    }
     for (name, value) in &spec.title.run.env {
         sandbox.env(name, value);
+    }
+    let own = spec.title.run.env.get(PRELOAD).map(String::as_str);
+    if let Some(all) = wiring.gamepads.and_then(|gamepads| gamepads.preload(own)) {
+        sandbox.env(PRELOAD, all);
     }
     Ok(sandbox.command(
         wiring.bwrap,
@@ -132,6 +142,8 @@ pub(crate) fn ended(status: std::process::ExitStatus) -> (Option<i32>, Option<i3
 /// every 7.5 ms, and an app that misses its turn by a frame is not heard.
 const SOUND_LATENCY_MS: &str = "30";
 
+/// The variable that names libraries to preload.
+const PRELOAD: &str = "LD_PRELOAD";
 /// How long the app was frozen, for whoever wants to take it off a clock.
 const PAUSES: &str = "/run/firstlight/pauses";
 /// The title's folder inside.

@@ -3,6 +3,7 @@
 use crate::app::{self, Wiring};
 use crate::cgroup::Cgroups;
 use crate::display::Display;
+use crate::gamepad::{Gamepads, Rumbles};
 use crate::home;
 use crate::ipc::Memory;
 use crate::keeper::Keeper;
@@ -80,6 +81,9 @@ pub struct Container {
     /// Where what persists lies, and which paths that is.
     home: PathBuf,
     persistent: Vec<PathBuf>,
+    gamepads: Option<Gamepads>,
+    /// Until somebody takes it.
+    rumbles: Option<Rumbles>,
     _run_dir: RunDir,
 }
 
@@ -109,11 +113,15 @@ impl Container {
         let display = display.wait_ready(deadline)?;
         let sound = starting.map(|sound| sound.wait_ready(deadline)).transpose()?;
 
+        let count = spec.title.input.gamepads;
+        let gamepads = (count > 0).then(|| Gamepads::start(&spec.run_dir, count));
+        let (gamepads, rumbles) = gamepads.transpose()?.unzip();
         let wiring = Wiring {
             bwrap: &tools.bwrap,
             memory: launcher.memory(),
             display: &display.address,
             sound: sound.as_ref().map(Sound::socket),
+            gamepads: gamepads.as_ref(),
         };
         let command = app::command(&spec, &wiring)?;
         let (app, _) = launcher.launch("the title", command, Role::App)?;
@@ -130,6 +138,8 @@ impl Container {
             pauses,
             home: spec.home,
             persistent: home::persistent(&spec.title.run.persist),
+            gamepads,
+            rumbles,
             _run_dir: run_dir,
         })
     }
@@ -149,6 +159,9 @@ impl Container {
 
     /// Ends what [`step_back`] began, for everything that was started meanwhile.
     pub fn come_forward(&self) {
+        if let Some(gamepads) = &self.gamepads {
+            gamepads.come_forward();
+        }
         for process in descendants(&[std::process::id()]).into_iter().skip(1) {
             for thread in threads(process) {
                 if !ffi::set_priority(thread, false) {
@@ -172,6 +185,17 @@ impl Container {
     /// As [`Self::capture`].
     pub fn input(&self) -> Result<Input, Error> {
         Input::open(&self.display.address)
+    }
+
+    /// The gamepads; `None` when the title takes none.
+    #[must_use]
+    pub fn gamepads(&self) -> Option<Gamepads> {
+        self.gamepads.clone()
+    }
+
+    /// What the app plays on its gamepads' motors; `None` when the title takes none, or somebody has it already.
+    pub fn rumbles(&mut self) -> Option<Rumbles> {
+        self.rumbles.take()
     }
 
     /// The cursor, over connections of its own.

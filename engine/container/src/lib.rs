@@ -5,7 +5,8 @@
 //!           ^    │                            all children of the worker's keeper thread
 //! app ──────┤    └── MIT-SHM, DAMAGE ──> Capture
 //!           │    └── XFixes, RECORD ───> Cursor
-//!           └─> PulseAudio ── parec ───> Audio
+//!           ├─> PulseAudio ── parec ───> Audio
+//!           └── /dev/input ──────────── Gamepads
 //! ```
 //!
 //! Invariants: whatever way this process dies, everything it started dies with it; a session sees nothing of another; nothing is
@@ -38,6 +39,7 @@ mod error;
 mod ffi;
 mod framebuffer;
 mod freezer;
+mod gamepad;
 mod home;
 mod input;
 mod ipc;
@@ -60,6 +62,7 @@ pub use clock::now;
 pub use container::{Container, Exit, Part, Spec, step_back, step_forward};
 pub use cursor::{Cursor, CursorEvent};
 pub use error::Error;
+pub use gamepad::{Gamepads, PadState, Rumble, Rumbles, Way};
 pub use input::{Input, InputEvent};
 pub use isolate::{Grant, Isolation, isolate};
 pub use run_dir::{Swept, sweep};

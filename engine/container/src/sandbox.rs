@@ -103,6 +103,11 @@ impl Sandbox {
         self.arg(["--ro-bind-try", path, path]);
     }
 
+    /// Makes the device `source` usable at `at`.
+    pub(crate) fn device(&mut self, source: &Path, at: impl AsRef<OsStr>) {
+        self.arg([OsStr::new("--dev-bind"), source.as_os_str(), at.as_ref()]);
+    }
+
     /// Makes `source` writable at `at`.
     pub(crate) fn share(&mut self, source: &Path, at: impl AsRef<OsStr>) {
         self.arg([OsStr::new("--bind"), source.as_os_str(), at.as_ref()]);
