@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type InputEvent, isMalformed, parseInput } from '../wire';
+import { INPUT_BYTES_MAX, type InputEvent, isMalformed, type Pad, parseInput, restingPad } from '../wire';
 import { InputSender } from './sender';
 
 const ms = (n: number) => 1e15 + n * 1000;
@@ -135,6 +135,72 @@ describe('sending', () => {
     expect([sender.happenedAt(0xffff_ffff), sender.happenedAt(0), sender.happenedAt(1)]).toEqual([ms(1), ms(2), null]);
     sender.handleAck(ms(3), { acknowledged: 0, at: 1, echo: ms(2) });
     expect([sender.happenedAt(0xffff_ffff), sender.happenedAt(0)]).toEqual([ms(1), ms(2)]);
+  });
+});
+
+describe('gamepads', () => {
+  const pad = (buttons: number, x = 0): Pad => ({ pad: 1, plugged: true, triggers: [0, 0], buttons, sticks: [x, 0, 0, 0] });
+  const told = (state: Pad): InputEvent => ({ type: 'pad', state });
+
+  it('merges what only moves, and never past a press', () => {
+    const sender = attached();
+    sender.push(ms(1), told(pad(0)));
+    for (const state of [pad(0, 5), pad(0, 9), pad(1, 9), pad(1, 7), pad(1, 8), pad(0, 8)]) sender.push(ms(1), told(state));
+    expect(sender.push(ms(1), told(pad(0, 8)))).toBe(false);
+    const { events, pads } = read(sender.pollTransmit(ms(1)));
+    const states = events.map((event) => ('state' in event ? [event.state.buttons, event.state.sticks[0]] : []));
+    expect(states).toEqual([[0, 0], [0, 9], [1, 9], [1, 8], [0, 8]]);
+    expect(pads).toEqual([pad(0, 8)]);
+  });
+
+  it('beats while one is not at rest, and no longer', () => {
+    const sender = attached();
+    sender.push(ms(1), told(pad(0, 100)));
+    sender.pollTransmit(ms(1));
+    sender.handleAck(ms(2), { acknowledged: 1, at: 1, echo: ms(1) });
+    expect(sender.pollTimeout()).toEqual({ at: ms(51), reason: 'beat' });
+    sender.push(ms(3), told(pad(0)));
+    sender.pollTransmit(ms(3));
+    sender.handleAck(ms(4), { acknowledged: 2, at: 1, echo: ms(3) });
+    expect(sender.pollTimeout()).toBeNull();
+  });
+
+  it('holds nothing without the focus, and says what is there', () => {
+    const sender = attached();
+    sender.push(ms(1), told(pad(3, 100)));
+    sender.pollTransmit(ms(1));
+    sender.setFocused(false);
+    expect(read(sender.pollTransmit(ms(2)))).toMatchObject({ focused: false, pads: [restingPad(1, true)] });
+    expect(sender.push(ms(3), told(pad(1)))).toBe(false);
+    expect(sender.push(ms(3), told(restingPad(2, true)))).toBe(true);
+    expect(sender.push(ms(3), told(restingPad(1, false)))).toBe(true);
+    expect(sender.pads).toEqual([restingPad(2, true)]);
+    sender.releaseAll();
+    expect(sender.pads).toHaveLength(1);
+  });
+
+  it('tells a new attachment what is plugged in, at rest until the numbering is known', () => {
+    const sender = attached();
+    sender.push(ms(1), told(pad(3, 100)));
+    sender.attach();
+    expect(read(sender.pollTransmit(ms(2)))).toMatchObject({ events: [], pads: [restingPad(1, true)], more: false });
+    sender.handleAck(ms(3), { acknowledged: 7, at: 1, echo: 0 });
+    const datagram = read(sender.pollTransmit(ms(3)));
+    expect(datagram).toMatchObject({ firstEvent: 8, pads: [pad(3, 100)] });
+    expect(datagram.events).toEqual([{ type: 'pad', state: pad(3, 100), age: 0 }]);
+  });
+
+  it('fits a datagram whatever waits, and says that there is more', () => {
+    const sender = attached();
+    for (let n = 0; n < 64; n += 1) sender.push(ms(n), told(pad(n % 2)));
+    const datagram = sender.pollTransmit(ms(70));
+    expect(datagram!.length).toBeLessThanOrEqual(INPUT_BYTES_MAX);
+    const first = read(datagram);
+    expect(first.more).toBe(true);
+    expect(first.events.length).toBeGreaterThan(40);
+    expect(sender.pollTimeout()).toEqual({ at: ms(90), reason: 'repeat' });
+    sender.handleAck(ms(80), { acknowledged: first.events.length, at: 1, echo: ms(70) });
+    expect(read(sender.pollTransmit(ms(80)))).toMatchObject({ more: false, firstEvent: first.events.length + 1 });
   });
 });
 

@@ -6,12 +6,13 @@
  *                      ^ handleAck
  * ```
  *
- * A loss costs no more than the gap to the next datagram. Moves are merged as long as they have not been sent; presses and
- * releases never are. It sends nothing by itself: ask `pollTimeout` after every call, and `pollTransmit` when it is due.
+ * A loss costs no more than the gap to the next datagram. Moves, of the pointer or of a gamepad, are merged as long as they have not
+ * been sent; presses and releases never are. It sends nothing by itself: ask `pollTimeout` after every call, and `pollTransmit` when it is due.
  */
 import type { Micros } from '../time';
-import { INPUT_EVENTS_MAX, type InputAck, type InputEvent, writeInput } from '../wire';
+import { fittingEvents, INPUT_EVENTS_MAX, type InputAck, type InputEvent, type Pad, restingPad, writeInput } from '../wire';
 import { Held } from './held';
+import { isAtRest, Pads } from './pads';
 
 /** `sync`: it is not known yet where the numbering stands. `beat`: something is held, and silence would release it. */
 export type SendReason = 'sync' | 'fresh' | 'repeat' | 'beat';
@@ -27,7 +28,8 @@ export type InputSenderStats = {
   readonly forged: number;
 };
 
-type Pending = { event: InputEvent; readonly at: Micros };
+/** `moves`: it presses and releases nothing, and may be merged or dropped. */
+type Pending = { event: InputEvent; readonly at: Micros; readonly moves: boolean };
 
 export class InputSender {
   #attached = false;
@@ -37,6 +39,9 @@ export class InputSender {
   /** How many of them have been sent. */
   #sent = 0;
   #pressed = new Held();
+  #pads = new Pads();
+  /** The pads are to be told anew: the host may have forgotten them with an attachment. */
+  #padsUntold = false;
   #focused = true;
   /** A state without an event that the host has not confirmed: unsent, or when it was sent. */
   #change: 'none' | 'unsent' | Micros = 'none';
@@ -51,13 +56,14 @@ export class InputSender {
     this.#sequence = sequence & 0xffff;
   }
 
-  /** A new attachment: what was pressed and what is not acknowledged is forgotten. */
+  /** A new attachment: what was pressed and what is not acknowledged is forgotten. The gamepads are told as they are. */
   attach(): void {
     this.#attached = true;
     this.#first = null;
     this.#events = [];
     this.#sent = 0;
     this.#pressed.clear();
+    this.#padsUntold = this.#pads.plugged.length > 0;
     this.#change = 'none';
     this.#lastSent = null;
     this.#times = [];
@@ -69,21 +75,23 @@ export class InputSender {
 
   /** `false` when it is refused: there is nothing to be told, or too much waits. */
   push(now: Micros, event: InputEvent): boolean {
-    const taken = this.#focused && this.#take(now, event);
+    const withoutFocus = event.type === 'pad' && isAtRest(event.state);
+    const taken = (this.#focused || withoutFocus) && this.#take(now, event);
     if (taken) this.#stats.events += 1;
     else this.#stats.refused += 1;
     return taken;
   }
 
-  /** The page got or lost the focus. Without it, nothing is pressed. */
+  /** The page got or lost the focus. Without it, nothing is pressed, and of a gamepad only that it comes or goes is taken. */
   setFocused(focused: boolean): void {
     if (focused === this.#focused) return;
     this.#focused = focused;
     this.#pressed.clear();
+    this.#pads.rest();
     this.#change = 'unsent';
   }
 
-  /** Everything is up, without an event for each: the state says so. */
+  /** Every key and button of the pointer is up, without an event for each: the state says so. Gamepads are as they are. */
   releaseAll(): void {
     if (this.#pressed.isEmpty) return;
     this.#pressed.clear();
@@ -116,20 +124,25 @@ export class InputSender {
   pollTransmit(now: Micros): Uint8Array | null {
     const due = this.pollTimeout();
     if (due === null || now < due.at) return null;
+    this.#tellPads(now);
     const known = this.#first !== null;
-    const events = (known ? this.#events.slice(0, INPUT_EVENTS_MAX) : []).map(({ event, at }) => ({
+    const count = this.#fitting();
+    const events = this.#events.slice(0, count).map(({ event, at }) => ({
       ...event,
       age: Math.min(Math.max(now - at, 0), 0xffff_ffff),
     }));
-    this.#sent = Math.max(this.#sent, events.length);
+    this.#sent = Math.max(this.#sent, count);
     const datagram = writeInput({
       focused: this.#focused,
+      more: known && count < this.#events.length,
       firstEvent: this.#first ?? 0,
       sentAt: now,
       buttons: known ? this.#pressed.buttons : 0,
       sequence: this.#sequence,
       pressed: known ? this.#pressed.keys : [],
       events,
+      // Until the numbering is known nothing is pressed, but that a pad is there holds all the while.
+      pads: known ? this.#pads.plugged : this.#pads.plugged.map(({ pad }) => restingPad(pad, true)),
     });
     this.#sequence = (this.#sequence + 1) & 0xffff;
     this.#lastSent = now;
@@ -142,15 +155,17 @@ export class InputSender {
     if (!this.#attached) return null;
     const after = (span: Micros): Micros => (this.#lastSent === null ? 0 : this.#lastSent + span);
     if (this.#first === null) return { at: after(BEAT), reason: 'sync' };
-    if (this.#change === 'unsent') return { at: 0, reason: 'fresh' };
-    const next = this.#sent < INPUT_EVENTS_MAX ? this.#events[this.#sent] : undefined;
+    if (this.#change === 'unsent' || this.#padsUntold) return { at: 0, reason: 'fresh' };
+    const fitting = this.#fitting();
+    const next = this.#sent < fitting ? this.#events[this.#sent] : undefined;
     if (next !== undefined) {
       // A move may be joined by others; with a press behind it, it goes at once.
-      const last = this.#sent + 1 >= Math.min(this.#events.length, INPUT_EVENTS_MAX);
-      return { at: isMove(next.event) && last ? after(MOVE_GAP) : 0, reason: 'fresh' };
+      const last = this.#sent + 1 >= fitting;
+      return { at: next.moves && last ? after(MOVE_GAP) : 0, reason: 'fresh' };
     }
     if (this.#events.length > 0 || this.#change !== 'none') return { at: after(REPEAT), reason: 'repeat' };
-    return this.#pressed.isEmpty ? null : { at: after(BEAT), reason: 'beat' };
+    const rests = this.#pressed.isEmpty && this.#pads.areAtRest;
+    return rests ? null : { at: after(BEAT), reason: 'beat' };
   }
 
   /** When the event with these low bits of its id happened; null when that is unknown or too long ago. */
@@ -170,6 +185,11 @@ export class InputSender {
 
   get buttons(): number {
     return this.#pressed.buttons;
+  }
+
+  /** Those that are plugged in, as they were told last. */
+  get pads(): readonly Pad[] {
+    return this.#pads.plugged;
   }
 
   get stats(): InputSenderStats {
@@ -193,6 +213,8 @@ export class InputSender {
         return this.#move(now, event);
       case 'wheel':
         return this.#enqueue(now, event);
+      case 'pad':
+        return this.#pad(now, event.state);
     }
   }
 
@@ -214,21 +236,59 @@ export class InputSender {
   #move(now: Micros, event: InputEvent): boolean {
     const last = this.#events.length > this.#sent ? this.#events.at(-1) : undefined;
     const sum = last === undefined ? null : merge(last.event, event);
-    if (last === undefined || sum === null) return this.#enqueue(now, event);
+    if (last === undefined || sum === null) return this.#enqueue(now, event, true);
     last.event = sum;
     this.#stats.merged += 1;
     return true;
   }
 
+  #pad(now: Micros, state: Pad): boolean {
+    const taken = this.#pads.take(state);
+    if (taken === null) return false;
+    const { next, moves } = taken;
+    if (this.#padsUntold || (moves && this.#mergePad(next))) return true;
+    if (this.#enqueue(now, { type: 'pad', state: next }, moves)) return true;
+    // The event does not fit: the state has what it releases, and presses nothing.
+    this.#change = 'unsent';
+    return false;
+  }
+
+  /** Joins what moved to the newest unsent event of that pad; nothing is moved past a press or a release. */
+  #mergePad(state: Pad): boolean {
+    for (let n = this.#events.length - 1; n >= this.#sent; n -= 1) {
+      const pending = this.#events[n];
+      if (pending === undefined || !pending.moves) return false;
+      if (pending.event.type !== 'pad' || pending.event.state.pad !== state.pad) continue;
+      pending.event = { type: 'pad', state };
+      this.#stats.merged += 1;
+      return true;
+    }
+    return false;
+  }
+
+  /** After an attachment: what is plugged in, as it is. */
+  #tellPads(now: Micros): void {
+    if (this.#first === null || !this.#padsUntold) return;
+    this.#padsUntold = false;
+    for (const state of this.#pads.plugged) this.#enqueue(now, { type: 'pad', state });
+  }
+
+  /** How many of the oldest events a datagram carries. */
+  #fitting(): number {
+    if (this.#first === null) return 0;
+    const { keys } = this.#pressed;
+    return fittingEvents(keys.length, this.#pads.plugged.length, this.#events.slice(0, INPUT_EVENTS_MAX).map(({ event }) => event));
+  }
+
   /** Makes room by dropping the oldest move that was not sent; refuses when there is none. */
-  #enqueue(now: Micros, event: InputEvent): boolean {
+  #enqueue(now: Micros, event: InputEvent, moves = false): boolean {
     if (this.#events.length >= WAITING_MAX) {
-      const at = this.#events.findIndex((pending, n) => n >= this.#sent && isMove(pending.event));
+      const at = this.#events.findIndex((pending, n) => n >= this.#sent && pending.moves);
       if (at < 0) return false;
       this.#events.splice(at, 1);
       this.#stats.dropped += 1;
     }
-    this.#events.push({ event, at: now });
+    this.#events.push({ event, at: now, moves });
     return true;
   }
 }
@@ -240,10 +300,6 @@ function merge(old: InputEvent, next: InputEvent): InputEvent | null {
   const dx = old.dx + next.dx;
   const dy = old.dy + next.dy;
   return fits16(dx) && fits16(dy) ? { type: 'moveBy', dx, dy } : null;
-}
-
-function isMove(event: InputEvent): boolean {
-  return event.type === 'moveTo' || event.type === 'moveBy';
 }
 
 function fits16(value: number): boolean {

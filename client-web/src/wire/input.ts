@@ -4,16 +4,37 @@ import { Kind, firstByte, refuse } from './kind';
 
 export const INPUT_EVENTS_MAX = 64;
 export const INPUT_PRESSED_MAX = 32;
+/** A browser's datagram over a relay, sealed, takes some 80 more. */
+export const INPUT_BYTES_MAX = 1_100;
+export const PADS_MAX = 4;
+const PAD_BYTES = 16;
 const HEADER_BYTES = 20;
 const EVENT_HEADER_BYTES = 6;
 const ACK_BYTES = 24;
+
+/** All of a gamepad at one moment; where it is not plugged in, the rest is at rest. */
+export type Pad = {
+  /** 0 to 3. */
+  readonly pad: number;
+  readonly plugged: boolean;
+  /** Left, right: 0 released, 255 pressed to the end. */
+  readonly triggers: readonly number[];
+  /** Bit n: button n of the standard gamepad; of `PAD_BUTTONS` only. */
+  readonly buttons: number;
+  /** Left x, y, right x, y, of 16 bits; positive: right, down. */
+  readonly sticks: readonly number[];
+};
+
+/** The buttons of a standard gamepad but 6 and 7: those are the triggers, which have values. */
+export const PAD_BUTTONS = 0x1ff3f;
 
 /** What the player did. Places are 0 to 65535 over the picture, shifts pixels of it, the wheel 120ths of a notch. */
 export type InputEvent =
   | { readonly type: 'keyDown' | 'keyUp'; readonly code: number }
   | { readonly type: 'buttonDown' | 'buttonUp'; readonly button: number }
   | { readonly type: 'moveTo'; readonly x: number; readonly y: number }
-  | { readonly type: 'moveBy' | 'wheel'; readonly dx: number; readonly dy: number };
+  | { readonly type: 'moveBy' | 'wheel'; readonly dx: number; readonly dy: number }
+  | { readonly type: 'pad'; readonly state: Pad };
 
 /** An event of a later version. */
 export type UnknownEvent = { readonly type: number };
@@ -23,6 +44,8 @@ export type Aged<T> = T & { readonly age: number };
 
 export type Input = {
   readonly focused: boolean;
+  /** More events wait than are in it. */
+  readonly more: boolean;
   /** Low 32 bits of the id of the first event. */
   readonly firstEvent: number;
   readonly sentAt: U64;
@@ -33,19 +56,35 @@ export type Input = {
   readonly pressed: readonly number[];
   /** At most 64. */
   readonly events: readonly Aged<InputEvent>[];
+  /** Those that are plugged in, at most 4. */
+  readonly pads: readonly Pad[];
 };
+
+/** How many of `events` fit a datagram with so many keys down and pads plugged in. */
+export function fittingEvents(pressed: number, pads: number, events: Iterable<InputEvent>): number {
+  let left = INPUT_BYTES_MAX - HEADER_BYTES - 2 * pressed - 1 - PAD_BYTES * pads;
+  let count = 0;
+  for (const event of events) {
+    left -= EVENT_HEADER_BYTES + CODES[event.type].bytes;
+    if (left < 0 || count === INPUT_EVENTS_MAX) break;
+    count += 1;
+  }
+  return count;
+}
 
 /** Throws on more events or keys than fit: the sender never has them. */
 export function writeInput(input: Input): Uint8Array {
   if (input.events.length > INPUT_EVENTS_MAX || input.pressed.length > INPUT_PRESSED_MAX) {
     throw new RangeError('invariant: an input datagram has at most 64 events and 32 keys');
   }
+  const { pads } = input;
   let length = HEADER_BYTES + 2 * input.pressed.length;
+  if (pads.length > 0) length += 1 + PAD_BYTES * pads.length;
   for (const event of input.events) length += EVENT_HEADER_BYTES + CODES[event.type].bytes;
   const out = new Uint8Array(length);
   const view = viewOf(out);
   out[0] = firstByte(Kind.input);
-  out[1] = Number(input.focused);
+  out[1] = Number(input.focused) | (Number(input.more) << 1) | (Number(pads.length > 0) << 2);
   out[2] = input.events.length;
   out[3] = input.pressed.length;
   view.setUint32(4, input.firstEvent);
@@ -58,6 +97,10 @@ export function writeInput(input: Input): Uint8Array {
     at += 2;
   }
   for (const event of input.events) at = writeEvent(view, at, event);
+  if (pads.length > 0) {
+    view.setUint8(at, pads.length);
+    pads.forEach((pad, n) => writePad(view, at + 1 + PAD_BYTES * n, pad));
+  }
   return out;
 }
 
@@ -81,15 +124,51 @@ export function parseInput(
     events.push(event);
     at += EVENT_HEADER_BYTES + view.getUint8(at + 1);
   }
+  const flags = view.getUint8(1);
+  const pads: Pad[] = [];
+  if ((flags & 4) !== 0) {
+    if (at >= datagram.length) return 'truncated';
+    const count = view.getUint8(at);
+    if (count > PADS_MAX) return 'field';
+    if (at + 1 + PAD_BYTES * count > datagram.length) return 'truncated';
+    for (let n = 0; n < count; n += 1) pads.push(readPad(view, at + 1 + PAD_BYTES * n));
+  }
   return {
-    focused: (view.getUint8(1) & 1) !== 0,
+    focused: (flags & 1) !== 0,
+    more: (flags & 2) !== 0,
     firstEvent: view.getUint32(4),
     sentAt: readU64(view, 8),
     buttons: view.getUint16(16),
     sequence: view.getUint16(18),
     pressed,
     events,
+    pads,
   };
+}
+
+function writePad(view: DataView, at: number, pad: Pad): void {
+  view.setUint8(at, pad.pad);
+  view.setUint8(at + 1, Number(pad.plugged));
+  pad.triggers.forEach((value, n) => view.setUint8(at + 2 + n, value));
+  view.setUint32(at + 4, pad.buttons);
+  pad.sticks.forEach((value, n) => view.setInt16(at + 8 + 2 * n, value));
+}
+
+function readPad(view: DataView, at: number): Pad {
+  const pad = view.getUint8(at);
+  if ((view.getUint8(at + 1) & 1) === 0) return restingPad(pad, false);
+  return {
+    pad,
+    plugged: true,
+    triggers: [view.getUint8(at + 2), view.getUint8(at + 3)],
+    buttons: view.getUint32(at + 4) & PAD_BUTTONS,
+    sticks: [0, 2, 4, 6].map((offset) => view.getInt16(at + 8 + offset)),
+  };
+}
+
+/** A pad that nobody touches. */
+export function restingPad(pad: number, plugged: boolean): Pad {
+  return { pad, plugged, triggers: [0, 0], buttons: 0, sticks: [0, 0, 0, 0] };
 }
 
 export type InputAck = {
@@ -143,6 +222,9 @@ function writeEvent(view: DataView, at: number, event: Aged<InputEvent>): number
       view.setInt16(body, event.dx);
       view.setInt16(body + 2, event.dy);
       break;
+    case 'pad':
+      writePad(view, body, event.state);
+      break;
   }
   return body + bytes;
 }
@@ -168,6 +250,8 @@ function readEvent(view: DataView, at: number): Aged<InputEvent | UnknownEvent> 
     case 'moveBy':
     case 'wheel':
       return { type, age, dx: view.getInt16(body), dy: view.getInt16(body + 2) };
+    case 'pad':
+      return { type, age, state: readPad(view, body) };
     case undefined:
       return { type: code, age };
   }
@@ -181,6 +265,7 @@ const CODES = {
   moveTo: { code: 5, bytes: 4 },
   moveBy: { code: 6, bytes: 4 },
   wheel: { code: 7, bytes: 4 },
+  pad: { code: 8, bytes: PAD_BYTES },
 } as const;
 
-const TYPES = ['keyDown', 'keyUp', 'buttonDown', 'buttonUp', 'moveTo', 'moveBy', 'wheel'] as const;
+const TYPES = ['keyDown', 'keyUp', 'buttonDown', 'buttonUp', 'moveTo', 'moveBy', 'wheel', 'pad'] as const;

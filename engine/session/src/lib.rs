@@ -33,6 +33,7 @@ mod orders;
 mod pictures;
 mod player;
 mod quality;
+mod rumble;
 mod run;
 mod sealing;
 mod shared;

@@ -5,8 +5,8 @@ use crate::orders::{self, Reports};
 use crate::shared::Shared;
 use crate::threads::{self, NICE, NICE_AUDIO};
 use crate::worker::{Sources, Worker, WorkerParts};
-use crate::{Error, audio, clock, cursor, ffi};
-use firstlight_container::{Container, Spec};
+use crate::{Error, audio, clock, cursor, ffi, rumble};
+use firstlight_container::{Container, CursorEvent, Rumble, Spec};
 use firstlight_encoder::Config;
 use firstlight_link::{End, Order, Report, Start};
 use firstlight_quic::{Certificates, Listener};
@@ -114,11 +114,12 @@ struct Opening {
 
 impl Opening {
     /// The net thread.
-    fn serve(self, runtime: &Runtime, orders: mpsc::Receiver<Order>) -> Result<(), Error> {
+    fn serve(mut self, runtime: &Runtime, orders: mpsc::Receiver<Order>) -> Result<(), Error> {
         let (faults_in, faults) = mpsc::channel(FAULTS_MAX);
         let (media_in, media) = mpsc::channel(UNITS_MAX);
         let (audio_in, audio) = mpsc::channel(AUDIO_MAX);
         let (cursor_in, cursor) = mpsc::channel(CURSOR_MAX);
+        let (rumble_in, rumble) = mpsc::channel(RUMBLE_MAX);
         let (spare, spare_out) = sync_channel(UNITS_MAX);
 
         let most = Bitrate::bps(self.start.bitrate_max_bps).max(Bitrate::mbps(1));
@@ -153,9 +154,9 @@ impl Opening {
                 audio::run(sound, &listening, &audio_in)
             })?;
         }
-        let pointer = self.container.cursor()?;
-        threads::spawn("cursor", 0, faults_in, move || cursor::run(pointer, &cursor_in))?;
+        spawn_tellers(&mut self.container, faults_in, cursor_in, rumble_in)?;
         let input = self.container.input()?;
+        let gamepads = self.container.gamepads();
 
         // Children and threads have been made: none inherits this.
         if !ffi::set_nice(NICE) {
@@ -163,7 +164,7 @@ impl Opening {
         }
         runtime.block_on(async {
             let (sources, accepted, control) =
-                Sources::new(self.listener, orders, (media, audio, cursor, faults))?;
+                Sources::new(self.listener, orders, (media, audio, cursor, rumble, faults))?;
             let worker = Worker::new(WorkerParts {
                 began: self.began,
                 start: self.start,
@@ -172,6 +173,7 @@ impl Opening {
                 drawn: config,
                 container: self.container,
                 input,
+                gamepads,
                 shared,
                 waker,
                 spare,
@@ -186,6 +188,23 @@ impl Opening {
             Ok(())
         })
     }
+}
+
+/// The threads of what the app does beside picture and sound.
+fn spawn_tellers(
+    container: &mut Container,
+    faults: mpsc::Sender<Error>,
+    cursor_in: mpsc::Sender<CursorEvent>,
+    rumble_in: mpsc::Sender<Rumble>,
+) -> Result<(), Error> {
+    let pointer = container.cursor()?;
+    threads::spawn("cursor", 0, faults.clone(), move || {
+        cursor::run(pointer, &cursor_in)
+    })?;
+    if let Some(rumbles) = container.rumbles() {
+        threads::spawn("rumble", 0, faults, move || rumble::run(rumbles, &rumble_in))?;
+    }
+    Ok(())
 }
 
 /// What the media thread made ready for the network.
@@ -204,3 +223,5 @@ const UNITS_MAX: usize = 64;
 const AUDIO_MAX: usize = 8;
 /// An app that changes its cursor faster than this waits for nobody but the cursor thread.
 const CURSOR_MAX: usize = 16;
+/// A fifth of a second of four pads whose motors change as fast as they may.
+const RUMBLE_MAX: usize = 40;

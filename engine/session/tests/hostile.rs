@@ -180,12 +180,14 @@ fn ten_thousand_input_datagrams_a_second_are_held_to_what_a_player_can_do() {
             let mut datagram = Vec::new();
             WriteInput {
                 focused: true,
+                more: false,
                 first_event,
                 sent_at: u64::from(sequence),
                 buttons: 0,
                 sequence,
                 pressed: &[],
                 events: &events,
+                pads: &[],
             }
             .write(&mut datagram);
             assert_eq!(Kind::of(&datagram), Ok(Kind::Input));

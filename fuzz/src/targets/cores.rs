@@ -5,7 +5,7 @@ use firstlight_proto::input::InputReceiver;
 use firstlight_proto::receive::Receiver;
 use firstlight_proto::send::{AudioFrame, Sender, SenderConfig, SenderStats, VideoUnit};
 use firstlight_units::{FrameId, InputId, Micros, Timestamp};
-use firstlight_wire::{Event, EventKind, Flags, Kind, MediaHeader, WriteInput};
+use firstlight_wire::{Event, EventKind, Flags, Kind, MediaHeader, Pad, WriteInput};
 
 /// The client's receiver: bounded in memory, decodable in order, each sound once, and never busy.
 pub(crate) fn receive(bytes: &[u8]) {
@@ -261,7 +261,8 @@ fn datagram(script: &mut Script<'_>, now: Timestamp) -> Vec<u8> {
                 2 => EventKind::ButtonDown(kind >> 4),
                 3 => EventKind::ButtonUp(kind >> 4),
                 4 => EventKind::MoveTo { x: code, y: code },
-                _ => EventKind::Wheel { dx: 1, dy: -1 },
+                _ if kind < 128 => EventKind::Wheel { dx: 1, dy: -1 },
+                _ => EventKind::Pad(pad(script)),
             };
             Event {
                 kind,
@@ -270,18 +271,32 @@ fn datagram(script: &mut Script<'_>, now: Timestamp) -> Vec<u8> {
         })
         .collect();
     let pressed: Vec<u16> = (0..script.u8() % 33).map(|_| script.u8().into()).collect();
+    let pads: Vec<Pad> = (0..shape >> 5).map(|_| pad(script)).collect();
     let mut out = Vec::new();
     WriteInput {
         focused: shape & 1 != 0,
+        more: shape & 2 != 0,
         first_event: u32::from(script.u8()),
         sent_at: now.as_micros(),
         buttons: script.u16(),
         sequence: script.u8().into(),
         pressed: &pressed,
         events: &events,
+        pads: &pads,
     }
     .write(&mut out);
     out
+}
+
+fn pad(script: &mut Script<'_>) -> Pad {
+    let (which, buttons) = (script.u8(), script.u16());
+    Pad {
+        pad: which % 5,
+        plugged: which < 200,
+        triggers: [which, 0],
+        buttons: buttons.into(),
+        sticks: [i16::MIN, i16::MAX, 0, i16::from(which)],
+    }
 }
 
 /// More turns at one moment than any burst needs: what waits at most is some megabytes in packets of a few hundred bytes.
@@ -310,5 +325,7 @@ mod tests {
         assert!(sent.packets > 100 && sent.feedback > 10, "{sent:?}");
         let injected = play_input(&corpus("input/keys"));
         assert!(injected > 20, "{injected} injections");
+        // Plugged in, pressed, released by the state, by silence and by the focus, and restored.
+        assert_eq!(play_input(&corpus("input/pads")), 10);
     }
 }

@@ -4,7 +4,7 @@ use firstlight_wire::control::{ClientMessage, ServerMessage};
 use firstlight_wire::{
     AudioUnit, ClockReply, ClockRequest, Event, FEEDBACK_NACKS_MAX, FEEDBACK_PACKETS_MAX, FRAME_BYTES_MAX,
     Feedback, FrameDecoder, INPUT_EVENTS_MAX, INPUT_PRESSED_MAX, Input, InputAck, Kind, MediaHeader,
-    VideoTrace, split_video_unit, write_frame,
+    PADS_MAX, Pad, VideoTrace, split_video_unit, write_frame,
 };
 use prost::Message;
 
@@ -51,6 +51,12 @@ pub(crate) fn input(bytes: &[u8]) {
     let events: Vec<Event> = input.events().collect();
     assert_eq!(events.len(), usize::from(input.event_count));
     assert!(events.len() <= INPUT_EVENTS_MAX);
+    assert!(input.pads().count() <= PADS_MAX);
+    assert!(
+        input
+            .pads()
+            .all(|pad| pad.buttons & !Pad::BUTTONS == 0 && (pad.plugged || pad.is_at_rest()))
+    );
 }
 
 pub(crate) fn clock(bytes: &[u8]) {

@@ -11,7 +11,7 @@
 use firstlight_proto::input::{Cause, InputReceiver, InputSender};
 use firstlight_units::{InputId, Micros, Timestamp};
 use firstlight_wire::EventKind::{ButtonDown, ButtonUp, KeyDown, KeyUp, MoveBy, MoveTo, Wheel};
-use firstlight_wire::{EventKind, InputAck};
+use firstlight_wire::{EventKind, InputAck, PADS_MAX, Pad};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// SplitMix64 (Steele, Lea and Flood, 2014).
@@ -85,6 +85,7 @@ struct Model {
     last_id: InputId,
     shifted: (i64, i64),
     place: Option<EventKind>,
+    pads: [Pad; PADS_MAX],
 }
 
 /// A key or button and whether it goes down.
@@ -94,7 +95,7 @@ fn press_of(kind: EventKind) -> Option<((bool, u16), bool)> {
         KeyUp(code) => Some(((true, code), false)),
         ButtonDown(number) => Some(((false, number.into()), true)),
         ButtonUp(number) => Some(((false, number.into()), false)),
-        MoveTo { .. } | MoveBy { .. } | Wheel { .. } | EventKind::Unknown(_) => None,
+        MoveTo { .. } | MoveBy { .. } | Wheel { .. } | EventKind::Pad(_) | EventKind::Unknown(_) => None,
     }
 }
 
@@ -105,6 +106,13 @@ impl Model {
             self.last_id = id;
         } else {
             assert_eq!(id, InputId::new(0));
+            if let EventKind::Pad(pad) = kind {
+                let seen = &self.pads[usize::from(pad.pad)];
+                let pressed = pad.buttons & !seen.buttons != 0;
+                assert!(pressed == (cause == Cause::Restored) && (seen.plugged || !pad.plugged));
+                self.pads[usize::from(pad.pad)] = pad;
+                return;
+            }
             assert!(press_of(kind).is_some_and(|(_, down)| down == (cause == Cause::Restored)));
         }
         match kind {
@@ -114,6 +122,11 @@ impl Model {
             }
             MoveTo { .. } => {
                 self.place = Some(kind);
+                return;
+            }
+            EventKind::Pad(pad) => {
+                let seen = std::mem::replace(&mut self.pads[usize::from(pad.pad)], pad);
+                assert_ne!(seen, pad, "told twice");
                 return;
             }
             EventKind::Unknown(_) => panic!("an unknown event reached the app"),
@@ -171,6 +184,7 @@ impl World {
             down,
             model: Model {
                 last_id: last,
+                pads: [0, 1, 2, 3].map(|pad| Pad::at_rest(pad, false)),
                 ..Model::default()
             },
             pushed: (0, 0),
@@ -189,6 +203,10 @@ impl World {
             self.model.down.is_empty(),
             "held over an attachment: {:?}",
             self.model.down
+        );
+        assert!(
+            self.model.pads.iter().all(Pad::is_at_rest),
+            "held over an attachment"
         );
         self.sender.attach();
         self.model.expected.clear();
@@ -226,12 +244,34 @@ impl World {
         }
     }
 
+    /// A gamepad comes, goes, is pressed or moved.
+    fn touch_pad(&mut self, a: i16, b: i16) {
+        let pad = self.sender.pads()[self.random.below(4) as usize];
+        let next = match self.random.below(8) {
+            0 => Pad::at_rest(pad.pad, !pad.plugged),
+            1..=3 => Pad {
+                buttons: pad.buttons ^ (1 << self.random.below(17)),
+                plugged: true,
+                ..pad
+            },
+            4 => Pad::at_rest(pad.pad, true),
+            _ => Pad {
+                sticks: [a, b, 0, a],
+                triggers: [b as u8, 0],
+                plugged: true,
+                ..pad
+            },
+        };
+        self.sender.push(self.now, EventKind::Pad(next));
+    }
+
     /// Something a player does.
     fn act(&mut self) {
         let code = 1 + self.random.below(40) as u16;
         let number = 1 + self.random.below(9) as u8;
         let (a, b) = (self.random.next() as i16 / 64, self.random.next() as i16 / 64);
-        let kind = match self.random.below(12) {
+        let kind = match self.random.below(16) {
+            12.. => return self.touch_pad(a, b),
             0..=2 => KeyDown(code),
             3..=5 => KeyUp(*self.sender.pressed().first().unwrap_or(&code)),
             6 => ButtonDown(number),
@@ -249,7 +289,13 @@ impl World {
         match kind {
             MoveBy { dx, dy } => self.pushed = (self.pushed.0 + i64::from(dx), self.pushed.1 + i64::from(dy)),
             MoveTo { .. } => self.place = Some(kind),
-            KeyDown(_) | KeyUp(_) | ButtonDown(_) | ButtonUp(_) | Wheel { .. } | EventKind::Unknown(_) => {
+            KeyDown(_)
+            | KeyUp(_)
+            | ButtonDown(_)
+            | ButtonUp(_)
+            | Wheel { .. }
+            | EventKind::Pad(_)
+            | EventKind::Unknown(_) => {
                 self.model.expected.push_back(kind);
             }
         }
@@ -288,6 +334,7 @@ impl World {
             self.model.down
         );
         assert_eq!(self.model.down, pressed, "what the player holds is held");
+        assert_eq!(&self.model.pads, self.sender.pads(), "gamepads are as they are");
         assert_eq!(self.model.shifted, self.pushed, "moves add up");
         assert_eq!(self.model.place, self.place, "the pointer is where it was put");
     }
@@ -356,6 +403,10 @@ fn a_silent_client_holds_nothing() {
             world.model.down.is_empty(),
             "FIRSTLIGHT_SEED={seed}: {:?}",
             world.model.down
+        );
+        assert!(
+            world.model.pads.iter().all(Pad::is_at_rest),
+            "FIRSTLIGHT_SEED={seed}"
         );
     }
 }

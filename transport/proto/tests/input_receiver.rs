@@ -11,7 +11,7 @@ use firstlight_units::{InputId, Micros, Timestamp};
 use firstlight_wire::EventKind::{
     self, ButtonDown, ButtonUp, KeyDown, KeyUp, MoveBy, MoveTo, Unknown, Wheel,
 };
-use firstlight_wire::{Event, InputAck, WriteInput};
+use firstlight_wire::{Event, InputAck, Pad, WriteInput};
 
 const W: u16 = 17;
 const SHIFT: u16 = 42;
@@ -33,6 +33,8 @@ struct Datagram<'a> {
     pressed: &'a [u16],
     buttons: u16,
     focused: bool,
+    more: bool,
+    pads: &'a [Pad],
 }
 
 /// A datagram of a page with the focus that holds nothing.
@@ -43,6 +45,8 @@ const fn carrying(first: u32, events: &[EventKind]) -> Datagram<'_> {
         pressed: &[],
         buttons: 0,
         focused: true,
+        more: false,
+        pads: &[],
     }
 }
 
@@ -53,6 +57,14 @@ impl<'a> Datagram<'a> {
 
     const fn buttons(self, buttons: u16) -> Self {
         Self { buttons, ..self }
+    }
+
+    const fn plugged(self, pads: &'a [Pad]) -> Self {
+        Self { pads, ..self }
+    }
+
+    const fn with_more_behind(self) -> Self {
+        Self { more: true, ..self }
     }
 
     const fn unfocused(self) -> Self {
@@ -102,12 +114,14 @@ impl Bench {
         let mut bytes = Vec::new();
         WriteInput {
             focused: datagram.focused,
+            more: datagram.more,
             first_event: datagram.first,
             sent_at: at.as_micros() + 5,
             buttons: datagram.buttons,
             sequence,
             pressed: datagram.pressed,
             events: &events,
+            pads: datagram.pads,
         }
         .write(&mut bytes);
         self.receiver.handle_datagram(at, &bytes);
@@ -434,6 +448,7 @@ fn a_flood_of_moves_is_merged_and_keys_go_through_in_order() {
                 | ButtonUp(_)
                 | MoveTo { .. }
                 | Wheel { .. }
+                | EventKind::Pad(_)
                 | Unknown(_) => panic!("{kind:?}"),
             }
         }
@@ -520,4 +535,145 @@ fn moves_put_off_by_the_limit_are_injected_when_there_is_room() {
     }
     let got = bench.send(ms(1) + Micros::from_millis(20), carrying(1, &[]));
     assert_eq!(got, [(9 * 63, MoveTo { x: 8, y: 1 }, Cause::Player)]);
+}
+
+const A: u32 = 1;
+const B: u32 = 2;
+
+/// The second pad with these buttons down, its left stick to the right.
+fn pad(buttons: u32) -> Pad {
+    Pad {
+        pad: 1,
+        plugged: true,
+        triggers: [0, 200],
+        buttons,
+        sticks: [30_000, 0, 0, -5],
+    }
+}
+
+/// A receiver that has the second pad with A down.
+fn with_pad() -> Bench {
+    let mut bench = Bench::new();
+    let events = [EventKind::Pad(pad(A))];
+    let got = bench.send(ms(1), carrying(1, &events).plugged(&[pad(A)]));
+    assert_eq!(got, [(1, events[0], Cause::Player)]);
+    bench
+}
+
+const RESTING: EventKind = EventKind::Pad(Pad::at_rest(1, true));
+const GONE: EventKind = EventKind::Pad(Pad::at_rest(1, false));
+
+#[test]
+fn a_pad_s_events_come_once_in_order_and_its_state_says_nothing_new() {
+    let mut bench = with_pad();
+    let events = [
+        EventKind::Pad(pad(A)),
+        EventKind::Pad(pad(A | B)),
+        EventKind::Pad(pad(B)),
+    ];
+    let got = bench.send(ms(2), carrying(1, &events).plugged(&[pad(B)]));
+    assert_eq!(
+        got,
+        [(2, events[1], Cause::Player), (3, events[2], Cause::Player)]
+    );
+    assert!(bench.send(ms(3), carrying(4, &[]).plugged(&[pad(B)])).is_empty());
+    assert_eq!(bench.receiver.stats().repeated, 1);
+}
+
+#[test]
+fn a_pad_s_state_releases_what_it_does_not_name_and_presses_nothing() {
+    let mut bench = with_pad();
+    assert!(
+        bench
+            .send(ms(2), carrying(2, &[]).plugged(&[pad(A | B)]))
+            .is_empty()
+    );
+    let got = bench.send(ms(3), carrying(2, &[]).plugged(&[pad(B)]));
+    assert_eq!(got, [(0, EventKind::Pad(pad(0)), Cause::State)]);
+    // Where sticks and triggers are is no press.
+    let got = bench.send(ms(4), carrying(2, &[]).plugged(&[Pad::at_rest(1, true)]));
+    assert_eq!(got, [(0, RESTING, Cause::State)]);
+    assert!(!bench.receiver.is_holding());
+}
+
+#[test]
+fn a_pad_that_the_state_does_not_name_is_unplugged_and_none_is_plugged_in_by_it() {
+    let mut bench = with_pad();
+    let other = Pad { pad: 0, ..pad(A) };
+    let got = bench.send(ms(2), carrying(2, &[]).plugged(&[other]));
+    assert_eq!(got, [(0, GONE, Cause::State)]);
+    // A client that knows of no pads has none.
+    assert!(bench.send(ms(3), carrying(2, &[])).is_empty());
+}
+
+#[test]
+fn silence_puts_a_pad_to_rest_and_the_next_state_gives_it_back() {
+    let mut bench = with_pad();
+    assert_eq!(bench.receiver.poll_timeout(), Some((ms(401), Reason::Silence)));
+    assert_eq!(bench.timeout(ms(401)), [(0, RESTING, Cause::Silence)]);
+    assert_eq!(bench.receiver.poll_timeout(), None);
+    let got = bench.send(ms(500), carrying(2, &[]).plugged(&[pad(A | B)]));
+    assert_eq!(got, [(0, EventKind::Pad(pad(A)), Cause::Restored)]);
+}
+
+#[test]
+fn a_page_without_focus_holds_no_pad() {
+    let mut bench = with_pad();
+    let got = bench.send(ms(2), carrying(2, &[]).plugged(&[pad(A)]).unfocused());
+    assert_eq!(got, [(0, RESTING, Cause::Unfocused)]);
+    assert!(
+        bench
+            .send(ms(3), carrying(2, &[]).plugged(&[pad(A)]).unfocused())
+            .is_empty()
+    );
+    // With the focus again, it is for an event to press.
+    let got = bench.send(ms(4), carrying(2, &[]).plugged(&[pad(A)]));
+    let moved = EventKind::Pad(pad(0));
+    assert_eq!(got, [(0, moved, Cause::State)], "the stick, not the button");
+}
+
+#[test]
+fn a_detached_client_s_pad_rests_and_stays_plugged_in_until_the_next_client_has_none() {
+    let mut bench = with_pad();
+    bench.receiver.detach(ms(2));
+    let got: Vec<_> = bench
+        .drain()
+        .into_iter()
+        .map(|i| (i.event.kind, i.cause))
+        .collect();
+    assert_eq!(got, [(RESTING, Cause::Detached)]);
+    bench.receiver.attach(ms(3));
+    assert!(bench.drain().is_empty());
+    assert!(
+        bench
+            .send(ms(4), carrying(0, &[]).plugged(&[Pad::at_rest(1, true)]))
+            .is_empty()
+    );
+    assert_eq!(bench.send(ms(5), carrying(2, &[])), [(0, GONE, Cause::State)]);
+}
+
+#[test]
+fn a_state_that_is_ahead_of_its_events_is_not_applied() {
+    let mut bench = with_pad();
+    let got = bench.send(ms(2), carrying(2, &[]).plugged(&[pad(0)]).with_more_behind());
+    assert!(got.is_empty());
+    assert_eq!(bench.send(ms(3), carrying(2, &[]).plugged(&[pad(0)])).len(), 1);
+}
+
+#[test]
+fn a_pad_that_does_not_exist_and_one_that_is_so_already_are_acknowledged_and_void() {
+    let mut bench = with_pad();
+    let fifth = Pad { pad: 4, ..pad(A) };
+    let events = [
+        EventKind::Pad(fifth),
+        EventKind::Pad(pad(A)),
+        EventKind::Pad(Pad::at_rest(0, false)),
+    ];
+    assert!(
+        bench
+            .send(ms(2), carrying(2, &events).plugged(&[pad(A)]))
+            .is_empty()
+    );
+    assert_eq!(bench.receiver.stats().void, 3);
+    assert_eq!(bench.receiver.acknowledged(), InputId::new(4));
 }

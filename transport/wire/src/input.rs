@@ -1,5 +1,6 @@
 //! Input datagrams and their acknowledgement (docs/PROTOCOL.md, section 3).
 
+use crate::pad::{PAD_BYTES, PADS_MAX, Pad};
 use crate::reader::Reader;
 use crate::{Error, Kind};
 
@@ -7,6 +8,12 @@ use crate::{Error, Kind};
 pub const INPUT_EVENTS_MAX: usize = 64;
 /// Most keys held at once.
 pub const INPUT_PRESSED_MAX: usize = 32;
+/// Most bytes of an input datagram: a browser's datagram over a relay, sealed, takes some 80 more.
+pub const INPUT_BYTES_MAX: usize = 1_100;
+/// Before the pressed keys.
+const HEADER_BYTES: usize = 20;
+/// Of an event, before its body.
+const EVENT_BYTES: usize = 6;
 
 /// What a player did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +47,25 @@ pub enum EventKind {
         /// Down.
         dy: i16,
     },
+    /// A gamepad changed, came or went: all of it as it is then.
+    Pad(Pad),
     /// An event of a later version: to be acknowledged and skipped.
     Unknown(u8),
+}
+
+impl EventKind {
+    /// Bytes of its event in a datagram.
+    #[must_use]
+    pub const fn wire_bytes(self) -> usize {
+        EVENT_BYTES
+            + match self {
+                Self::KeyDown(_) | Self::KeyUp(_) => 2,
+                Self::ButtonDown(_) | Self::ButtonUp(_) => 1,
+                Self::MoveTo { .. } | Self::MoveBy { .. } | Self::Wheel { .. } => 4,
+                Self::Pad(_) => PAD_BYTES,
+                Self::Unknown(_) => 0,
+            }
+    }
 }
 
 /// An event and how long before its datagram it happened, in microseconds.
@@ -58,6 +82,8 @@ pub struct Event {
 pub struct Input<'a> {
     /// The player's page has the input focus.
     pub focused: bool,
+    /// More events wait than are in it: the state is ahead of them.
+    pub more: bool,
     /// Low 32 bits of the id of the first event.
     pub first_event: u32,
     /// The client's clock at sending, microseconds.
@@ -70,10 +96,11 @@ pub struct Input<'a> {
     pub event_count: u8,
     pressed: &'a [u8],
     events: &'a [u8],
+    pads: &'a [u8],
 }
 
 impl<'a> Input<'a> {
-    /// Reads an input datagram; every event is checked to be whole.
+    /// Reads an input datagram; every event and pad is checked to be whole.
     ///
     /// # Errors
     /// When it is too short, something else, or over a limit.
@@ -101,8 +128,10 @@ impl<'a> Input<'a> {
         for _ in 0..event_count {
             read_event(&mut r)?;
         }
+        let pads = if flags & 4 == 0 { &[] } else { read_pads(&mut r)? };
         Ok(Self {
             focused: flags & 1 != 0,
+            more: flags & 2 != 0,
             first_event,
             sent_at,
             buttons,
@@ -110,7 +139,15 @@ impl<'a> Input<'a> {
             event_count,
             pressed,
             events,
+            pads,
         })
+    }
+
+    /// The gamepads that are plugged in, as they are.
+    pub fn pads(&self) -> impl Iterator<Item = Pad> + 'a {
+        self.pads
+            .chunks_exact(PAD_BYTES)
+            .filter_map(|bytes| Pad::read(&mut Reader::new("a pad", bytes)).ok())
     }
 
     /// The codes of the keys that are down.
@@ -153,6 +190,17 @@ impl Iterator for Events<'_> {
     }
 }
 
+fn read_pads<'a>(r: &mut Reader<'a>) -> Result<&'a [u8], Error> {
+    let count = r.u8()?;
+    if usize::from(count) > PADS_MAX {
+        return Err(Error::Field {
+            field: "pad count",
+            value: count.into(),
+        });
+    }
+    r.take(usize::from(count) * PAD_BYTES)
+}
+
 fn read_event(r: &mut Reader<'_>) -> Result<Event, Error> {
     let (kind, length, age) = (r.u8()?, r.u8()?, r.u32()?);
     let mut body = Reader::new("an input event", r.take(length.into())?);
@@ -173,6 +221,7 @@ fn read_event(r: &mut Reader<'_>) -> Result<Event, Error> {
             dx: body.i16()?,
             dy: body.i16()?,
         },
+        8 => EventKind::Pad(Pad::read(&mut body)?),
         other => EventKind::Unknown(other),
     };
     Ok(Event { kind, age })
@@ -183,6 +232,8 @@ fn read_event(r: &mut Reader<'_>) -> Result<Event, Error> {
 pub struct WriteInput<'a> {
     /// See [`Input`].
     pub focused: bool,
+    /// See [`Input`].
+    pub more: bool,
     /// See [`Input`].
     pub first_event: u32,
     /// See [`Input`].
@@ -195,9 +246,25 @@ pub struct WriteInput<'a> {
     pub pressed: &'a [u16],
     /// At most 64; the rest is left out.
     pub events: &'a [Event],
+    /// At most 4; the rest is left out.
+    pub pads: &'a [Pad],
 }
 
 impl WriteInput<'_> {
+    /// How many of `events` fit a datagram with that many keys down and pads plugged in.
+    pub fn fitting(pressed: usize, pads: usize, events: impl Iterator<Item = EventKind>) -> usize {
+        let state = HEADER_BYTES + pressed.min(INPUT_PRESSED_MAX) * 2 + 1 + pads.min(PADS_MAX) * PAD_BYTES;
+        let mut left = INPUT_BYTES_MAX - state;
+        events
+            .take(INPUT_EVENTS_MAX)
+            .take_while(|kind| {
+                let rest = left.checked_sub(kind.wire_bytes());
+                left = rest.unwrap_or(0);
+                rest.is_some()
+            })
+            .count()
+    }
+
     /// Appends the datagram's bytes.
     pub fn write(&self, out: &mut Vec<u8>) {
         let events = self
@@ -208,10 +275,11 @@ impl WriteInput<'_> {
             .pressed
             .get(..self.pressed.len().min(INPUT_PRESSED_MAX))
             .unwrap_or_default();
+        let pads = self.pads.get(..self.pads.len().min(PADS_MAX)).unwrap_or_default();
         let count = |n: usize| u8::try_from(n).unwrap_or(u8::MAX);
         out.extend_from_slice(&[
             Kind::Input.first_byte(),
-            u8::from(self.focused),
+            u8::from(self.focused) | u8::from(self.more) << 1 | u8::from(!pads.is_empty()) << 2,
             count(events.len()),
             count(pressed.len()),
         ]);
@@ -225,25 +293,65 @@ impl WriteInput<'_> {
         for event in events {
             write_event(*event, out);
         }
+        if !pads.is_empty() {
+            out.push(count(pads.len()));
+            for pad in pads {
+                out.extend_from_slice(&pad.to_bytes());
+            }
+        }
     }
 }
 
 fn write_event(event: Event, out: &mut Vec<u8>) {
-    let pair = |a: [u8; 2], b: [u8; 2]| [a[0], a[1], b[0], b[1]];
-    let (kind, body, length) = match event.kind {
-        EventKind::KeyDown(code) => (1, pair(code.to_be_bytes(), [0; 2]), 2),
-        EventKind::KeyUp(code) => (2, pair(code.to_be_bytes(), [0; 2]), 2),
-        EventKind::ButtonDown(button) => (3, [button, 0, 0, 0], 1),
-        EventKind::ButtonUp(button) => (4, [button, 0, 0, 0], 1),
-        EventKind::MoveTo { x, y } => (5, pair(x.to_be_bytes(), y.to_be_bytes()), 4),
-        EventKind::MoveBy { dx, dy } => (6, pair(dx.to_be_bytes(), dy.to_be_bytes()), 4),
-        EventKind::Wheel { dx, dy } => (7, pair(dx.to_be_bytes(), dy.to_be_bytes()), 4),
-        EventKind::Unknown(kind) => (kind, [0; 4], 0),
+    let mut body = [0; PAD_BYTES];
+    let mut put = |at: usize, value: [u8; 2]| {
+        if let Some(place) = body.get_mut(at..at + 2) {
+            place.copy_from_slice(&value);
+        }
     };
+    let kind = match event.kind {
+        EventKind::KeyDown(code) => {
+            put(0, code.to_be_bytes());
+            1
+        }
+        EventKind::KeyUp(code) => {
+            put(0, code.to_be_bytes());
+            2
+        }
+        EventKind::ButtonDown(button) => {
+            put(0, [button, 0]);
+            3
+        }
+        EventKind::ButtonUp(button) => {
+            put(0, [button, 0]);
+            4
+        }
+        EventKind::MoveTo { x, y } => {
+            put(0, x.to_be_bytes());
+            put(2, y.to_be_bytes());
+            5
+        }
+        EventKind::MoveBy { dx, dy } => {
+            put(0, dx.to_be_bytes());
+            put(2, dy.to_be_bytes());
+            6
+        }
+        EventKind::Wheel { dx, dy } => {
+            put(0, dx.to_be_bytes());
+            put(2, dy.to_be_bytes());
+            7
+        }
+        EventKind::Pad(pad) => {
+            body = pad.to_bytes();
+            8
+        }
+        EventKind::Unknown(kind) => kind,
+    };
+    let length = event.kind.wire_bytes() - EVENT_BYTES;
     out.push(kind);
-    out.push(length);
+    out.push(u8::try_from(length).unwrap_or(0));
     out.extend_from_slice(&event.age.to_be_bytes());
-    out.extend_from_slice(body.get(..length.into()).unwrap_or_default());
+    out.extend_from_slice(body.get(..length).unwrap_or_default());
 }
 
 /// Acknowledges input (docs/PROTOCOL.md, 3.1).

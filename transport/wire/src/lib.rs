@@ -24,6 +24,7 @@ mod frame;
 mod input;
 mod kind;
 mod media;
+mod pad;
 mod reader;
 mod unit;
 
@@ -33,12 +34,16 @@ pub use feedback::{
     Arrivals, FEEDBACK_NACKS_MAX, FEEDBACK_PACKETS_MAX, Feedback, FeedbackFlags, Nack, Nacks, WriteFeedback,
 };
 pub use frame::{FRAME_BYTES_MAX, FrameDecoder, write_frame};
-pub use input::{Event, EventKind, Events, INPUT_EVENTS_MAX, INPUT_PRESSED_MAX, Input, InputAck, WriteInput};
+pub use input::{
+    Event, EventKind, Events, INPUT_BYTES_MAX, INPUT_EVENTS_MAX, INPUT_PRESSED_MAX, Input, InputAck,
+    WriteInput,
+};
 pub use kind::{Kind, VERSION};
 pub use media::{
     FRAGMENTS_MAX, Flags, MEDIA_HEADER_BYTES, MediaHeader, PARITY_DATA_MAX, PARITY_MAX, PARITY_PREFIX_BYTES,
     Parity, Track,
 };
+pub use pad::{PAD_BYTES, PADS_MAX, Pad};
 pub use unit::{AudioUnit, TRACE_BYTES, VideoTrace, split_video_unit};
 
 /// The control messages, generated from `proto/control.proto`.

@@ -7,9 +7,9 @@ use describe::{DATAGRAMS, UNITS};
 use firstlight_wire::control::{ClientMessage, ServerMessage};
 use firstlight_wire::{
     AudioUnit, ClockReply, ClockRequest, Event, EventKind, FEEDBACK_NACKS_MAX, FEEDBACK_PACKETS_MAX,
-    FRAGMENTS_MAX, FRAME_BYTES_MAX, Feedback, FeedbackFlags, Flags, FrameDecoder, INPUT_EVENTS_MAX,
-    INPUT_PRESSED_MAX, Input, InputAck, Kind, MediaHeader, Nack, PARITY_DATA_MAX, PARITY_MAX, Parity,
-    VideoTrace, WriteFeedback, WriteInput, split_video_unit,
+    FRAGMENTS_MAX, FRAME_BYTES_MAX, Feedback, FeedbackFlags, Flags, FrameDecoder, INPUT_BYTES_MAX,
+    INPUT_EVENTS_MAX, INPUT_PRESSED_MAX, Input, InputAck, Kind, MediaHeader, Nack, PADS_MAX, PARITY_DATA_MAX,
+    PARITY_MAX, Pad, Parity, VideoTrace, WriteFeedback, WriteInput, split_video_unit,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -74,6 +74,22 @@ fn header() -> impl Strategy<Value = MediaHeader> {
     })
 }
 
+fn pad() -> impl Strategy<Value = Pad> {
+    any::<(u8, bool, [u8; 2], u32, [i16; 4])>().prop_map(|(pad, plugged, triggers, buttons, sticks)| {
+        if !plugged {
+            return Pad::at_rest(pad, false);
+        }
+        let buttons = buttons & Pad::BUTTONS;
+        Pad {
+            pad,
+            plugged,
+            triggers,
+            buttons,
+            sticks,
+        }
+    })
+}
+
 fn event() -> impl Strategy<Value = Event> {
     let kind = prop_oneof![
         any::<u16>().prop_map(EventKind::KeyDown),
@@ -83,6 +99,7 @@ fn event() -> impl Strategy<Value = Event> {
         any::<(u16, u16)>().prop_map(|(x, y)| EventKind::MoveTo { x, y }),
         any::<(i16, i16)>().prop_map(|(dx, dy)| EventKind::MoveBy { dx, dy }),
         any::<(i16, i16)>().prop_map(|(dx, dy)| EventKind::Wheel { dx, dy }),
+        pad().prop_map(EventKind::Pad),
     ];
     (kind, any::<u32>()).prop_map(|(kind, age)| Event { kind, age })
 }
@@ -166,15 +183,24 @@ proptest! {
 
     #[test]
     fn input_comes_back(
-        head in any::<(bool, u32, u64, u16, u16)>(),
+        head in any::<(bool, bool, u32, u64, u16, u16)>(),
         pressed in vec(any::<u16>(), 0..=INPUT_PRESSED_MAX),
         events in vec(event(), 0..=INPUT_EVENTS_MAX),
+        pads in vec(pad(), 0..=PADS_MAX),
     ) {
-        let (focused, first_event, sent_at, buttons, sequence) = head;
+        let (focused, more, first_event, sent_at, buttons, sequence) = head;
         let mut out = Vec::new();
-        WriteInput { focused, first_event, sent_at, buttons, sequence, pressed: &pressed, events: &events }.write(&mut out);
+        let write = |events, out: &mut Vec<u8>| {
+            WriteInput { focused, more, first_event, sent_at, buttons, sequence, pressed: &pressed, events, pads: &pads }.write(out);
+        };
+        write(&events, &mut out);
         let input = Input::parse(&out).unwrap();
-        prop_assert_eq!(head, (input.focused, input.first_event, input.sent_at, input.buttons, input.sequence));
+        prop_assert_eq!(head, (input.focused, input.more, input.first_event, input.sent_at, input.buttons, input.sequence));
+        prop_assert_eq!(input.pads().collect::<Vec<_>>(), pads.clone());
+        let fitting = WriteInput::fitting(pressed.len(), pads.len(), events.iter().map(|event| event.kind));
+        let mut fit = Vec::new();
+        write(&events[..fitting], &mut fit);
+        prop_assert!(fit.len() <= INPUT_BYTES_MAX);
         prop_assert_eq!(input.pressed().collect::<Vec<_>>(), pressed);
         prop_assert_eq!(input.events().collect::<Vec<_>>(), events);
     }

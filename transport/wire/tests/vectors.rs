@@ -106,12 +106,16 @@ fn server(message: &ServerMessage) -> Value {
             "case": "welcome",
             "session": w.session,
             "pointer": w.pointer,
+            "gamepads": w.gamepads,
             "audio": w.audio.as_ref().map(|audio| audio.codec.clone()),
         }),
         Some(M::Ended(ended)) => {
             json!({ "case": "ended", "reason": ended.reason, "message": ended.message })
         }
         Some(M::CursorShape(shape)) => json!({ "case": "cursorShape", "rgba": hex(&shape.rgba) }),
+        Some(M::Rumble(r)) => {
+            json!({ "case": "rumble", "pad": r.pad, "strong": r.strong, "weak": r.weak, "durationMs": r.duration_ms })
+        }
         other => panic!("no vector describes {other:?}"),
     }
 }
@@ -148,12 +152,14 @@ const WRITERS: [(&str, Writer); 8] = [
         let mut out = Vec::new();
         WriteInput {
             focused: input.focused,
+            more: input.more,
             first_event: input.first_event,
             sent_at: input.sent_at,
             buttons: input.buttons,
             sequence: input.sequence,
             pressed: &input.pressed().collect::<Vec<_>>(),
             events: &input.events().collect::<Vec<_>>(),
+            pads: &input.pads().collect::<Vec<_>>(),
         }
         .write(&mut out);
         out

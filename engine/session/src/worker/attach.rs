@@ -310,6 +310,7 @@ impl Worker {
             pointer: pointer.into(),
             resume: None,
             wait_seconds: self.parts.start.wait_s,
+            gamepads: title.input.gamepads.into(),
         }
     }
 

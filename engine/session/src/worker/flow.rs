@@ -6,11 +6,11 @@ use crate::clock;
 use crate::echo::Injected;
 use crate::media::CodedUnit;
 use bytes::Bytes;
-use firstlight_container::InputEvent;
+use firstlight_container::{InputEvent, PadState};
 use firstlight_proto::input::{Cause, Injection};
 use firstlight_proto::send::{AudioFrame, VideoUnit};
 use firstlight_units::Timestamp;
-use firstlight_wire::{EventKind, Kind, VideoTrace};
+use firstlight_wire::{EventKind, Kind, Pad, VideoTrace};
 
 impl Worker {
     pub(super) fn on_datagram(&mut self, now: Timestamp, datagram: &[u8]) {
@@ -67,10 +67,12 @@ impl Worker {
     /// Puts everything that is due into the app and tells the client.
     pub(super) fn inject(&mut self) {
         while let Some(injection) = self.receiver.poll_injection() {
-            let Some(event) = translate(injection.event.kind) else {
-                continue;
+            let injected = match translate(injection.event.kind) {
+                Some(Told::Display(event)) => self.parts.input.inject(event),
+                Some(Told::Gamepad(pad)) => self.set_gamepad(pad),
+                None => continue,
             };
-            match self.parts.input.inject(event) {
+            match injected {
                 Ok(()) => self.note(&injection),
                 // The display is gone: the look at the container says so in a moment, with its last words.
                 Err(error) => tracing::debug!(%error, "an event was not injected"),
@@ -79,6 +81,16 @@ impl Worker {
         if let Some(ack) = self.receiver.poll_ack(clock::now()) {
             self.send(&ack.to_bytes());
         }
+    }
+
+    fn set_gamepad(&self, pad: Pad) -> Result<(), firstlight_container::Error> {
+        let state = pad.plugged.then_some(PadState {
+            buttons: pad.buttons,
+            triggers: pad.triggers,
+            sticks: pad.sticks,
+        });
+        let gamepads = self.parts.gamepads.as_ref();
+        gamepads.map_or(Ok(()), |gamepads| gamepads.set(pad.pad, state))
     }
 
     fn note(&self, injection: &Injection) {
@@ -160,8 +172,14 @@ impl Worker {
     }
 }
 
-fn translate(kind: EventKind) -> Option<InputEvent> {
-    Some(match kind {
+/// Whom an event is told.
+enum Told {
+    Display(InputEvent),
+    Gamepad(Pad),
+}
+
+fn translate(kind: EventKind) -> Option<Told> {
+    let event = match kind {
         EventKind::KeyDown(code) => InputEvent::Key { code, down: true },
         EventKind::KeyUp(code) => InputEvent::Key { code, down: false },
         EventKind::ButtonDown(button) => InputEvent::Button { button, down: true },
@@ -169,6 +187,8 @@ fn translate(kind: EventKind) -> Option<InputEvent> {
         EventKind::MoveTo { x, y } => InputEvent::MoveTo { x, y },
         EventKind::MoveBy { dx, dy } => InputEvent::MoveBy { dx, dy },
         EventKind::Wheel { dx, dy } => InputEvent::Wheel { dx, dy },
+        EventKind::Pad(pad) => return Some(Told::Gamepad(pad)),
         EventKind::Unknown(_) => return None,
-    })
+    };
+    Some(Told::Display(event))
 }

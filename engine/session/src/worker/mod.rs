@@ -30,7 +30,7 @@ use crate::{Error, clock};
 use attach::Accepted;
 use bytes::BytesMut;
 use end::Ending;
-use firstlight_container::{Container, CursorEvent, Input, Waker};
+use firstlight_container::{Container, CursorEvent, Gamepads, Input, Rumble, Waker};
 use firstlight_encoder::Config;
 use firstlight_link::{End, Order, Report, Start};
 use firstlight_proto::clock::ClockResponder;
@@ -58,6 +58,8 @@ pub(crate) struct WorkerParts {
     pub(crate) drawn: Config,
     pub(crate) container: Container,
     pub(crate) input: Input,
+    /// Where the title takes any.
+    pub(crate) gamepads: Option<Gamepads>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) waker: Waker,
     /// Buffers go back to the media thread here.
@@ -229,6 +231,7 @@ impl Worker {
             Event::Media(event) => self.on_media(now, event),
             Event::Audio(unit) => self.on_audio(now, &unit),
             Event::Cursor(event) => self.on_cursor(event),
+            Event::Rumble(rumble) => self.on_rumble(rumble),
             Event::Fault(error) => self.on_fault(&error),
             Event::Terminate => {
                 self.end(
@@ -287,6 +290,12 @@ impl Worker {
         }
         if !matches!(event, CursorEvent::Moved { .. }) {
             self.shape = Some(event);
+        }
+    }
+
+    fn on_rumble(&self, rumble: Rumble) {
+        if let Some(player) = self.player.as_ref().filter(|p| p.greeted) {
+            player.tell(crate::rumble::message(&rumble));
         }
     }
 

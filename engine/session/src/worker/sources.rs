@@ -8,7 +8,7 @@ use crate::media::MediaEvent;
 use crate::player::ControlEvent;
 use crate::run::MediaReceiver;
 use bytes::Bytes;
-use firstlight_container::CursorEvent;
+use firstlight_container::{CursorEvent, Rumble};
 use firstlight_link::Order;
 use firstlight_quic::{Alarm, Attempt, Listener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -25,6 +25,7 @@ pub(crate) enum Event {
     Media(MediaEvent),
     Audio(AudioUnit),
     Cursor(CursorEvent),
+    Rumble(Rumble),
     Fault(Error),
     /// Somebody wants this process to end.
     Terminate,
@@ -44,14 +45,16 @@ pub(crate) struct Sources {
     media: MediaReceiver,
     audio: mpsc::Receiver<AudioUnit>,
     cursor: mpsc::Receiver<CursorEvent>,
+    rumble: mpsc::Receiver<Rumble>,
     faults: mpsc::Receiver<Error>,
 }
 
-/// From the threads: media, audio, cursor, and their faults.
+/// From the threads: media, audio, cursor, rumble, and their faults.
 type Threads = (
     MediaReceiver,
     mpsc::Receiver<AudioUnit>,
     mpsc::Receiver<CursorEvent>,
+    mpsc::Receiver<Rumble>,
     mpsc::Receiver<Error>,
 );
 
@@ -60,7 +63,7 @@ impl Sources {
     pub(crate) fn new(
         listener: Listener,
         orders: mpsc::Receiver<Order>,
-        (media, audio, cursor, faults): Threads,
+        (media, audio, cursor, rumble, faults): Threads,
     ) -> Result<(Self, mpsc::Sender<Accepted>, mpsc::Sender<ControlEvent>), Error> {
         let (accepted_in, accepted) = mpsc::channel(ACCEPTED_MAX);
         let (control_in, control) = mpsc::channel(CONTROL_MAX);
@@ -83,6 +86,7 @@ impl Sources {
             media,
             audio,
             cursor,
+            rumble,
             faults,
         };
         Ok((sources, accepted_in, control_in))
@@ -97,6 +101,7 @@ impl Sources {
             Some(unit) = self.audio.recv() => Event::Audio(unit),
             Some(event) = self.control.recv() => Event::Control(event),
             Some(event) = self.cursor.recv() => Event::Cursor(event),
+            Some(rumble) = self.rumble.recv() => Event::Rumble(rumble),
             Some(attempt) = self.listener.attempt() => Event::Attempt(Box::new(attempt)),
             Some(accepted) = self.accepted.recv() => Event::Accepted(Box::new(accepted)),
             Some(error) = self.faults.recv() => Event::Fault(error),

@@ -13,6 +13,7 @@
 pub(crate) mod bucket;
 mod held;
 mod owed;
+mod pads;
 mod receiver;
 mod sender;
 

@@ -9,8 +9,9 @@
 use super::bucket::Bucket;
 use super::held::{Held, Key};
 use super::owed::Owed;
+use super::pads::Pads;
 use firstlight_units::{InputId, Micros, Timestamp};
-use firstlight_wire::{Event, EventKind, INPUT_EVENTS_MAX, Input, InputAck};
+use firstlight_wire::{Event, EventKind, INPUT_EVENTS_MAX, Input, InputAck, PADS_MAX, Pad};
 use std::collections::VecDeque;
 
 /// Something to be done to the app.
@@ -71,15 +72,15 @@ pub struct InputStats {
     pub repeated: u64,
     /// Events of an unknown type.
     pub unknown: u64,
-    /// Releases of what is up, keys and buttons that do not exist or are too many.
+    /// Releases of what is up; keys, buttons and gamepads that do not exist or are too many; a gamepad that is as it was.
     pub void: u64,
     /// Moves that were merged because there were too many.
     pub merged: u64,
     /// Datagrams with events that were left for later because there were too many.
     pub held_back: u64,
-    /// Keys and buttons released without an event of the player.
+    /// Keys and buttons released, and gamepads put to rest, without an event of the player.
     pub released: u64,
-    /// Keys and buttons pressed again after silence.
+    /// Keys, buttons and gamepads pressed again after silence.
     pub restored: u64,
 }
 
@@ -96,6 +97,7 @@ pub struct InputReceiver {
     held: Held,
     /// Released by silence alone.
     lapsed: Held,
+    pads: Pads,
     owed: Owed,
     sequence: Option<u16>,
     /// When the datagram with the newest sequence came.
@@ -119,6 +121,7 @@ impl InputReceiver {
             queue: VecDeque::with_capacity(QUEUE_START),
             held: Held::default(),
             lapsed: Held::default(),
+            pads: Pads::default(),
             owed: Owed::default(),
             sequence: None,
             heard: Timestamp::default(),
@@ -141,8 +144,9 @@ impl InputReceiver {
 
     /// The client is gone: everything is released.
     pub fn detach(&mut self, now: Timestamp) {
-        self.release_where(now, Cause::Detached, |_| true);
+        self.release_all(now, Cause::Detached);
         self.lapsed.clear();
+        self.pads.forget_lapsed();
         self.owed = Owed::default();
         self.sequence = None;
         self.echo = 0;
@@ -191,6 +195,7 @@ impl InputReceiver {
             self.lapsed.press(key);
             self.push_release(now, key, Cause::Silence);
         }
+        self.rest_pads(now, Cause::Silence);
     }
 
     /// The next thing to do to the app.
@@ -219,7 +224,7 @@ impl InputReceiver {
     /// When to call [`Self::handle_timeout`], and why.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<(Timestamp, Reason)> {
-        (!self.held.is_empty()).then(|| (self.heard + SILENCE, Reason::Silence))
+        self.is_holding().then(|| (self.heard + SILENCE, Reason::Silence))
     }
 
     /// The newest event such that it and all before it were handed on or skipped.
@@ -228,10 +233,10 @@ impl InputReceiver {
         self.acknowledged
     }
 
-    /// Whether the app sees a key or button down.
+    /// Whether the app sees a key or button down, or a gamepad out of its rest.
     #[must_use]
-    pub const fn is_holding(&self) -> bool {
-        !self.held.is_empty()
+    pub fn is_holding(&self) -> bool {
+        !self.held.is_empty() || !self.pads.are_at_rest()
     }
 
     /// What came so far.
@@ -267,7 +272,7 @@ impl InputReceiver {
             }
             self.acknowledged = id;
         }
-        usize::from(input.event_count) < INPUT_EVENTS_MAX
+        usize::from(input.event_count) < INPUT_EVENTS_MAX && !input.more
     }
 
     /// `false` when there is no budget for it.
@@ -291,6 +296,7 @@ impl InputReceiver {
             | EventKind::KeyUp(_)
             | EventKind::ButtonDown(_)
             | EventKind::ButtonUp(_)
+            | EventKind::Pad(_)
             | EventKind::Wheel { .. } => {}
         }
         let enough = self.event_budget.take(now);
@@ -308,6 +314,7 @@ impl InputReceiver {
             EventKind::KeyUp(code) => (Key::of_code(code), false),
             EventKind::ButtonDown(number) => (Key::of_button(number), true),
             EventKind::ButtonUp(number) => (Key::of_button(number), false),
+            EventKind::Pad(pad) => return self.take_pad(pad, injection),
             EventKind::Wheel { .. }
             | EventKind::MoveTo { .. }
             | EventKind::MoveBy { .. }
@@ -329,10 +336,19 @@ impl InputReceiver {
         }
     }
 
+    fn take_pad(&mut self, pad: Pad, injection: Injection) {
+        if self.pads.take(pad) {
+            self.push_player(injection);
+        } else {
+            self.stats.void += 1;
+        }
+    }
+
     fn apply_state(&mut self, now: Timestamp, input: &Input<'_>, complete: bool) {
         if !input.focused {
             self.lapsed.clear();
-            self.release_where(now, Cause::Unfocused, |_| true);
+            self.pads.forget_lapsed();
+            self.release_all(now, Cause::Unfocused);
         } else if complete {
             self.release_where(now, Cause::State, |key| !key.is_down_in(input));
             while let Some(key) = self.lapsed.pop_first() {
@@ -341,12 +357,28 @@ impl InputReceiver {
                     self.push_synthetic(now, key.down(), Cause::Restored);
                 }
             }
+            while let Some((pad, cause)) = self.pads.poll_state(input) {
+                self.stats.restored += u64::from(cause == Cause::Restored);
+                self.push_synthetic(now, EventKind::Pad(pad), cause);
+            }
         }
     }
 
     fn is_newest(&self, now: Timestamp, sequence: u16) -> bool {
         let ahead = |newest: u16| (1..0x8000).contains(&sequence.wrapping_sub(newest));
         self.sequence.is_none_or(ahead) || now.since(self.heard) > SEQUENCE_FORGET
+    }
+
+    fn release_all(&mut self, now: Timestamp, cause: Cause) {
+        self.release_where(now, cause, |_| true);
+        self.rest_pads(now, cause);
+    }
+
+    fn rest_pads(&mut self, now: Timestamp, cause: Cause) {
+        while let Some(pad) = self.pads.poll_rest(cause) {
+            self.stats.released += 1;
+            self.push_synthetic(now, EventKind::Pad(pad), cause);
+        }
     }
 
     fn release_where(&mut self, now: Timestamp, cause: Cause, release: impl Fn(Key) -> bool) {
@@ -404,6 +436,6 @@ const EVENT_BURST: u32 = 512;
 /// Moves leave this much of the burst to keys, so that no flood of moves delays one.
 const MOVE_RESERVE: u32 = 128;
 /// A full datagram of second presses, and everything released and pressed again: no more comes of one step.
-const QUEUE_START: usize = 2 * INPUT_EVENTS_MAX + 2 + 2 * 48;
+const QUEUE_START: usize = 2 * INPUT_EVENTS_MAX + 2 + 2 * 48 + 2 * PADS_MAX;
 /// A driver that does not drain gets no further events; they stay with the client.
 const QUEUE_MAX: usize = 4 * QUEUE_START;

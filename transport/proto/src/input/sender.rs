@@ -1,11 +1,12 @@
 //! What the player's page does with input, for tests and probes.
 //!
 //! Everything unacknowledged goes into every datagram, so that a loss costs no more than the gap to the next one. Moves are
-//! merged as long as they have not been sent; presses and releases never are.
+//! merged as long as they have not been sent, and so are changes of a gamepad that press and release nothing; presses and releases
+//! never are.
 
 use super::held::{Held, Key};
 use firstlight_units::{Micros, Timestamp};
-use firstlight_wire::{Event, EventKind, INPUT_EVENTS_MAX, InputAck, WriteInput};
+use firstlight_wire::{Event, EventKind, INPUT_EVENTS_MAX, InputAck, PADS_MAX, Pad, WriteInput};
 use std::collections::VecDeque;
 
 /// Why [`InputSender::poll_transmit`] is to be called.
@@ -24,7 +25,7 @@ pub enum SendReason {
 /// What the sender did not send, since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InputSenderStats {
-    /// Moves merged into one before them.
+    /// Moves, of the pointer or of a gamepad, merged into one before them.
     pub merged: u64,
     /// Moves dropped because too much waits.
     pub dropped: u64,
@@ -47,6 +48,10 @@ pub struct InputSender {
     /// How many of `events` have been sent.
     sent: usize,
     pressed: Held,
+    /// The gamepads as they were told last.
+    pads: [Pad; PADS_MAX],
+    /// The pads are to be told anew: the host may have forgotten them with an attachment.
+    pads_untold: bool,
     focused: bool,
     /// A state without an event that the host has not confirmed.
     change: Change,
@@ -60,6 +65,8 @@ pub struct InputSender {
 struct Pending {
     kind: EventKind,
     at: Timestamp,
+    /// Presses and releases nothing: it may be merged, and dropped.
+    moves: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +86,8 @@ impl InputSender {
             events: VecDeque::with_capacity(WAITING_MAX),
             sent: 0,
             pressed: Held::default(),
+            pads: NO_PADS,
+            pads_untold: false,
             focused: true,
             change: Change::None,
             sequence,
@@ -88,38 +97,42 @@ impl InputSender {
         }
     }
 
-    /// A new attachment: what was pressed and what is not acknowledged is forgotten.
+    /// A new attachment: what was pressed and what is not acknowledged is forgotten. The gamepads are told as they are.
     pub fn attach(&mut self) {
         self.attached = true;
         self.first = None;
         self.events.clear();
         self.sent = 0;
         self.pressed.clear();
+        self.pads_untold = self.pads.iter().any(|pad| pad.plugged);
         self.change = Change::None;
         self.last_sent = None;
     }
 
     /// The player did something; `false` when it is refused: there is nothing to be told, or too much waits.
     pub fn push(&mut self, now: Timestamp, kind: EventKind) -> bool {
-        let taken = self.focused
+        let without_focus = matches!(kind, EventKind::Pad(pad) if pad.is_at_rest());
+        let taken = (self.focused || without_focus)
             && match kind {
                 EventKind::KeyDown(code) => self.push_press(now, Key::of_code(code), true),
                 EventKind::KeyUp(code) => self.push_press(now, Key::of_code(code), false),
                 EventKind::ButtonDown(number) => self.push_press(now, Key::of_button(number), true),
                 EventKind::ButtonUp(number) => self.push_press(now, Key::of_button(number), false),
                 EventKind::MoveTo { .. } | EventKind::MoveBy { .. } => self.push_move(now, kind),
-                EventKind::Wheel { .. } => self.enqueue(now, kind),
+                EventKind::Wheel { .. } => self.enqueue(now, kind, false),
+                EventKind::Pad(pad) => self.push_pad(now, pad),
                 EventKind::Unknown(_) => false,
             };
         self.stats.refused += u64::from(!taken);
         taken
     }
 
-    /// The page got or lost the focus. Without it, nothing is pressed.
+    /// The page got or lost the focus. Without it, nothing is pressed, and of a gamepad only that it comes or goes is taken.
     pub fn set_focused(&mut self, focused: bool) {
         if focused != self.focused {
             self.focused = focused;
             self.pressed.clear();
+            self.pads = self.pads.map(|pad| Pad::at_rest(pad.pad, pad.plugged));
             self.change = Change::Unsent;
         }
     }
@@ -150,33 +163,32 @@ impl InputSender {
         if self.poll_timeout().is_none_or(|(at, _)| now < at) {
             return false;
         }
+        self.tell_pads(now);
+        let known = self.first.is_some();
+        let count = self.fitting();
         self.scratch.clear();
-        let known = if self.first.is_some() { INPUT_EVENTS_MAX } else { 0 };
-        for pending in self.events.iter().take(known) {
-            let age = now.since(pending.at).as_u32();
-            self.scratch.push(Event {
+        self.scratch
+            .extend(self.events.iter().take(count).map(|pending| Event {
                 kind: pending.kind,
-                age,
-            });
+                age: now.since(pending.at).as_u32(),
+            }));
+        self.sent = self.sent.max(count);
+        let (mut pads, mut plugged) = (NO_PADS, 0);
+        for (place, pad) in pads.iter_mut().zip(self.pads.iter().filter(|pad| pad.plugged)) {
+            // Until the numbering is known nothing is pressed, but that a pad is there holds all the while.
+            *place = if known { *pad } else { Pad::at_rest(pad.pad, true) };
+            plugged += 1;
         }
-        self.sent = self.sent.max(self.scratch.len());
-        let pressed = if self.first.is_some() {
-            self.pressed.keys()
-        } else {
-            &[]
-        };
         WriteInput {
             focused: self.focused,
+            more: known && count < self.events.len(),
             first_event: self.first.unwrap_or(0),
             sent_at: now.as_micros(),
-            buttons: if self.first.is_some() {
-                self.pressed.buttons()
-            } else {
-                0
-            },
+            buttons: if known { self.pressed.buttons() } else { 0 },
             sequence: self.sequence,
-            pressed,
+            pressed: if known { self.pressed.keys() } else { &[] },
             events: &self.scratch,
+            pads: pads.get(..plugged).unwrap_or_default(),
         }
         .write(out);
         self.sequence = self.sequence.wrapping_add(1);
@@ -197,13 +209,14 @@ impl InputSender {
         if self.first.is_none() {
             return Some((after(BEAT), SendReason::Sync));
         }
-        if self.change == Change::Unsent {
+        if self.change == Change::Unsent || self.pads_untold {
             return Some((Timestamp::default(), SendReason::Fresh));
         }
-        let fresh = |at: usize| self.events.get(at).filter(|_| at < INPUT_EVENTS_MAX);
+        let fitting = self.fitting();
+        let fresh = |at: usize| self.events.get(at).filter(|_| at < fitting);
         if let Some(pending) = fresh(self.sent) {
             // A move may be joined by others; with a press behind it, it goes at once.
-            let alone = is_move(pending.kind) && fresh(self.sent + 1).is_none();
+            let alone = pending.moves && fresh(self.sent + 1).is_none();
             let at = if alone {
                 after(MOVE_GAP)
             } else {
@@ -214,13 +227,14 @@ impl InputSender {
         if !self.events.is_empty() || self.change != Change::None {
             return Some((after(REPEAT), SendReason::Repeat));
         }
-        (!self.pressed.is_empty()).then(|| (after(BEAT), SendReason::Beat))
+        let rests = self.pressed.is_empty() && self.pads.iter().all(Pad::is_at_rest);
+        (!rests).then(|| (after(BEAT), SendReason::Beat))
     }
 
     /// Whether everything is acknowledged.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.first.is_some() && self.events.is_empty() && self.change == Change::None
+        self.first.is_some() && self.events.is_empty() && self.change == Change::None && !self.pads_untold
     }
 
     /// The codes of the keys that are down, in the order in which they were pressed.
@@ -235,6 +249,12 @@ impl InputSender {
         self.pressed.buttons()
     }
 
+    /// The gamepads as they were told last, plugged in or not.
+    #[must_use]
+    pub const fn pads(&self) -> &[Pad; PADS_MAX] {
+        &self.pads
+    }
+
     /// What was not sent so far.
     #[must_use]
     pub const fn stats(&self) -> InputSenderStats {
@@ -247,7 +267,7 @@ impl InputSender {
             if !self.pressed.press(key) {
                 return false;
             }
-            let taken = self.enqueue(now, key.down());
+            let taken = self.enqueue(now, key.down(), false);
             if !taken {
                 self.pressed.release(key);
             }
@@ -256,7 +276,7 @@ impl InputSender {
         if !self.pressed.release(key) {
             return false;
         }
-        let taken = self.enqueue(now, key.up());
+        let taken = self.enqueue(now, key.up(), false);
         if !taken {
             // The release itself does not fit; the state has it.
             self.change = Change::Unsent;
@@ -273,20 +293,80 @@ impl InputSender {
             .and_then(|last| merge(last.kind, kind).map(|sum| last.kind = sum))
             .is_some();
         self.stats.merged += u64::from(merged);
-        merged || self.enqueue(now, kind)
+        merged || self.enqueue(now, kind, true)
+    }
+
+    fn push_pad(&mut self, now: Timestamp, pad: Pad) -> bool {
+        let pad = Pad {
+            buttons: pad.buttons & Pad::BUTTONS,
+            ..pad
+        };
+        let Some(told) = self
+            .pads
+            .get_mut(usize::from(pad.pad))
+            .filter(|told| **told != pad)
+        else {
+            return false;
+        };
+        let old = std::mem::replace(told, pad);
+        let moves = old.plugged == pad.plugged && old.buttons == pad.buttons;
+        if self.pads_untold || (moves && self.merge_pad(pad)) || self.enqueue(now, EventKind::Pad(pad), moves)
+        {
+            return true;
+        }
+        // The event does not fit: the state has what it releases, and presses nothing.
+        self.change = Change::Unsent;
+        false
+    }
+
+    /// Joins what moved to the newest unsent event of that pad; nothing is moved past a press or a release.
+    fn merge_pad(&mut self, pad: Pad) -> bool {
+        let unsent = self.events.iter_mut().skip(self.sent).rev();
+        let moving = unsent.take_while(|pending| pending.moves);
+        let last = moving
+            .filter(|pending| matches!(pending.kind, EventKind::Pad(old) if old.pad == pad.pad))
+            .take(1);
+        let mut merged = false;
+        for pending in last {
+            pending.kind = EventKind::Pad(pad);
+            self.stats.merged += 1;
+            merged = true;
+        }
+        merged
+    }
+
+    /// After an attachment: what is plugged in, as it is.
+    fn tell_pads(&mut self, now: Timestamp) {
+        if self.first.is_none() || !std::mem::take(&mut self.pads_untold) {
+            return;
+        }
+        for pad in self.pads.into_iter().filter(|pad| pad.plugged) {
+            // The queue was emptied a moment ago.
+            self.enqueue(now, EventKind::Pad(pad), false);
+        }
+    }
+
+    /// How many of the oldest events a datagram carries.
+    fn fitting(&self) -> usize {
+        if self.first.is_none() {
+            return 0;
+        }
+        let plugged = self.pads.iter().filter(|pad| pad.plugged).count();
+        let kinds = self.events.iter().map(|pending| pending.kind);
+        WriteInput::fitting(self.pressed.keys().len(), plugged, kinds)
     }
 
     /// Makes room by dropping the oldest move that was not sent; refuses when there is none.
-    fn enqueue(&mut self, now: Timestamp, kind: EventKind) -> bool {
+    fn enqueue(&mut self, now: Timestamp, kind: EventKind, moves: bool) -> bool {
         if self.events.len() >= WAITING_MAX {
             let unsent = self.events.iter().enumerate().skip(self.sent);
-            let Some(at) = unsent.filter(|(_, p)| is_move(p.kind)).map(|(at, _)| at).next() else {
+            let Some(at) = unsent.filter(|(_, p)| p.moves).map(|(at, _)| at).next() else {
                 return false;
             };
             self.events.remove(at);
             self.stats.dropped += 1;
         }
-        self.events.push_back(Pending { kind, at: now });
+        self.events.push_back(Pending { kind, at: now, moves });
         true
     }
 }
@@ -303,10 +383,13 @@ fn merge(old: EventKind, new: EventKind) -> Option<EventKind> {
     places.then_some(new)
 }
 
-const fn is_move(kind: EventKind) -> bool {
-    matches!(kind, EventKind::MoveTo { .. } | EventKind::MoveBy { .. })
-}
-
+/// Nothing is plugged in.
+const NO_PADS: [Pad; PADS_MAX] = [
+    Pad::at_rest(0, false),
+    Pad::at_rest(1, false),
+    Pad::at_rest(2, false),
+    Pad::at_rest(3, false),
+];
 /// The longest gap between datagrams while something is pressed.
 const BEAT: Micros = Micros::from_millis(50);
 /// A lost last datagram costs this much.

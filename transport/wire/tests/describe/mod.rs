@@ -4,7 +4,7 @@
 
 use firstlight_wire::{
     AudioUnit, ClockReply, ClockRequest, Error, Event, EventKind, Feedback, Input, InputAck, Kind,
-    MediaHeader, split_video_unit,
+    MediaHeader, Pad, split_video_unit,
 };
 use serde_json::{Value, json};
 
@@ -117,13 +117,19 @@ pub(crate) fn input(bytes: &[u8]) -> Result<Value, Error> {
     let i = Input::parse(bytes)?;
     Ok(json!({
         "focused": i.focused,
+        "more": i.more,
         "firstEvent": i.first_event,
         "sentAt": i.sent_at.to_string(),
         "buttons": i.buttons,
         "sequence": i.sequence,
         "pressed": i.pressed().collect::<Vec<_>>(),
         "events": i.events().map(event).collect::<Vec<_>>(),
+        "pads": i.pads().map(pad).collect::<Vec<_>>(),
     }))
+}
+
+fn pad(p: Pad) -> Value {
+    json!({ "pad": p.pad, "plugged": p.plugged, "triggers": p.triggers, "buttons": p.buttons, "sticks": p.sticks })
 }
 
 fn event(event: Event) -> Value {
@@ -136,6 +142,7 @@ fn event(event: Event) -> Value {
         EventKind::MoveTo { x, y } => json!({ "type": "moveTo", "age": age, "x": x, "y": y }),
         EventKind::MoveBy { dx, dy } => json!({ "type": "moveBy", "age": age, "dx": dx, "dy": dy }),
         EventKind::Wheel { dx, dy } => json!({ "type": "wheel", "age": age, "dx": dx, "dy": dy }),
+        EventKind::Pad(p) => json!({ "type": "pad", "age": age, "state": pad(p) }),
         EventKind::Unknown(kind) => json!({ "type": kind, "age": age }),
     }
 }
