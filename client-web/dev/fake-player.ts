@@ -1,5 +1,5 @@
 /** A Player without an engine: it draws a moving picture, and tests and the dev page drive what happens to it. */
-import type { EndWords, Player, PlayerEvents, PlayerOptions, PlayerState } from '../src/player';
+import type { EndWords, PadState, Player, PlayerEvents, PlayerOptions, PlayerState } from '../src/player';
 import { STAGES, type Dist, type StageName, type Stats } from '../src/stats';
 
 export type InputCall = readonly [name: string, ...values: readonly (number | boolean)[]];
@@ -30,6 +30,7 @@ export class FakePlayer implements Player {
     moveTo: (x: number, y: number): void => this.#sent('moveTo', x, y),
     moveBy: (dx: number, dy: number): void => this.#sent('moveBy', dx, dy),
     wheel: (dx: number, dy: number): void => this.#sent('wheel', dx, dy),
+    pad: ({ pad, plugged, buttons }: PadState): void => this.#sent('pad', pad, plugged, buttons),
     setFocused: (focused: boolean): void => this.#sent('setFocused', focused),
     releaseAll: (): void => this.#sent('releaseAll'),
   };
@@ -43,6 +44,8 @@ export class FakePlayer implements Player {
     cursor: new Set(),
     cursorMoved: new Set(),
     pointerMode: new Set(),
+    gamepads: new Set(),
+    rumble: new Set(),
     audioBlocked: new Set(),
     size: new Set(),
   };
@@ -157,6 +160,6 @@ export function fakeStats(state: PlayerState = 'playing', wobble = Math.random):
     first_picture_ms: 231,
     frozen_ms_total: 120,
     audio: { state: 'playing', buffer_ms: vary(28), underruns: 0, concealed: 4, av_offset_ms: vary(14), level: 0.2 },
-    input: { events: 2210, unacknowledged: 0, ack_ms: dist(vary(9)) },
+    input: { events: 2210, unacknowledged: 0, gamepads: 0, ack_ms: dist(vary(9)) },
   };
 }

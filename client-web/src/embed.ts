@@ -89,6 +89,8 @@ const EVENTS: readonly FirstlightEvent[] = [
   'cursor',
   'cursorMoved',
   'pointerMode',
+  'gamepads',
+  'rumble',
   'audioBlocked',
   'size',
 ];

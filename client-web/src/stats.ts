@@ -108,6 +108,8 @@ export type Stats = {
   readonly input: {
     readonly events: number;
     readonly unacknowledged: number;
+    /** Plugged in, and known to the title. */
+    readonly gamepads: number;
     readonly ack_ms: Dist;
   };
 };

@@ -33,6 +33,7 @@ beforeEach(() => {
     onShortcut: (event) => event.code === 'F12',
     onHold: (hold) => holds.push(hold),
     onCaptured: () => undefined,
+    onPad: () => undefined,
   });
   capture.setSize({ width: 1280, height: 720 });
   capture.setActive(true);

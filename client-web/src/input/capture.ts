@@ -1,19 +1,21 @@
 /**
- * Everything the player does, to the title: keyboard, mouse, touch, and who has the focus.
+ * Everything the player does, to the title: keyboard, mouse, touch, gamepads, and who has the focus.
  *
  * ```text
  * focus, blur, visibility, lock, full screen -> captured? -> PlayerInput.setFocused
  *                                                  |  lost: everything is let go, here and at the host
  * keyboard ----------------------------------------+-> PlayerInput
  * pointer  ----------------------------------------+
+ * gamepads ----------------------------------------+
  * ```
  *
  * Captured means: active (the title is played), the window has the focus and can be seen, and the focus is on the stage
  * or nowhere. Invariant: while not captured nothing is held. What it refuses: deciding what a shortcut does.
  */
-import type { CursorImage, PlayerInput, PointerMode } from '../player';
+import type { CursorImage, PlayerEvents, PlayerInput, PointerMode } from '../player';
 import { Alarm, Scope } from '../ui/scope';
 import { cursorStyle } from './capture-cursor';
+import type { GamepadCapture, PadNews } from './capture-gamepad';
 import { KeyboardCapture } from './capture-keyboard';
 import { PointerCapture, type PointerHold } from './capture-pointer';
 import type { Size } from './capture-rules';
@@ -26,6 +28,7 @@ export type CaptureWiring = {
   readonly onShortcut: (event: KeyboardEvent) => boolean;
   readonly onHold: (hold: PointerHold) => void;
   readonly onCaptured: (captured: boolean) => void;
+  readonly onPad: (news: PadNews) => void;
 };
 
 export class Capture {
@@ -33,6 +36,9 @@ export class Capture {
   readonly #scope = new Scope();
   readonly #keyboard: KeyboardCapture;
   readonly #pointer: PointerCapture;
+  /** Loaded when there is a gamepad and the title takes some. */
+  #gamepads: GamepadCapture | null = null;
+  #gamepadLimit = 0;
   readonly #escape: Alarm;
   #active = false;
   #captured = false;
@@ -74,6 +80,17 @@ export class Capture {
     this.#drawCursor();
   }
 
+  /** How many gamepads the title takes. */
+  setGamepads(count: number): void {
+    this.#gamepadLimit = count;
+    this.#gamepads?.setLimit(count);
+    this.#lookForGamepads();
+  }
+
+  rumble(rumble: PlayerEvents['rumble']): void {
+    this.#gamepads?.rumble(rumble);
+  }
+
   setSize(size: Size): void {
     this.#pointer.setSize(size);
   }
@@ -100,6 +117,7 @@ export class Capture {
   close(): void {
     this.setActive(false);
     this.#pointer.close();
+    this.#gamepads?.close();
     this.#scope.close();
   }
 
@@ -111,6 +129,7 @@ export class Capture {
     scope.on(window, 'focus', () => this.#update());
     scope.on(window, 'pagehide', () => this.#setCaptured(false));
     scope.on(window, 'pageshow', () => this.#update());
+    scope.on(window, 'gamepadconnected', () => this.#lookForGamepads());
     scope.on(document, 'visibilitychange', () => this.#update());
     scope.on(document, 'focusin', () => this.#update());
     scope.on(document, 'focusout', (event: FocusEvent) => {
@@ -121,6 +140,18 @@ export class Capture {
     scope.on(window, 'resize', () => this.#drawCursor());
     // A change of full screen swallows keys on some systems.
     scope.on(document, 'fullscreenchange', () => this.#letGo());
+  }
+
+  /** What finds those that are there finds the one that has just come. */
+  #lookForGamepads(): void {
+    const there = 'getGamepads' in navigator && navigator.getGamepads().some((gamepad) => gamepad !== null);
+    if (!there || this.#gamepadLimit === 0 || this.#gamepads !== null) return;
+    void import('./capture-gamepad').then(({ GamepadCapture }) => {
+      if (this.#scope.isClosed() || this.#gamepads !== null) return;
+      this.#gamepads = new GamepadCapture({ input: this.#wiring.input, onNews: this.#wiring.onPad });
+      this.#gamepads.setLimit(this.#gamepadLimit);
+      this.#gamepads.setCaptured(this.#captured);
+    });
   }
 
   #keydown(event: KeyboardEvent): void {
@@ -157,6 +188,8 @@ export class Capture {
     }
     this.#captured = captured;
     this.#wiring.input.setFocused(captured);
+    // After the focus: what the pads say is told to a host that hears it.
+    this.#gamepads?.setCaptured(captured);
     this.#wiring.onCaptured(captured);
   }
 

@@ -15,7 +15,7 @@ import type { EndWords, Player, PlayerEvents, PlayerOptions, PlayerState, Pointe
 import { button } from '../ui/button';
 import { el, setText } from '../ui/dom';
 import { isFullscreen, toggleFullscreen, unlockKeyboard } from '../ui/fullscreen';
-import { icon } from '../ui/icons';
+import { icon, type IconName } from '../ui/icons';
 import { StatsOverlay } from '../ui/overlay';
 import { Alarm, Scope } from '../ui/scope';
 import { shortcutOf, SHORTCUT_WORDS, type Shortcut } from '../ui/shortcuts';
@@ -104,6 +104,7 @@ export class PlayPage {
       onShortcut: (event) => this.#handleShortcut(event),
       onHold: (hold) => this.#held(hold),
       onCaptured: () => this.#showHint(),
+      onPad: ({ words, trouble }) => this.#flash(words, trouble ? 'alert' : 'done'),
     });
     this.#setSound(loadSound());
     this.#listen();
@@ -148,6 +149,8 @@ export class PlayPage {
         this.#capture.setMode(mode);
       }),
     );
+    scope.add(player.on('gamepads', (count) => this.#capture.setGamepads(count)));
+    scope.add(player.on('rumble', (rumble) => this.#capture.rumble(rumble)));
     scope.add(player.on('audioBlocked', () => this.#showSoundHint()));
     scope.on(document, 'fullscreenchange', () => {
       this.#toolbar.setFullscreen(isFullscreen());
@@ -314,8 +317,8 @@ export class PlayPage {
     return this.#pointerMode === 'both' ? 'Click to look around with the mouse' : 'Click to play with the mouse';
   }
 
-  #flash(words: string): void {
-    this.#hint.replaceChildren(icon('mouse', 18), words);
+  #flash(words: string, about: IconName = 'mouse'): void {
+    this.#hint.replaceChildren(icon(about, 18), words);
     this.#hint.hidden = false;
     this.#hintAlarm.set(FLASH_MS, () => this.#showHint());
   }

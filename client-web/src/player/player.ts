@@ -277,6 +277,7 @@ export class StreamPlayer implements Player {
       case 'welcome':
         this.#sound.wanted = message.welcome.audio;
         this.#emitter.emit('pointerMode', message.welcome.pointer);
+        this.#emitter.emit('gamepads', message.welcome.gamepads);
         this.#run({ on: 'welcome', attempt: message.attempt, waitS: message.welcome.waitS });
         break;
       case 'secret': {
@@ -319,6 +320,9 @@ export class StreamPlayer implements Player {
         break;
       case 'cursorMoved':
         this.#emitter.emit('cursorMoved', { x: message.x, y: message.y });
+        break;
+      case 'rumble':
+        this.#emitter.emit('rumble', message.rumble);
         break;
       case 'sample':
         this.#observers.get(message.id)?.(message.sample);
@@ -424,6 +428,7 @@ export class StreamPlayer implements Player {
       wheel: (dx, dy) => {
         if (shift(dx) !== 0 || shift(dy) !== 0) send({ type: 'wheel', dx: shift(dx), dy: shift(dy) });
       },
+      pad: (state) => send({ type: 'pad', state }),
       setFocused: (focused) => {
         this.#focused = focused;
         this.#post({ type: 'focus', focused });
@@ -494,7 +499,7 @@ const NOTHING_MEASURED: Measured = {
   glass_to_glass_ms: NO_DIST,
   click_to_photon_ms: NO_DIST,
   frozen_ms_total: 0,
-  input: { events: 0, unacknowledged: 0, ack_ms: NO_DIST },
+  input: { events: 0, unacknowledged: 0, gamepads: 0, ack_ms: NO_DIST },
 };
 const COUNTDOWN_MS = 250;
 const GOODBYE_MS = 200;

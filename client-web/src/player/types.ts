@@ -48,6 +48,10 @@ export type PlayerEvents = {
   /** 0 to 1 over the picture. */
   cursorMoved: { readonly x: number; readonly y: number };
   pointerMode: PointerMode;
+  /** How many the title takes; 0: none. */
+  gamepads: number;
+  /** What a gamepad's motors are to do, in place of what they did: 0 to 1; both 0 stops them. */
+  rumble: { readonly pad: number; readonly strong: number; readonly weak: number; readonly durationMs: number };
   /** The browser wants a gesture before it plays sound: call `audio.unlock()` in one. */
   audioBlocked: boolean;
   /** Of the picture as it is drawn: it may be coded smaller, and is shown as large all the same. */
@@ -77,6 +81,20 @@ export type Sample = {
   readonly luma: Uint8Array;
 };
 
+/** All of a gamepad at one moment. */
+export type PadState = {
+  /** 0 to 3. */
+  readonly pad: number;
+  /** It is there; where it is not, everything else is at rest. */
+  readonly plugged: boolean;
+  /** Left, right: whole numbers from 0, released, to 255, pressed to the end. */
+  readonly triggers: readonly number[];
+  /** Bit n: button n of the browser's standard gamepad is down; 6 and 7 are the triggers. */
+  readonly buttons: number;
+  /** Left x, y, right x, y: whole numbers from -32768 to 32767; positive: right, down. */
+  readonly sticks: readonly number[];
+};
+
 export type PlayerInput = {
   /** A Linux input event code. */
   key(code: number, down: boolean): void;
@@ -88,6 +106,9 @@ export type PlayerInput = {
   moveBy(dx: number, dy: number): void;
   /** 120ths of a notch; positive: right, down. */
   wheel(dx: number, dy: number): void;
+  /** A gamepad is like this. */
+  pad(state: PadState): void;
+  /** Without focus nothing is pressed, on gamepads neither. */
   setFocused(focused: boolean): void;
   releaseAll(): void;
 };

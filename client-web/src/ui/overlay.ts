@@ -180,6 +180,7 @@ const FIGURES: readonly Figure[] = [
   ['Transport', (s) => `${TRANSPORTS[s.transport]} · ${s.path === 'track' ? 'video track' : 'canvas'}`],
   ['Sound', soundWords],
   ['Input', (s) => `${count(s.input.events)} events · heard after ${millis(s.input.ack_ms.p50)} ms`],
+  ['Gamepads', (s) => (s.input.gamepads > 0 ? `${s.input.gamepads} in use` : 'none')],
 ];
 
 const TRANSPORTS: Readonly<Record<Stats['transport'], string>> = {

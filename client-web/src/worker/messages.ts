@@ -5,7 +5,7 @@ import type { ReceiverCounts } from '../receive/receiver';
 import type { InputEvent } from '../wire';
 import type { Transport } from '../player/ladder';
 import type { Agreement } from '../seal/seal';
-import type { CursorImage, PointerMode, Rect, Sample } from '../player/types';
+import type { CursorImage, PlayerEvents, PointerMode, Rect, Sample } from '../player/types';
 
 /** What everything of an attachment is sealed with. */
 export type SealWith = Agreement;
@@ -75,6 +75,7 @@ export type Welcomed = {
   readonly fps: number;
   readonly audio: boolean;
   readonly pointer: PointerMode;
+  readonly gamepads: number;
   readonly waitS: number;
 };
 
@@ -103,6 +104,7 @@ export type FromWorker =
   | { readonly type: 'size'; readonly width: number; readonly height: number }
   | { readonly type: 'cursor'; readonly cursor: CursorImage | null }
   | { readonly type: 'cursorMoved'; readonly x: number; readonly y: number }
+  | { readonly type: 'rumble'; readonly rumble: PlayerEvents['rumble'] }
   | { readonly type: 'sample'; readonly id: number; readonly sample: Sample }
   | { readonly type: 'measured'; readonly measured: Measured };
 
@@ -141,5 +143,5 @@ export type Measured = {
   readonly glass_to_glass_ms: Dist;
   readonly click_to_photon_ms: Dist;
   readonly frozen_ms_total: number;
-  readonly input: { readonly events: number; readonly unacknowledged: number; readonly ack_ms: Dist };
+  readonly input: { readonly events: number; readonly unacknowledged: number; readonly gamepads: number; readonly ack_ms: Dist };
 };

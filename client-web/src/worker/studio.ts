@@ -238,6 +238,13 @@ export class Studio {
       case 'cursorPosition':
         post({ type: 'cursorMoved', x: message.value.x / 65_535, y: message.value.y / 65_535 });
         break;
+      case 'rumble': {
+        const { pad, strong, weak, durationMs } = message.value;
+        // No motor runs on when the line breaks, whatever was asked for.
+        const rumble = { pad, strong: part(strong), weak: part(weak), durationMs: Math.min(durationMs, RUMBLE_MS_MAX) };
+        post({ type: 'rumble', rumble });
+        break;
+      }
       case 'ended': {
         const reason = END_REASONS[message.value.reason] ?? 'unknown';
         post({ type: 'ended', attempt, reason, message: message.value.message });
@@ -252,7 +259,7 @@ export class Studio {
   }
 
   #onWelcome(attempt: number, welcome: Welcome): void {
-    const { session, video, audio, pointer, waitSeconds, resume } = welcome;
+    const { session, video, audio, pointer, gamepads, waitSeconds, resume } = welcome;
     if (audio !== undefined) {
       this.#sound.frameUs = audio.frameUs > 0 ? audio.frameUs : 10_000;
       this.#sound.sampleRate = audio.sampleRate > 0 ? audio.sampleRate : 48_000;
@@ -273,6 +280,7 @@ export class Studio {
         fps: video?.fps ?? 0,
         audio: audio !== undefined,
         pointer: pointer === PointerMode.RELATIVE ? 'relative' : pointer === PointerMode.BOTH ? 'both' : 'absolute',
+        gamepads,
         waitS: waitSeconds,
       },
     });
@@ -371,6 +379,7 @@ export class Studio {
       input: {
         events: this.#input.stats.events,
         unacknowledged: this.#input.unacknowledged,
+        gamepads: this.#input.pads.length,
         ack_ms: this.#meter.ackAges.dist(now, 0.001),
       },
       ...this.#meter.measure(now, this.#attachment?.counts ?? null),
@@ -400,3 +409,11 @@ const TRACES_MAX = 120;
 /** The overlay is read by eye. */
 const MEASURE_MS = 250;
 const TICKS_PER_SECOND = 4;
+
+/** As docs/PROTOCOL.md has it. */
+const RUMBLE_MS_MAX = 2_000;
+
+/** 0 to 65535 as a part of one. */
+function part(value: number): number {
+  return Math.min(value, 65_535) / 65_535;
+}
