@@ -12,6 +12,10 @@ pub(crate) struct Inputs {
     pub(crate) keys: BTreeSet<u8>,
     /// Buttons that are held.
     pub(crate) buttons: BTreeSet<u8>,
+    /// Gamepads that are there.
+    pub(crate) pads: usize,
+    /// Buttons that are held on any of them, by their Linux codes.
+    pub(crate) pad_buttons: BTreeSet<u16>,
     /// Where the pointer is.
     pub(crate) pointer: Option<(i16, i16)>,
     /// A key or button went down since [`Inputs::take_press`].
@@ -48,6 +52,15 @@ impl Inputs {
                 true
             }
             _ => false,
+        }
+    }
+
+    /// Notes a gamepad's button; one that goes down counts.
+    pub(crate) fn note_pad(&mut self, code: u16, down: bool) {
+        if !down {
+            self.pad_buttons.remove(&code);
+        } else if self.pad_buttons.insert(code) {
+            self.press();
         }
     }
 
@@ -106,6 +119,16 @@ mod tests {
         inputs.note(&button(true, 3));
         assert!(inputs.take_press());
         assert!(!inputs.take_press());
+    }
+
+    #[test]
+    fn a_gamepad_s_button_counts_once_as_it_goes_down() {
+        let mut inputs = Inputs::default();
+        for down in [true, true, false, true] {
+            inputs.note_pad(304, down);
+        }
+        assert_eq!(inputs.count, 2);
+        assert!(inputs.pad_buttons.contains(&304) && inputs.take_press());
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod error;
 mod ffi;
 mod inputs;
 mod options;
+mod pads;
 mod panel;
 mod run;
 mod scene;

@@ -50,11 +50,14 @@ pub(crate) fn draw(canvas: &mut Canvas<'_>, inputs: &Inputs, names: &KeyNames, f
         .pointer
         .map_or_else(|| "-".to_owned(), |(x, y)| format!("{x},{y}"));
     let frame = frame.map(|frame| format!("FRAME   {frame}"));
+    let held: Vec<String> = inputs.pad_buttons.iter().map(u16::to_string).collect();
+    let pads = (inputs.pads > 0).then(|| format!("PADS    {} {}", inputs.pads, held.join(" ")));
     let lines = [
         (frame.unwrap_or_default(), 0xa0_a0_a0),
         (format!("INPUTS  {}", inputs.count), 0xff_ff_ff),
         (format!("POINTER {pointer} {}", buttons.join(" ")), 0x80_e0_ff),
         (format!("KEYS    {}", keys.join(" ")), 0xff_e0_60),
+        (pads.unwrap_or_default(), 0x80_ff_80),
     ];
     for (line, (text, colour)) in lines.iter().enumerate() {
         let text: String = text.chars().take(COLUMNS).collect();
@@ -84,7 +87,7 @@ pub(crate) fn draw_pointer(canvas: &mut Canvas<'_>, inputs: &Inputs) -> Option<A
 }
 
 const COLUMNS: usize = 28;
-const LINES: usize = 4;
+const LINES: usize = 5;
 const LINE: usize = 24;
 /// Pixels of the cross's arms.
 const ARM: usize = 12;

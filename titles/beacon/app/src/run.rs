@@ -6,6 +6,7 @@ use crate::clock::{monotonic_ns, sleep_until, wall_us};
 use crate::error::Error;
 use crate::inputs::Inputs;
 use crate::options::{MicroHertz, Motion, Options, Switch};
+use crate::pads::Pads;
 use crate::scene::Scene;
 use crate::screen::Screen;
 use crate::{ffi, panel};
@@ -28,6 +29,7 @@ pub fn run(options: &Options) -> Result<(), Error> {
         scene,
         beeper,
         inputs: Inputs::default(),
+        pads: Pads::default(),
         frame: 0,
         motion: options.motion,
     };
@@ -42,6 +44,7 @@ struct Beacon {
     scene: Scene,
     beeper: Beeper,
     inputs: Inputs,
+    pads: Pads,
     frame: u32,
     motion: Motion,
 }
@@ -64,6 +67,7 @@ impl Beacon {
                 return Ok(());
             }
             changed |= self.screen.note_input(&mut self.inputs)?;
+            changed |= self.pads.note(&mut self.inputs);
             if changed && !always {
                 self.prepare();
             }
