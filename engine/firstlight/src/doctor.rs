@@ -4,7 +4,7 @@ use crate::cli::Doctor;
 use crate::out::say;
 use crate::title::{check_one, titles_in};
 use anyhow::Result;
-use firstlight_container::{Grant, isolate};
+use firstlight_container::{Grant, Way, isolate};
 use firstlight_encoder::{Config, Encoder, How, Picture};
 use firstlight_host::Cost;
 use firstlight_title::Display;
@@ -44,6 +44,7 @@ pub(crate) fn doctor(options: &Doctor) -> Result<ExitCode> {
     let mut checks = container();
     checks.extend([
         keymap(),
+        gamepads(),
         encoder(),
         gpu_encoder(),
         room(),
@@ -105,6 +106,20 @@ fn keymap() -> Check {
     Check {
         name: "keymap",
         state,
+        detail: detail.to_owned(),
+    }
+}
+
+fn gamepads() -> Check {
+    let detail = match Way::find() {
+        Way::Kernel => "the kernel's own devices, through /dev/uinput",
+        Way::Preload => {
+            "a library in the app, for want of a writable /dev/uinput: programs that are static or of 32 bits see none"
+        }
+    };
+    Check {
+        name: "gamepads",
+        state: State::Ok,
         detail: detail.to_owned(),
     }
 }

@@ -1,6 +1,7 @@
 //! What a valid manifest may still get wrong on this machine.
 
 use crate::catalogue::{MANIFEST, picture, read, require_same_name};
+use crate::elf::refuses_preload;
 use crate::manifest::{DisplayKind, Title};
 use crate::parse;
 use std::fmt;
@@ -128,7 +129,12 @@ fn remarks(title: &Title, dir: &Path) -> Vec<String> {
         Some(path) => remarks.extend(check_picture(&path)),
     }
     if title.input.gamepads > 0 {
-        remarks.push("input.gamepads: this build has no gamepads, the title gets none".to_owned());
+        let program = title.run.command.first().map(|named| dir.join(named));
+        if let Some(kind) = program.as_deref().and_then(refuses_preload) {
+            remarks.push(format!(
+                "input.gamepads: the program {kind}: it sees gamepads only where the machine has a writable /dev/uinput"
+            ));
+        }
     }
     if title.input.touch {
         remarks.push("input.touch: this build has no touch, the title gets the mouse only".to_owned());
@@ -235,12 +241,33 @@ mod tests {
         let manifest = fs::read_to_string(dir.path().join("x/title.toml")).unwrap();
         fs::write(
             dir.path().join("x/title.toml"),
-            manifest + "[input]\ngamepads = 1\n[display]\nkind = \"android\"\n",
+            manifest + "[input]\ntouch = true\ngamepads = 1\n[display]\nkind = \"android\"\n",
         )
         .unwrap();
         let findings = check(&dir.path().join("x"));
         let said: Vec<bool> = findings.iter().map(|finding| finding.fatal).collect();
         assert_eq!(said, [true, false, false], "{findings:?}");
+    }
+
+    #[test]
+    fn a_program_that_takes_no_library_is_told_where_it_sees_no_gamepads() {
+        let dir = title_dir("static");
+        let folder = dir.path().join("x");
+        let program = folder.join("static");
+        // A 64-bit program without segments.
+        let mut bytes = vec![0; 64];
+        bytes[..6].copy_from_slice(b"\x7fELF\x02\x01");
+        fs::write(&program, bytes).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let said = |dir: &Path| {
+            check(dir)
+                .iter()
+                .any(|finding| finding.message.contains("input.gamepads"))
+        };
+        assert!(!said(&folder), "it asks for none");
+        let manifest = fs::read_to_string(folder.join("title.toml")).unwrap();
+        fs::write(folder.join("title.toml"), manifest + "[input]\ngamepads = 1\n").unwrap();
+        assert!(said(&folder));
     }
 
     fn title_dir(program: &str) -> tempfile::TempDir {

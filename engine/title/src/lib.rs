@@ -12,6 +12,7 @@
 
 mod catalogue;
 mod check;
+mod elf;
 mod error;
 mod manifest;
 mod parse;
