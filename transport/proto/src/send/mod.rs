@@ -240,7 +240,7 @@ impl Sender {
         }
         let train = if self.audio.take(out) || self.take_repeat(now, out) || self.take_probe(now, out) {
             FrameId::new(0)
-        } else if self.pacer.free_at() <= now
+        } else if self.pacer.may_send(now)
             && let Some(packet) = self.history.take_next(now)
         {
             write(out, packet.header, packet.payload);
