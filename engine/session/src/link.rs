@@ -147,6 +147,14 @@ impl Link {
         }
     }
 
+    /// Packets of media that the transport sent again by itself, so far: WebRTC does; over the others the sender core repeats.
+    pub(crate) fn repeated(&self) -> u64 {
+        match self {
+            Self::Quic(_) | Self::Sealed(..) => 0,
+            Self::Rtc(link) => link.repeated(),
+        }
+    }
+
     /// The control stream, when the client has opened it.
     pub(crate) async fn control(&self) -> Result<(ControlWriter, ControlReader), LinkError> {
         match self {

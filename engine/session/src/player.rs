@@ -42,6 +42,8 @@ pub(crate) struct Player {
     pub(crate) remote: Option<SocketAddr>,
     /// What QUIC had received when it was last looked at.
     pub(crate) received: u64,
+    /// What the transport had sent again by itself when that was last asked.
+    repeated: u64,
     messages: mpsc::Sender<Outgoing>,
 }
 
@@ -79,8 +81,15 @@ impl Player {
             greeted: false,
             remote,
             received: 0,
+            repeated: 0,
             messages,
         }
+    }
+
+    /// Packets that the transport sent again by itself since this was last asked.
+    pub(crate) fn take_repeated(&mut self) -> u64 {
+        let repeated = self.link.repeated();
+        repeated - std::mem::replace(&mut self.repeated, repeated)
     }
 
     /// Sends a control message. A client that does not read loses the newest.

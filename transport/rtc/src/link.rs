@@ -29,6 +29,7 @@ pub(crate) struct Inner {
     control: tokio::sync::Mutex<watch::Receiver<Option<Arc<dyn DataChannel>>>>,
     over: watch::Receiver<bool>,
     received: AtomicU64,
+    repeated: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for Link {
@@ -44,6 +45,8 @@ pub(crate) struct Wires {
     pub(crate) heard: mpsc::Receiver<Heard>,
     pub(crate) channels: mpsc::Receiver<(Channel, Arc<dyn DataChannel>)>,
     pub(crate) over: watch::Receiver<bool>,
+    /// Packets that the library sent again.
+    pub(crate) repeated: Arc<AtomicU64>,
 }
 
 /// What a data channel is for, by its label.
@@ -61,6 +64,7 @@ impl Link {
             heard,
             channels,
             over,
+            repeated,
         } = wires;
         let (out, packets) = mpsc::channel(PACKETS_MAX);
         let (data, data_out) = mpsc::channel(DATAGRAMS_MAX);
@@ -75,6 +79,7 @@ impl Link {
             control: tokio::sync::Mutex::new(control),
             over: over.clone(),
             received: AtomicU64::new(0),
+            repeated,
         });
         tokio::spawn(until_over(
             over.clone(),
@@ -147,6 +152,12 @@ impl Link {
     #[must_use]
     pub fn received(&self) -> u64 {
         self.inner.received.load(Ordering::Relaxed)
+    }
+
+    /// Packets of the video that went again because the browser asked for them (RTX), so far.
+    #[must_use]
+    pub fn repeated(&self) -> u64 {
+        self.inner.repeated.load(Ordering::Relaxed)
     }
 
     /// The control channel, which the client opens. A player without one never does.

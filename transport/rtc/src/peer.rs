@@ -2,7 +2,7 @@
 
 use crate::link::{Channel, DATAGRAM_BYTES, Link, Wires};
 use crate::media::{Media, Terms};
-use crate::taps::{Heard, Keyframes, Reports};
+use crate::taps::{Heard, Keyframes, REPEATS_SLOT, Repeats, Reports};
 use crate::{Error, addresses, candidates};
 use rtc::interceptor::{
     CongestionControlBuilder, NackResponderBuilder, Registry, SenderReportBuilder, Slot, TwccSenderBuilder,
@@ -15,6 +15,7 @@ use rtc::rtp_transceiver::rtp_sender::{
 };
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use webrtc::data_channel::DataChannel;
@@ -74,6 +75,7 @@ enum State {
 pub async fn answer(config: &Config, offer: &str) -> Result<(Peer, String), Error> {
     check(offer)?;
     let streams = Streams::new(config.has_audio)?;
+    let repeated = Arc::clone(&streams.repeated);
     let (heard_in, heard) = mpsc::channel(HEARD_MAX);
     let (channels_in, channels) = mpsc::channel(CHANNELS_MAX);
     let (state_in, state) = watch::channel(State::New);
@@ -101,6 +103,7 @@ pub async fn answer(config: &Config, offer: &str) -> Result<(Peer, String), Erro
         heard,
         channels,
         over,
+        repeated,
     };
     let peer = Peer {
         pc,
@@ -276,6 +279,9 @@ struct Stream {
 
 struct Streams {
     video: Stream,
+    /// What goes again of the video, and how many packets that were.
+    rtx: u32,
+    repeated: Arc<AtomicU64>,
     audio: Option<Stream>,
 }
 
@@ -284,7 +290,12 @@ impl Streams {
         let [video, rtx, audio] = ssrcs()?;
         let video = Stream::new(RtpCodecKind::Video, video, Some(rtx), h264(PROFILES[0]));
         let audio = has_audio.then(|| Stream::new(RtpCodecKind::Audio, audio, None, opus()));
-        Ok(Self { video, audio })
+        Ok(Self {
+            video,
+            rtx,
+            repeated: Arc::default(),
+            audio,
+        })
     }
 }
 
@@ -384,6 +395,10 @@ fn registry(streams: &Streams, heard: mpsc::Sender<Heard>) -> Registry {
         .with(
             Slot::NackResponder,
             NackResponderBuilder::new().with_size(REPEATS).build(),
+        )
+        .with(
+            Slot::from(REPEATS_SLOT),
+            Repeats::new(streams.rtx, Arc::clone(&streams.repeated)),
         )
         .with(Slot::SenderReport, SenderReportBuilder::new().build())
         .with(Slot::from(KEYFRAMES_SLOT), Keyframes::new(heard))

@@ -2,6 +2,7 @@
 
 use super::Worker;
 use crate::clock;
+use crate::player::Player;
 use crate::run::MEDIA;
 use crate::tally::Spans;
 use firstlight_link::{Report, Stats};
@@ -153,6 +154,8 @@ impl Worker {
         let process = second.cpu.process.saturating_sub(cpu_before.process);
         let malformed_control = self.malformed_control.load(Ordering::Relaxed);
         let client = std::mem::take(&mut second.client);
+        let repeated = sent.repeated.saturating_sub(before.repeated)
+            + self.player.as_mut().map_or(0, Player::take_repeated);
         Stats {
             transport: self.player.as_ref().map(|player| player.link.transport()),
             target_bps: self.wants.target(self.sender.target()).as_bps(),
@@ -163,7 +166,7 @@ impl Worker {
             captured: media.captured,
             encoded: media.encoded,
             skipped: media.skipped,
-            repeated: u32::try_from(sent.repeated.saturating_sub(before.repeated)).unwrap_or(u32::MAX),
+            repeated: u32::try_from(repeated).unwrap_or(u32::MAX),
             idr_total: second.idr_total,
             recovery_total: second.recovery_total,
             malformed_total: self.malformed
