@@ -1,5 +1,8 @@
 //! The targets, by what they feed.
 
+pub(crate) mod carried;
 pub(crate) mod cores;
+pub(crate) mod rtc;
+pub(crate) mod sealed;
 pub(crate) mod text;
 pub(crate) mod wire;

@@ -86,7 +86,7 @@ impl Desk {
         let dial = Dial {
             address: route.address,
             certificates: route.certificates,
-            path: format!("/v1/media?via=relay&{}", rest(asked.query)),
+            path: host_path(asked.query),
             origin: asked.origin,
             narrow: true,
         };
@@ -190,6 +190,11 @@ fn parameter(query: &str, name: &str) -> Option<String> {
     url::form_urlencoded::parse(query.as_bytes())
         .find(|(key, _)| key == name)
         .map(|(_, value)| value.into_owned())
+}
+
+/// What a host is asked for on behalf of somebody with this query.
+pub(crate) fn host_path(query: &str) -> String {
+    format!("/v1/media?via=relay&{}", rest(query))
 }
 
 /// The query without what is the relay's own; the host reads the first `via`, which is not the player's to say.

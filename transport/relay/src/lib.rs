@@ -15,6 +15,8 @@
 mod admit;
 mod config;
 mod error;
+#[cfg(feature = "fuzzing")]
+mod fuzzing;
 mod places;
 mod rate;
 mod relay;
@@ -22,6 +24,8 @@ mod web;
 
 pub use config::Config;
 pub use error::{Error, Refused};
+#[cfg(feature = "fuzzing")]
+pub use fuzzing::fuzz_query;
 pub use relay::Relay;
 
 /// Where a relay is asked to carry somebody (docs/PROTOCOL.md, section 9).

@@ -24,6 +24,8 @@ mod addresses;
 mod candidates;
 mod error;
 mod feedback;
+#[cfg(feature = "fuzzing")]
+mod fuzzing;
 mod link;
 mod media;
 mod packetize;
@@ -31,5 +33,7 @@ mod peer;
 mod taps;
 
 pub use error::Error;
+#[cfg(feature = "fuzzing")]
+pub use fuzzing::{fuzz_reports, fuzz_trickle};
 pub use link::{CONTROL_BYTES_MAX, ControlReader, ControlWriter, DATAGRAM_BYTES, Link};
 pub use peer::{Config, IceServer, OFFER_BYTES_MAX, Peer, Trickle, answer, check};

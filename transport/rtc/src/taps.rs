@@ -189,7 +189,9 @@ mod tests {
     use super::*;
     use bytes::Bytes;
     use rtc::interceptor::{AttributedPacket, NackResponderBuilder, RTCPFeedback, Registry, Slot};
-    use rtc::rtcp::transport_feedbacks::transport_layer_nack::{TransportLayerNack, nack_pairs_from_sequence_numbers};
+    use rtc::rtcp::transport_feedbacks::transport_layer_nack::{
+        TransportLayerNack, nack_pairs_from_sequence_numbers,
+    };
     use rtc::rtp;
 
     fn tagged(packet: Packet) -> TaggedPacket {
@@ -204,7 +206,10 @@ mod tests {
     fn what_the_library_sends_again_is_counted_and_nothing_else() {
         let count = Arc::new(AtomicU64::new(0));
         let mut chain = Registry::new()
-            .with(Slot::NackResponder, NackResponderBuilder::new().with_size(64).build())
+            .with(
+                Slot::NackResponder,
+                NackResponderBuilder::new().with_size(64).build(),
+            )
             .with(Slot::from(REPEATS_SLOT), Repeats::new(9, Arc::clone(&count)))
             .build();
         chain.bind_local_stream(&StreamInfo {
@@ -228,7 +233,9 @@ mod tests {
                 ..Default::default()
             };
             let payload = Bytes::from_static(&[1, 2, 3]);
-            chain.handle_write(tagged(Packet::Rtp(rtp::Packet { header, payload }))).unwrap();
+            chain
+                .handle_write(tagged(Packet::Rtp(rtp::Packet { header, payload })))
+                .unwrap();
         }
         let mut sent = std::iter::from_fn(|| chain.poll_write()).count();
         assert_eq!((sent, count.load(Ordering::Relaxed)), (5, 0));
@@ -237,7 +244,9 @@ mod tests {
             media_ssrc: 1,
             nacks: nack_pairs_from_sequence_numbers(&[1, 3]),
         };
-        chain.handle_read(tagged(Packet::Rtcp(vec![Box::new(nack)]))).unwrap();
+        chain
+            .handle_read(tagged(Packet::Rtcp(vec![Box::new(nack)])))
+            .unwrap();
         sent = std::iter::from_fn(|| chain.poll_write()).count();
         assert_eq!((sent, count.load(Ordering::Relaxed)), (2, 2));
     }
