@@ -4,6 +4,7 @@ use super::{DEADLINE, Worker};
 use firstlight_container::now;
 use firstlight_proto::input::InputSender;
 use firstlight_proto::receive::{AccessUnit, Receiver};
+use firstlight_seal::Seal;
 use firstlight_units::{Micros, Timestamp};
 use firstlight_wire::control::{
     ClientMessage, Hello, ResumeAck, ServerMessage, Welcome, client_message, server_message,
@@ -39,6 +40,11 @@ pub(crate) struct Client {
     pub(crate) mute: bool,
     /// Set when the session is closed.
     pub(crate) closed: Option<SessionError>,
+    /// Sealed datagrams as they came, and whether they opened.
+    pub(crate) sealed: Vec<(bytes::Bytes, bool)>,
+    /// What was in those that did.
+    pub(crate) opened: Vec<Vec<u8>>,
+    seal: Option<Seal>,
     control: SendStream,
     answers: RecvStream,
     decoder: FrameDecoder,
@@ -80,6 +86,11 @@ impl Client {
 
     /// Opens the control stream and says hello.
     pub(crate) async fn begin(session: Session) -> Self {
+        Self::begin_with(session, None).await
+    }
+
+    /// As [`Self::begin`], with everything sealed where there is a seal.
+    pub(crate) async fn begin_with(session: Session, seal: Option<Seal>) -> Self {
         let (control, answers) = session.open_bi().await.unwrap();
         let mut receiver = Receiver::new();
         receiver.attach();
@@ -99,6 +110,9 @@ impl Client {
             lose: 0..0,
             mute: false,
             closed: None,
+            sealed: Vec::new(),
+            opened: Vec::new(),
+            seal,
             control,
             answers,
             decoder: FrameDecoder::default(),
@@ -116,14 +130,18 @@ impl Client {
     }
 
     pub(crate) async fn say(&mut self, message: client_message::Message) {
+        let message = ClientMessage {
+            message: Some(message),
+        };
         let mut bytes = Vec::new();
-        write_frame(
-            &ClientMessage {
-                message: Some(message),
-            },
-            &mut bytes,
-        )
-        .unwrap();
+        match &mut self.seal {
+            Some(seal) => {
+                let sealed = seal.seal_control(&message.encode_to_vec()).unwrap();
+                bytes.extend_from_slice(&u32::try_from(sealed.len()).unwrap().to_be_bytes());
+                bytes.extend_from_slice(&sealed);
+            }
+            None => write_frame(&message, &mut bytes).unwrap(),
+        }
         self.say_raw(&bytes).await;
     }
 
@@ -214,7 +232,7 @@ impl Client {
         let mut chunk = [0; 4_096];
         tokio::select! {
             datagram = self.session.read_datagram() => match datagram {
-                Ok(datagram) => self.on_datagram(&datagram),
+                Ok(datagram) => self.take(datagram),
                 Err(error) => self.closed = Some(error),
             },
             read = self.answers.read(&mut chunk), if self.closed.is_none() => match read {
@@ -234,9 +252,23 @@ impl Client {
     async fn drained(&mut self) -> SessionError {
         loop {
             match self.session.read_datagram().await {
-                Ok(datagram) => self.on_datagram(&datagram),
+                Ok(datagram) => self.take(datagram),
                 Err(error) => return error,
             }
+        }
+    }
+
+    /// A datagram as it came.
+    fn take(&mut self, datagram: bytes::Bytes) {
+        let Some(seal) = &mut self.seal else {
+            return self.on_datagram(&datagram);
+        };
+        let mut bytes = datagram.to_vec();
+        let opened = seal.open_datagram(&mut bytes).map(|at| bytes[at].to_vec());
+        self.sealed.push((datagram, opened.is_ok()));
+        if let Ok(opened) = opened {
+            self.on_datagram(&opened);
+            self.opened.push(opened);
         }
     }
 
@@ -273,8 +305,12 @@ impl Client {
 
     fn on_control(&mut self, mut bytes: &[u8]) {
         while let Some(message) = self.decoder.decode(&mut bytes).unwrap() {
+            let message = match &mut self.seal {
+                Some(seal) => seal.open_control(&mut message.to_vec()).unwrap(),
+                None => message.to_vec(),
+            };
             self.messages
-                .extend(ServerMessage::decode(message).unwrap().message);
+                .extend(ServerMessage::decode(message.as_slice()).unwrap().message);
         }
     }
 
@@ -289,7 +325,11 @@ impl Client {
     }
 
     fn send(&mut self) {
-        let datagram = std::mem::take(&mut self.datagram);
+        let mut datagram = std::mem::take(&mut self.datagram);
+        if let Some(seal) = &mut self.seal {
+            let plain = std::mem::take(&mut datagram);
+            seal.seal_datagram(&plain, &mut datagram).unwrap();
+        }
         if let Err(error) = self.session.send_datagram(datagram.into()) {
             self.closed.get_or_insert(error);
         }
@@ -306,12 +346,22 @@ async fn sleep_until(at: Option<Timestamp>) {
 
 /// Decodes access units with ffmpeg and reads the beacon's barcode in each picture.
 pub(crate) fn read_barcodes(units: &[Unit]) -> Vec<firstlight_beacon::barcode::Reading> {
-    use firstlight_beacon::barcode::{BLOCK, COLUMNS, HEIGHT, WIDTH, decode};
+    let pictures = decode_pictures(units.iter().flat_map(|unit| unit.nals.iter().copied()).collect());
+    pictures
+        .iter()
+        .filter_map(|picture| read_barcode(picture))
+        .collect()
+}
+
+/// Decodes what may be a stream of H.264 with ffmpeg: the luma of the barcode's place in each picture.
+pub(crate) fn decode_pictures(stream: Vec<u8>) -> Vec<Vec<u8>> {
+    use firstlight_beacon::barcode::{HEIGHT, WIDTH};
     let mut ffmpeg = Command::new("ffmpeg")
         .args(["-loglevel", "error", "-f", "h264", "-i", "-"])
         .args([
             "-vf",
-            &format!("crop={WIDTH}:{HEIGHT}:0:0"),
+            // A busy machine codes it smaller.
+            &format!("scale=1280:720,crop={WIDTH}:{HEIGHT}:0:0"),
             "-f",
             "rawvideo",
             "-pix_fmt",
@@ -323,24 +373,33 @@ pub(crate) fn read_barcodes(units: &[Unit]) -> Vec<firstlight_beacon::barcode::R
         .spawn()
         .unwrap();
     let mut stdin = ffmpeg.stdin.take().unwrap();
-    let stream: Vec<u8> = units.iter().flat_map(|unit| unit.nals.iter().copied()).collect();
     let writer = std::thread::spawn(move || stdin.write_all(&stream));
     let pictures = ffmpeg.wait_with_output().unwrap().stdout;
-    writer.join().unwrap().unwrap();
-    let mut readings = Vec::new();
-    for picture in pictures.chunks_exact(WIDTH * HEIGHT) {
-        let mut bytes = [0_u8; 16];
-        for (n, byte) in bytes.iter_mut().enumerate() {
-            for bit in 0..8 {
-                let block = n * 8 + bit;
-                let (x, y) = (
-                    block % COLUMNS * BLOCK + BLOCK / 2,
-                    block / COLUMNS * BLOCK + BLOCK / 2,
-                );
-                *byte = *byte << 1 | u8::from(picture[y * WIDTH + x] > 128);
-            }
-        }
-        readings.extend(decode(bytes));
+    if let Err(error) = writer.join().unwrap() {
+        assert_eq!(
+            error.kind(),
+            std::io::ErrorKind::BrokenPipe,
+            "it gave up on the stream"
+        );
     }
-    readings
+    pictures
+        .chunks_exact(WIDTH * HEIGHT)
+        .map(<[u8]>::to_vec)
+        .collect()
+}
+
+fn read_barcode(picture: &[u8]) -> Option<firstlight_beacon::barcode::Reading> {
+    use firstlight_beacon::barcode::{BLOCK, COLUMNS, WIDTH, decode};
+    let mut bytes = [0_u8; 16];
+    for (n, byte) in bytes.iter_mut().enumerate() {
+        for bit in 0..8 {
+            let block = n * 8 + bit;
+            let (x, y) = (
+                block % COLUMNS * BLOCK + BLOCK / 2,
+                block / COLUMNS * BLOCK + BLOCK / 2,
+            );
+            *byte = *byte << 1 | u8::from(picture[y * WIDTH + x] > 128);
+        }
+    }
+    decode(bytes)
 }

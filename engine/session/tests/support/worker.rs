@@ -58,6 +58,8 @@ pub(crate) struct Worker {
     pub(crate) port: u16,
     /// SHA-256 of the certificate in use.
     pub(crate) certificate: Vec<u8>,
+    /// The session's public key, for sealed attachments.
+    pub(crate) seal_key: String,
     issuer: Issuer,
     tickets: AtomicU32,
     folder: TempDir,
@@ -74,9 +76,14 @@ impl Worker {
     /// Waits until it is ready.
     pub(crate) fn ready(&mut self) {
         let ready = self.wait_for("ready", |r| matches!(r, Report::Ready { .. }));
-        let Report::Ready { cert_sha256, .. } = ready else {
+        let Report::Ready {
+            cert_sha256,
+            seal_key,
+        } = ready
+        else {
             unreachable!()
         };
+        self.seal_key = seal_key;
         let hex = cert_sha256.first().unwrap();
         self.certificate = (0..32)
             .map(|n| u8::from_str_radix(&hex[2 * n..2 * n + 2], 16).unwrap())
@@ -128,6 +135,7 @@ impl Worker {
             seen: Vec::new(),
             port: listen.port(),
             certificate: Vec::new(),
+            seal_key: String::new(),
             issuer,
             tickets: AtomicU32::new(0),
             folder,
