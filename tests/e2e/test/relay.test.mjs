@@ -6,6 +6,8 @@ import { once } from 'node:events';
 import { Engine, binary, freePort, until } from '../lib/engine.mjs';
 import { openBrowser, play, untilState, untilStats } from '../lib/browser.mjs';
 
+/** The beacon's tone is far above this; digital silence is 0. */
+const AUDIBLE = 0.001;
 let engine, browser, carrier, page, port;
 before(async () => {
   port = await freePort();
@@ -19,12 +21,14 @@ before(async () => {
 after(async () => { await browser?.close(); await engine?.stop(); carrier?.kill('SIGKILL'); });
 afterEach(async () => { await page?.context().close(); });
 
-test('a picture comes over a relay, and keys go back over it', async () => {
+test('a picture and sound come over a relay, and keys go back over it', async () => {
   page = await play(browser, engine, 'beacon', { query: '?autostart=1&transport=relay' });
   const stats = await untilStats(page, (s) => s.frames.decoded > 60, 'sixty decoded frames');
   assert.equal(stats.transport, 'relay');
   assert.equal(stats.packets.malformed, 0, 'everything opens');
+  assert.ok(stats.audio.level < AUDIBLE, `nothing is to be heard yet: ${stats.audio.level}`);
   await page.keyboard.press('KeyA', { delay: 50 });
+  await untilStats(page, (s) => s.audio.level > AUDIBLE, 'the tone of a key');
   await untilStats(page, (s) => s.input.events > 0 && s.input.unacknowledged === 0, 'keys to be acknowledged');
   const session = await page.evaluate(() => firstlight.session);
   await until(async () => (await engine.operator(`/v1/sessions/${session}`)).stats?.transport === 'relay', 'the worker to say so');

@@ -5,12 +5,14 @@ import { Engine, until } from '../lib/engine.mjs';
 import { openBrowser, play, untilState, untilStats } from '../lib/browser.mjs';
 import { Relay } from '../lib/relay.mjs';
 
+/** The beacon's tone is far above this; digital silence is 0. */
+const AUDIBLE = 0.001;
 let engine, browser, relay, page;
 before(async () => { engine = await Engine.start(); browser = await openBrowser(); });
 after(async () => { await browser?.close(); await engine?.stop(); });
 afterEach(async () => { await page?.context().close(); relay?.close(); relay = undefined; });
 
-test('with UDP blocked the picture comes over a WebSocket, and keys go back over it', async () => {
+test('with UDP blocked picture and sound come over a WebSocket, and keys go back over it', async () => {
   relay = new Relay();
   relay.cut = true;
   // WebRTC would find a way past the relay, which stands before WebTransport's port alone.
@@ -20,7 +22,9 @@ test('with UDP blocked the picture comes over a WebSocket, and keys go back over
   const stats = await untilStats(page, (s) => s.frames.decoded > 60, 'sixty decoded frames');
   assert.equal(stats.transport, 'websocket');
   assert.ok(relay.counts.cut > 0, 'WebTransport was tried first');
+  assert.ok(stats.audio.level < AUDIBLE, `nothing is to be heard yet: ${stats.audio.level}`);
   await page.keyboard.press('KeyA', { delay: 50 });
+  await untilStats(page, (s) => s.audio.level > AUDIBLE, 'the tone of a key');
   await untilStats(page, (s) => s.input.events > 0 && s.input.unacknowledged === 0, 'keys to be acknowledged');
 });
 
