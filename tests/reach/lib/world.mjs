@@ -15,6 +15,8 @@ export const INET = '203.0.113.1';
 export const INET6 = '2001:db8:0:1::1';
 /** Ports that a provider forwards by hand: the gateway's. */
 export const GATEWAY_PORT = 443;
+/** Where a relay listens on the public segment. */
+export const RELAY_PORT = 4443;
 
 /**
  * What a box does with UDP. `open` routes and filters nothing; the others translate: `full-cone` lets anybody answer, `address`
@@ -32,7 +34,7 @@ function run(command, args, options = {}) {
 
 export class World {
   /**
-   * @param {{ host?: string, player?: string, playerFilter?: 'none'|'no-udp'|'only-443', family?: 4|6 }} plan
+   * @param {{ host?: string, player?: string, playerFilter?: 'none'|'no-udp'|'only-443'|'relay-alone', family?: 4|6 }} plan
    */
   constructor({ host = 'open', player = 'open', playerFilter = 'none', family = 4 } = {}) {
     this.prefix = `fl${process.pid % 100_000}`;
@@ -136,6 +138,10 @@ function rules(box, kind, filter) {
     // Names are resolved elsewhere; nothing but the one port gets out.
     'only-443': `iifname "int" tcp dport != ${GATEWAY_PORT} drop
     meta l4proto udp drop`,
+    // Of UDP, what goes to the relay and comes back from it.
+    'relay-alone': `meta l4proto udp ip daddr ${INET} udp dport ${RELAY_PORT} accept
+    meta l4proto udp ip saddr ${INET} udp sport ${RELAY_PORT} accept
+    meta l4proto udp drop`,
   }[filter];
   const inward = {
     open: '',
@@ -171,7 +177,7 @@ function rules(box, kind, filter) {
 }
 table ip6 box {
   chain forward { type filter hook forward priority 0;
-    ${forward}
+    ${filter === 'relay-alone' ? 'meta l4proto udp drop' : forward}
   }
 }
 `;

@@ -16,6 +16,8 @@ const CASES = [
   ['both behind symmetric boxes: over TURN', { host: 'symmetric', player: 'symmetric' }, 'webrtc'],
   ['UDP blocked', { player: 'address', playerFilter: 'no-udp' }, 'websocket'],
   ['nothing but TCP 443', { player: 'address', playerFilter: 'only-443' }, 'websocket'],
+  ['UDP to the relay alone', { player: 'address', playerFilter: 'relay-alone', relay: 'udp' }, 'relay'],
+  ['UDP blocked, and a relay on TCP', { player: 'address', playerFilter: 'no-udp', relay: 'tls' }, 'relay'],
   ['IPv6 alone', { family: 6 }, 'webtransport'],
 ];
 
@@ -27,10 +29,10 @@ afterEach(async () => {
   running = world = undefined;
 });
 
-for (const [name, plan, transport] of CASES) {
+for (const [name, { relay = null, ...plan }, transport] of CASES) {
   test(`${name}: ${transport}`, { timeout: 120_000 }, async (t) => {
     world = new World(plan);
-    running = await begin(world);
+    running = await begin(world, { relay });
     const page = await running.browser.newPage({ viewport: { width: 1280, height: 720 } });
     try {
       await page.goto(`https://${world.gateway}/play/beacon?autostart=1`);
