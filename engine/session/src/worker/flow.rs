@@ -154,7 +154,11 @@ impl Worker {
 
     /// Hands on everything whose time has come, in one go: quinn sends it in batches when this task waits.
     pub(super) fn transmit(&mut self) {
-        while self.sender.poll_transmit(clock::now(), &mut self.datagram) {
+        // Where quinn has sent all that was cut before, from the beginning: memory that was used a moment ago is in the cache.
+        _ = self.cut.try_reclaim(super::CUT_BYTES);
+        // All of it leaves when this task waits, whatever the time in between.
+        let now = clock::now();
+        while self.sender.poll_transmit(now, &mut self.datagram) {
             let Some(player) = &self.player else { continue };
             if !player.send_from(&mut self.cut, &self.datagram) {
                 let most = player.link.datagram_max();

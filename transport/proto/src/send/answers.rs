@@ -102,6 +102,7 @@ impl Sender {
             self.stats.forged += 1;
             return;
         }
+        self.history.release(self.wishes.acknowledged());
         let patience = self.rtt().unwrap_or(RTT_UNKNOWN) + self.interval() + REPORT_INTERVAL;
         let idr = feedback.flags.want_idr;
         if (idr || feedback.flags.want_recovery) && self.wishes.on_wanted(now, patience, idr) {

@@ -31,11 +31,12 @@ pub(crate) struct Flight {
 #[derive(Clone, Copy, Debug, Default)]
 struct Packet {
     sent_at: Timestamp,
-    bytes: u64,
     /// Bytes sent up to and with this one.
     total: u64,
     /// The access unit, where the packet is part of its train.
     train: FrameId,
+    /// Two packets share a cache line.
+    bytes: u32,
     came: bool,
 }
 
@@ -84,15 +85,16 @@ impl Flight {
     }
 
     pub(crate) fn record(&mut self, now: Timestamp, bytes: usize, train: FrameId) {
-        let bytes = bytes as u64;
-        self.sent_bytes += bytes;
+        self.sent_bytes += bytes as u64;
+        // No datagram comes near.
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let total = self.sent_bytes;
         if let Some(slot) = self.ring.get_mut(index(self.next)) {
             *slot = Packet {
                 sent_at: now,
-                bytes,
                 total,
                 train,
+                bytes,
                 came: false,
             };
         }
@@ -137,7 +139,7 @@ impl Flight {
             self.arrivals.push(Arrival {
                 seq: PacketSeq::new(seq),
                 train: packet.train,
-                bytes: ByteCount::new(packet.bytes),
+                bytes: ByteCount::new(packet.bytes.into()),
                 total: ByteCount::new(packet.total),
                 sent_at: packet.sent_at,
                 arrived_at: RemoteTime::from_micros(feedback.base_time.saturating_add(after)),

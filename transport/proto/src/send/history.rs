@@ -9,12 +9,19 @@ use firstlight_wire::{
 };
 use std::collections::VecDeque;
 
+#[cfg(test)]
+mod tests;
+
 #[derive(Debug)]
 pub(crate) struct History {
     slots: Vec<Slot>,
     newest: FrameId,
     /// The newest IDR or recovery: what is older need not be repeated.
     newest_start: FrameId,
+    /// Up to here nothing is asked for any more.
+    released: FrameId,
+    /// Slots that were released, the last one on top: its memory is the likeliest to be in the cache still.
+    spare: Vec<Slot>,
     /// Units that wait, in order.
     queue: VecDeque<Waiting>,
     queued: usize,
@@ -96,6 +103,8 @@ impl History {
             slots: (0..SLOTS).map(|_| Slot::default()).collect(),
             newest: FrameId::new(0),
             newest_start: FrameId::new(0),
+            released: FrameId::new(0),
+            spare: Vec::with_capacity(SLOTS),
             queue: VecDeque::with_capacity(QUEUE_UNITS_MAX),
             queued: 0,
             payload_max: 0,
@@ -134,11 +143,11 @@ impl History {
         parity: impl FnOnce(u16) -> u16,
     ) -> Result<u64, Overflow> {
         let mut superseded = 0;
-        let lent = self.take_expired(now, unit.frame);
+        let lent = self.lend(now, unit.frame);
         let slot = self.slots.get_mut(index(unit.frame)).ok_or(Overflow)?;
         if slot.frame != unit.frame {
             if let Some(lent) = lent {
-                slot.bytes = lent;
+                *slot = lent;
             }
             slot.begin(now, unit);
             // Its first unit was dropped with what was cut for a larger path, and a recovery was asked for then.
@@ -185,11 +194,14 @@ impl History {
         Ok(superseded)
     }
 
-    /// The memory of an access unit that is too old to be repeated, for a slot that has none of its own: at 60 fps half of the
-    /// slots are, and their memory need not be had twice.
-    fn take_expired(&mut self, now: Timestamp, frame: FrameId) -> Option<Vec<u8>> {
+    /// Memory for a slot that has none of its own: of an access unit that was released, or is too old to be repeated. At 60 fps half
+    /// of the slots are, and their memory need not be had twice.
+    fn lend(&mut self, now: Timestamp, frame: FrameId) -> Option<Slot> {
         if self.slots.get(index(frame))?.bytes.capacity() > 0 {
             return None;
+        }
+        if let Some(spare) = self.spare.pop() {
+            return Some(spare);
         }
         let waits = |slot: &Slot| self.queue.iter().any(|waiting| waiting.frame == slot.frame);
         let expired = |slot: &Slot| {
@@ -201,7 +213,28 @@ impl History {
         let at = self.slots.iter().position(expired)?;
         let slot = self.slots.get_mut(at)?;
         slot.clear();
-        Some(std::mem::take(&mut slot.bytes))
+        Some(std::mem::take(slot))
+    }
+
+    /// The client has decoded this access unit: it asks for nothing up to it any more (docs/PROTOCOL.md, 6). What it took is used
+    /// for the next ones, so that a path with a short round trip is served from a few of them.
+    pub(crate) fn release(&mut self, decoded: FrameId) {
+        let oldest = decoded.get().saturating_sub(SLOTS as u64 - 1);
+        for frame in oldest.max(self.released.get() + 1)..=decoded.get() {
+            let frame = FrameId::new(frame);
+            if self.queue.front().is_some_and(|waiting| waiting.frame <= frame) {
+                break;
+            }
+            if let Some(slot) = self
+                .slots
+                .get_mut(index(frame))
+                .filter(|slot| slot.frame == frame)
+            {
+                slot.clear();
+                self.spare.push(std::mem::take(slot));
+            }
+            self.released = frame;
+        }
     }
 
     fn drop_before(&mut self, frame: FrameId) -> u64 {

@@ -89,6 +89,11 @@ impl Wishes {
         true
     }
 
+    /// The newest access unit that the client has decoded; 0: none in this attachment.
+    pub(crate) const fn acknowledged(&self) -> FrameId {
+        self.acknowledged
+    }
+
     /// The client cannot go on; `patience` is a round trip and a frame. Returns whether the encoder is asked.
     pub(crate) fn on_wanted(&mut self, now: Timestamp, patience: Micros, idr: bool) -> bool {
         if self.is_coming(now, patience, idr) {
