@@ -1,4 +1,4 @@
-// Density: sessions that replay recorded access units through the whole send path, beside bare quinn at the same rate and sizes.
+// Density: sessions that replay recorded access units through the whole send path, beside bare quinn and bare webrtc at the same rate and sizes.
 // Senders are one process on one thread, players another. See docs/RESULTS.md for what the figures mean.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -38,8 +38,11 @@ class Child {
   }
 }
 
-async function turn(units, bare) {
-  const more = bare ? ['--bare'] : [];
+/** What each side sends over, as the program calls it. */
+const SIDES = { firstlight: 'quic', quinn: 'bare-quic', 'firstlight, sealed': 'sealed', 'firstlight, WebRTC': 'rtc', webrtc: 'bare-rtc' };
+
+async function turn(units, over) {
+  const more = ['--over', over];
   const sender = new Child(['send', '--sessions', opts.sessions, '--seconds', opts.seconds, '--units', units, ...more].map(String));
   let player;
   try {
@@ -85,25 +88,30 @@ try {
   const units = join(folder, 'units.h264');
   console.error('recording access units');
   execFileSync('ffmpeg', ['-loglevel', 'error', ...RECORD, units]);
-  const turns = { firstlight: [], quinn: [] };
+  const turns = Object.fromEntries(Object.keys(SIDES).map((name) => [name, []]));
   for (let round = 1; round <= opts.rounds; round++) {
     for (const name of Object.keys(turns)) {
       console.error(`round ${round} of ${opts.rounds}: ${name}, ${opts.sessions} sessions`);
-      turns[name].push(await turn(units, name === 'quinn'));
+      turns[name].push(await turn(units, SIDES[name]));
     }
   }
   const cases = Object.entries(turns).map(([name, list]) => summary(name, list));
-  const [ours, quinn] = cases;
+  const ours = cases[0];
   // Of turns side by side: whatever else the machine did, it did to both.
-  const share = median(turns.firstlight.map((t, i) => t.gbit_per_core / turns.quinn[i].gbit_per_core));
+  const share = (one, other) => median(turns[one].map((t, i) => t.gbit_per_core / turns[other][i].gbit_per_core));
+  const shares = {
+    throughput_of_quinn: share('firstlight', 'quinn'), sealed_of_unsealed: share('firstlight, sealed', 'firstlight'), throughput_of_webrtc: share('firstlight, WebRTC', 'webrtc'),
+  };
   const bars = [
-    bar('throughput per core, of bare quinn\'s', share, 0.8, 'of 1', { atLeast: true }),
+    bar('throughput per core, of bare quinn\'s', shares.throughput_of_quinn, 0.8, 'of 1', { atLeast: true }),
+    bar('throughput per core over WebRTC, of bare webrtc\'s', shares.throughput_of_webrtc, 0.8, 'of 1', { atLeast: true }),
     bar('memory of a session\'s send path', ours.mib_per_session, 2, 'MiB'),
   ];
   table([['', 'Gbit/s per core', 'core per session', 'us per packet', 'Mbit/s each', 'fps', 'MiB each', 'skipped', 'lost'],
     ...cases.map((c) => [c.name, c.gbit_per_core, c.cpu_per_session, c.us_per_packet, c.mbit_per_session, c.fps, c.mib_per_session, c.skipped, c.lost])]);
   printBars(bars);
-  write(opts.json, result('density', cases, bars, { sessions: opts.sessions, seconds: opts.seconds, throughput_of_quinn: round(share, 4) }));
+  console.log(`sealed, of unsealed: ${round(shares.sealed_of_unsealed, 3)}`);
+  write(opts.json, result('density', cases, bars, { sessions: opts.sessions, seconds: opts.seconds, ...Object.fromEntries(Object.entries(shares).map(([name, of]) => [name, round(of, 4)])) }));
   if (opts.plot) {
     const drawn = cases.map((c) => ({ label: c.name, p50: c.gbit_per_core, p95: c.gbit_per_core, color: c === ours ? '#5aa9ff' : '#8892a6' }));
     writeFileSync(opts.plot, barPlot({ title: 'Sent per core', unit: 'Gbit/s', groups: [{ name: `${opts.sessions} sessions`, bars: drawn }] }));

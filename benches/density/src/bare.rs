@@ -1,7 +1,7 @@
 //! quinn alone: datagrams of the same sizes at the same times, with the same settings of QUIC, read and thrown away.
 
 use crate::machine::{now, resident, tell};
-use crate::send::{Counts, PERIOD_US, measure};
+use crate::send::{Counts, Opened, PERIOD_US, measure};
 use crate::units::Recording;
 use crate::{Play, Send};
 use anyhow::{Context, Result};
@@ -10,17 +10,10 @@ use firstlight_quic::Alarm;
 use firstlight_units::{Micros, Timestamp};
 use firstlight_wire::MEDIA_HEADER_BYTES;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use serde::Serialize;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{JoinSet, LocalSet};
-
-#[derive(Serialize)]
-struct Opened {
-    port: u16,
-    certificate: String,
-}
 
 pub(crate) async fn send(options: &Send) -> Result<()> {
     let recording = Rc::new(Recording::open(&options.units)?);

@@ -1,8 +1,9 @@
-//! Density bench: what the send path costs, beside bare quinn at the same rate and sizes.
+//! Density bench: what the send path costs, beside bare quinn and bare webrtc at the same rate and sizes.
 //!
 //! ```text
-//! density send: Sender (packetise, pace, history) -> firstlight-quic --UDP--> density play: Receiver -> feedback
-//! density send --bare: the same sizes at the same times, quinn datagrams --UDP--> density play --bare: reads
+//! density send: Sender (packetise, pace, history) [-> seal] -> firstlight-quic --UDP--> density play: Receiver -> feedback
+//!                                                 -> firstlight-rtc, SRTP --UDP--> density play: webrtc, transport-wide feedback
+//! bare: the same sizes at the same times, quinn datagrams or RTP packets --UDP--> density play: reads
 //! ```
 //!
 //! Two processes, each on one thread, so that what the senders cost is one process's processor time. `density.mjs` runs them in
@@ -10,12 +11,15 @@
 
 mod bare;
 mod machine;
+mod path;
 mod play;
+mod rtc;
 mod send;
+mod signal;
 mod units;
 
 use anyhow::Result;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -34,6 +38,21 @@ enum Side {
     Play(Play),
 }
 
+/// What sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Over {
+    /// The whole path over QUIC
+    Quic,
+    /// The same, sealed to the player
+    Sealed,
+    /// The whole path over WebRTC
+    Rtc,
+    /// quinn alone
+    BareQuic,
+    /// The webrtc crate alone
+    BareRtc,
+}
+
 /// Options of the sending side.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Send {
@@ -46,9 +65,9 @@ pub(crate) struct Send {
     /// H.264 in Annex B with access unit delimiters
     #[arg(long)]
     pub(crate) units: PathBuf,
-    /// quinn alone
+    /// What sends
     #[arg(long)]
-    pub(crate) bare: bool,
+    pub(crate) over: Over,
 }
 
 /// Options of the playing side.
@@ -63,9 +82,9 @@ pub(crate) struct Play {
     /// What the sender printed: the certificate, or its hash
     #[arg(long)]
     pub(crate) certificate: String,
-    /// quinn alone
+    /// What sends
     #[arg(long)]
-    pub(crate) bare: bool,
+    pub(crate) over: Over,
 }
 
 fn main() -> Result<()> {
@@ -73,10 +92,21 @@ fn main() -> Result<()> {
         .enable_all()
         .build()?;
     match Cli::parse().side {
-        Side::Send(options) if options.bare => runtime.block_on(bare::send(&options)),
-        Side::Send(options) => runtime.block_on(send::send(&options)),
-        Side::Play(options) if options.bare => runtime.block_on(bare::play(&options)),
-        Side::Play(options) => runtime.block_on(play::play(&options)),
+        Side::Send(options) => runtime.block_on(async {
+            match options.over {
+                Over::Quic | Over::Sealed => send::send(&options).await,
+                Over::Rtc => send::send_rtc(&options).await,
+                Over::BareQuic => bare::send(&options).await,
+                Over::BareRtc => rtc::send_bare(&options).await,
+            }
+        }),
+        Side::Play(options) => runtime.block_on(async {
+            match options.over {
+                Over::Quic | Over::Sealed => play::play(&options).await,
+                Over::Rtc | Over::BareRtc => rtc::play(&options).await,
+                Over::BareQuic => bare::play(&options).await,
+            }
+        }),
     }
 }
 

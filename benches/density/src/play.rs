@@ -1,9 +1,11 @@
 //! Players: the real receiver, and a decoder that takes no time.
 
-use crate::Play;
 use crate::machine::{now, tell};
+use crate::path::seal;
+use crate::{Over, Play};
 use anyhow::{Context, Result, ensure};
 use firstlight_proto::receive::Receiver;
+use firstlight_seal::{Seal, Side};
 use firstlight_units::{Micros, Timestamp};
 use serde::Serialize;
 use std::time::Duration;
@@ -28,11 +30,13 @@ pub(crate) async fn play(options: &Play) -> Result<()> {
     let played = tasks
         .run_until(async {
             let mut players = JoinSet::new();
-            for _ in 0..options.sessions {
+            for n in 0..options.sessions {
                 // A socket each, as players have: one for all would overflow in a scheduler's hiccup.
                 let client = ClientBuilder::new().with_server_certificate_hashes(vec![hash.clone()])?;
                 let session = client.connect(url.clone()).await?;
-                players.spawn_local(one(session));
+                let sealed = options.over == Over::Sealed;
+                let seal = sealed.then(|| seal(Side::Player, n)).transpose()?;
+                players.spawn_local(one(session, seal));
             }
             let mut all = Played::default();
             while let Some(player) = players.join_next().await {
@@ -48,7 +52,7 @@ pub(crate) async fn play(options: &Play) -> Result<()> {
     tell(&played)
 }
 
-async fn one(session: Session) -> Receiver {
+async fn one(session: Session, mut seal: Option<Box<Seal>>) -> Receiver {
     let mut receiver = Receiver::new();
     receiver.attach();
     receiver.set_rtt(Micros::from_millis(2));
@@ -58,7 +62,15 @@ async fn one(session: Session) -> Receiver {
         tokio::select! {
             datagram = session.read_datagram() => {
                 let Ok(datagram) = datagram else { return receiver };
-                receiver.handle_datagram(now(), &datagram);
+                match &mut seal {
+                    None => _ = receiver.handle_datagram(now(), &datagram),
+                    Some(seal) => {
+                        let mut bytes = datagram.to_vec();
+                        if let Ok(at) = seal.open_datagram(&mut bytes) {
+                            receiver.handle_datagram(now(), bytes.get(at).unwrap_or_default());
+                        }
+                    }
+                }
                 while let Some(unit) = receiver.poll_unit(&mut nals) {
                     receiver.handle_decoded(unit.frame);
                 }
@@ -68,8 +80,14 @@ async fn one(session: Session) -> Receiver {
         let now = now();
         receiver.handle_timeout(now);
         while receiver.poll_feedback(now, &mut out) {
+            let mut datagram = out.clone();
+            if let Some(seal) = &mut seal
+                && seal.seal_datagram(&out, &mut datagram).is_err()
+            {
+                continue;
+            }
             // Lost like any other.
-            drop(session.send_datagram(out.clone().into()));
+            drop(session.send_datagram(datagram.into()));
         }
     }
 }

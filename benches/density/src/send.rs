@@ -1,24 +1,26 @@
 //! Our send path, as the worker's: one task for each session, woken by the clock, the recording and the player.
 
 use crate::machine::{Usage, Used, now, resident, tell};
+use crate::path::{Path, seal};
 use crate::units::Recording;
-use crate::{FPS, SETTLE, Send};
+use crate::{FPS, Over, SETTLE, Send, signal};
 use anyhow::{Context, Result};
 use bytes::BytesMut;
-use firstlight_proto::send::{SendEvent, Sender, SenderConfig, VideoUnit};
-use firstlight_quic::{Alarm, CloseCode, Identity, Link, Listener};
+use firstlight_proto::send::{Reports, SendEvent, Sender, SenderConfig, VideoUnit};
+use firstlight_quic::{Alarm, CloseCode, Identity, Listener};
+use firstlight_seal::Side;
 use firstlight_units::{Bitrate, FrameId, Micros, Timestamp, WallTime};
-use firstlight_wire::Kind;
 use serde::Serialize;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::task::LocalSet;
 
+/// Where players find the sender: UDP, or TCP for the offers of WebRTC.
 #[derive(Serialize)]
-struct Opened {
-    port: u16,
-    certificate: String,
+pub(crate) struct Opened {
+    pub(crate) port: u16,
+    pub(crate) certificate: String,
 }
 
 /// What the senders took; summed over the sessions.
@@ -83,12 +85,53 @@ pub(crate) async fn send(options: &Send) -> Result<()> {
                 let attempt = listener.attempt().await.context("the port closed")?;
                 let link = attempt.accept().await?;
                 links.push(link.clone());
-                let session = Session::open(link, recording.clone(), counts.clone(), n)?;
+                let path = if options.over == Over::Sealed {
+                    Path::Sealed(link, seal(Side::Host, n)?, Vec::with_capacity(2_048))
+                } else {
+                    Path::Quic(link)
+                };
+                let session = Session::open(path, recording.clone(), counts.clone(), n)?;
                 tokio::task::spawn_local(session.run());
             }
             let result = measure(&counts, Duration::from_secs(options.seconds), before).await?;
             for link in &links {
                 link.close(CloseCode::Bye, "").await;
+            }
+            tell(&result)
+        })
+        .await
+}
+
+/// As [`send`], over WebRTC.
+pub(crate) async fn send_rtc(options: &Send) -> Result<()> {
+    let recording = Rc::new(Recording::open(&options.units)?);
+    let desk = signal::Desk::open().await?;
+    tell(&Opened {
+        port: desk.port()?,
+        certificate: String::new(),
+    })?;
+    let before = resident()?;
+    let counts = Rc::new(Counts::default());
+    let config = firstlight_rtc::Config {
+        listen: vec!["127.0.0.1:0".parse()?],
+        ..firstlight_rtc::Config::default()
+    };
+    let tasks = LocalSet::new();
+    let mut links = Vec::new();
+    tasks
+        .run_until(async {
+            for n in 0..options.sessions {
+                let (offer, mut back) = desk.offer().await?;
+                let (peer, answer) = firstlight_rtc::answer(&config, &offer).await?;
+                signal::write(&mut back, &answer).await?;
+                let link = peer.connected().await?;
+                links.push(link.clone());
+                let session = Session::open(Path::Rtc(link), recording.clone(), counts.clone(), n)?;
+                tokio::task::spawn_local(session.run());
+            }
+            let result = measure(&counts, Duration::from_secs(options.seconds), before).await?;
+            for link in &links {
+                link.close().await;
             }
             tell(&result)
         })
@@ -114,7 +157,7 @@ pub(crate) async fn measure(counts: &Counts, span: Duration, before: u64) -> Res
 }
 
 struct Session {
-    link: Link,
+    path: Path,
     sender: Sender,
     alarm: Alarm,
     recording: Rc<Recording>,
@@ -129,14 +172,16 @@ struct Session {
 }
 
 impl Session {
-    fn open(link: Link, recording: Rc<Recording>, counts: Rc<Counts>, n: usize) -> Result<Self> {
+    fn open(path: Path, recording: Rc<Recording>, counts: Rc<Counts>, n: usize) -> Result<Self> {
         let mut sender = Sender::new(SenderConfig {
             bitrate_start: Bitrate::mbps(12),
             ..SenderConfig::default()
         });
-        sender.attach(now(), link.datagram_max());
+        sender.set_reports(path.reports());
+        sender.attach(now(), path.datagram_max());
+        sender.set_parity(path.reports() == Reports::Client);
         Ok(Self {
-            link,
+            path,
             sender,
             alarm: Alarm::open()?,
             recording,
@@ -146,7 +191,7 @@ impl Session {
             next_at: now() + Micros::new(n as u64 * 7_919 % PERIOD_US),
             idr: true,
             datagram: Vec::with_capacity(2_048),
-            memory: BytesMut::with_capacity(64 << 10),
+            memory: BytesMut::with_capacity(MEMORY_BYTES),
             told: (0, 0),
         })
     }
@@ -156,14 +201,12 @@ impl Session {
             let due = self.sender.poll_timeout().map_or(self.next_at, |(at, _)| at);
             self.alarm.set(Some(due.min(self.next_at)));
             tokio::select! {
-                datagram = self.link.receive() => match datagram {
-                    Ok(datagram) => {
-                        if matches!(Kind::of(&datagram), Ok(Kind::Feedback)) {
-                            self.sender.handle_feedback(now(), &datagram);
-                        }
+                datagram = self.path.receive() => {
+                    let Some(datagram) = datagram else { return };
+                    if let Some(feedback) = self.path.feedback(datagram) {
+                        self.sender.handle_feedback(now(), &feedback);
                     }
-                    Err(_) => return,
-                },
+                }
                 () = self.alarm.ring() => {}
             }
             self.work(now());
@@ -214,18 +257,18 @@ impl Session {
     /// As the worker does once a second.
     fn link_max(&mut self) {
         if self.frame.is_multiple_of(FPS) {
-            self.sender.set_datagram_max(self.link.datagram_max());
+            self.sender.set_datagram_max(self.path.datagram_max());
         }
     }
 
     fn transmit(&mut self) {
         let mut sent = Tally::default();
-        while self.sender.poll_transmit(now(), &mut self.datagram) {
+        _ = self.memory.try_reclaim(MEMORY_BYTES);
+        let now = now();
+        while self.sender.poll_transmit(now, &mut self.datagram) {
             sent.packets += 1;
             sent.bytes += self.datagram.len() as u64;
-            if self.link.send_from(&mut self.memory, &self.datagram).is_err() {
-                sent.lost += 1;
-            }
+            sent.lost += u64::from(!self.path.send(&mut self.memory, &self.datagram));
         }
         let stats = self.sender.stats();
         let (lost, repeated) = (stats.lost - self.told.0, stats.repeated - self.told.1);
@@ -239,5 +282,7 @@ impl Session {
     }
 }
 
+/// As the worker's.
+const MEMORY_BYTES: usize = 64 << 10;
 /// Of a picture.
 pub(crate) const PERIOD_US: u64 = 1_000_000 / FPS;
