@@ -21,5 +21,7 @@ mod reader;
 pub use catalogue::{Entry, MANIFEST, catalogue, load, picture};
 pub use check::{Finding, check};
 pub use error::Error;
-pub use manifest::{Audio, Display, DisplayKind, Input, Mouse, Profile, Ready, Run, Score, Title, Warm};
+pub use manifest::{
+    Audio, Display, DisplayKind, Input, Mouse, Place, Policy, Profile, Ready, Run, Score, Title, Warm,
+};
 pub use parse::parse;

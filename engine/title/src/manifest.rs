@@ -24,6 +24,9 @@ pub struct Title {
     pub input: Input,
     /// What is kept ready.
     pub warm: Warm,
+    /// Where its sessions go.
+    #[serde(default)]
+    pub place: Place,
     /// How it is judged.
     #[serde(default)]
     pub score: Score,
@@ -119,8 +122,11 @@ pub enum Mouse {
 /// `[warm]`: what is kept ready.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warm {
-    /// Booted, frozen copies kept ready per host.
+    /// Booted, frozen copies kept ready per host, whatever the demand.
     pub parked: u16,
+    /// Copies per host at most, where so many players come.
+    #[serde(default)]
+    pub parked_max: u16,
     /// When a booted copy counts as ready.
     pub ready: Ready,
 }
@@ -132,6 +138,31 @@ pub enum Ready {
     /// When it has drawn its first picture.
     #[default]
     FirstFrame,
+}
+
+/// `[place]`: where its sessions go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Place {
+    /// What counts among the hosts that will do.
+    pub policy: Policy,
+    /// The most that an hour of a slot may cost, in hundredths of the fleet's currency; none: whatever it costs.
+    pub price_max_cents: Option<u32>,
+    /// The farthest that a host may be from the player, there and back, in milliseconds; none: as far as the player goes along with.
+    pub rtt_max_ms: Option<u16>,
+}
+
+/// What counts among the hosts that will do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Policy {
+    /// The lowest price that is still playable.
+    Cheapest,
+    /// The shortest click-to-photon, whatever it costs.
+    BestExperience,
+    /// Something of both.
+    #[default]
+    BestOverall,
 }
 
 /// `[score]`: how a session of the title is judged.

@@ -1,7 +1,9 @@
 //! From text to [`Title`].
 
 use crate::Error;
-use crate::manifest::{Audio, Display, DisplayKind, Input, Mouse, Profile, Ready, Run, Score, Title, Warm};
+use crate::manifest::{
+    Audio, Display, DisplayKind, Input, Mouse, Place, Policy, Profile, Ready, Run, Score, Title, Warm,
+};
 use crate::reader::{Source, Table, Value, shorten};
 use firstlight_units::Class;
 use std::path::{Component, Path};
@@ -48,6 +50,7 @@ pub(crate) fn read(text: &str, file: &Path) -> Result<(Title, usize), Error> {
     let audio = read_audio(root.table("audio", "audio.")?)?;
     let input = read_input(root.table("input", "input.")?)?;
     let warm = read_warm(root.table("warm", "warm.")?)?;
+    let place = read_place(root.table("place", "place.")?)?;
     let score = read_score(root.table("score", "score.")?)?;
     root.finish()?;
     Ok((
@@ -60,6 +63,7 @@ pub(crate) fn read(text: &str, file: &Path) -> Result<(Title, usize), Error> {
             audio,
             input,
             warm,
+            place,
             score,
         },
         line,
@@ -184,14 +188,34 @@ fn read_input(mut table: Table<'_>) -> Result<Input, Error> {
 
 fn read_warm(mut table: Table<'_>) -> Result<Warm, Error> {
     let default = Warm::default();
+    let parked = number(table.take("parked"), "0 to 64", 0..=64, default.parked)?;
     let warm = Warm {
-        parked: number(table.take("parked"), "0 to 64", 0..=64, default.parked)?,
+        parked,
+        parked_max: number(
+            table.take("parked_max"),
+            &format!("{parked} to 64"),
+            parked..=64,
+            parked.saturating_mul(RUSH).min(64),
+        )?,
         ready: table
             .take("ready")
             .map_or(Ok(default.ready), |value| value.word(&READY))?,
     };
     table.finish()?;
     Ok(warm)
+}
+
+fn read_place(mut table: Table<'_>) -> Result<Place, Error> {
+    let price = "whole hundredths, 0 to 100000";
+    let place = Place {
+        policy: table
+            .take("policy")
+            .map_or(Ok(Policy::default()), |value| value.word(&POLICIES))?,
+        price_max_cents: at_most(table.take("price_max_cents"), price, 0..=100_000)?,
+        rtt_max_ms: at_most(table.take("rtt_max_ms"), "1 to 1000", 1..=1000)?,
+    };
+    table.finish()?;
+    Ok(place)
 }
 
 fn read_score(mut table: Table<'_>) -> Result<Score, Error> {
@@ -213,6 +237,17 @@ fn number<T: TryFrom<i64> + PartialOrd>(
     default: T,
 ) -> Result<T, Error> {
     value.map_or(Ok(default), |value| value.number(expected, |n| range.contains(n)))
+}
+
+/// A bound that there need not be.
+fn at_most<T: TryFrom<i64> + PartialOrd>(
+    value: Option<Value<'_>>,
+    expected: &str,
+    range: std::ops::RangeInclusive<T>,
+) -> Result<Option<T>, Error> {
+    value
+        .map(|value| value.number(expected, |n| range.contains(n)))
+        .transpose()
 }
 
 fn short_text(text: &str) -> Option<String> {
@@ -269,8 +304,15 @@ const CLASSES: [(&str, Class); 4] = [
     ("casual", Class::Casual),
     ("phone", Class::Phone),
 ];
+const POLICIES: [(&str, Policy); 3] = [
+    ("cheapest", Policy::Cheapest),
+    ("best-experience", Policy::BestExperience),
+    ("best-overall", Policy::BestOverall),
+];
 const READY: [(&str, Ready); 1] = [("first-frame", Ready::FirstFrame)];
 
+/// A rush is four times what a publisher keeps ready anyway, where he says nothing about it.
+const RUSH: u16 = 4;
 /// Ten times the longest manifest with every key and long paths; what is longer is no manifest.
 pub(crate) const BYTES_MAX: usize = 64 * 1024;
 const NAME_CHARS_MAX: usize = 128;
@@ -310,9 +352,23 @@ mod tests {
             title.warm,
             Warm {
                 parked: 0,
+                parked_max: 0,
                 ready: Ready::FirstFrame
             }
         );
+        assert_eq!(
+            title.place,
+            Place {
+                policy: Policy::BestOverall,
+                price_max_cents: None,
+                rtt_max_ms: None
+            }
+        );
+        let parked = |n| {
+            let text = format!("{LEAST}[warm]\nparked = {n}\n");
+            parse(&text, Path::new("title.toml")).unwrap().warm.parked_max
+        };
+        assert_eq!((parked(2), parked(40)), (8, 64));
         assert_eq!(
             title.score,
             Score {
@@ -353,7 +409,16 @@ mod tests {
                 touch: true
             }
         );
-        assert_eq!((title.audio.enabled, title.warm.parked), (false, 3));
+        assert_eq!(title.audio, Audio { enabled: false });
+        assert_eq!((title.warm.parked, title.warm.parked_max), (3, 9));
+        assert_eq!(
+            title.place,
+            Place {
+                policy: Policy::Cheapest,
+                price_max_cents: Some(40),
+                rtt_max_ms: Some(60)
+            }
+        );
         assert_eq!(
             (title.score.class, title.score.steady),
             (Class::Competitive, true)
@@ -392,7 +457,7 @@ mod tests {
             ),
             (
                 format!("sound = true\n{LEAST}"),
-                "t/x/title.toml:1: sound: unknown key, expected one of id, name, version, run, display, audio, input, warm, score",
+                "t/x/title.toml:1: sound: unknown key, expected one of id, name, version, run, display, audio, input, warm, place, score",
             ),
             (
                 after("[audio]\nenabled = 1\n"),
@@ -413,6 +478,22 @@ mod tests {
             (
                 after("[warm]\nparked = 65\n"),
                 "t/x/title.toml:7: warm.parked: expected 0 to 64, found 65",
+            ),
+            (
+                after("[warm]\nparked = 3\nparked_max = 2\n"),
+                "t/x/title.toml:8: warm.parked_max: expected 3 to 64, found 2",
+            ),
+            (
+                after("[place]\npolicy = \"fast\"\n"),
+                "t/x/title.toml:7: place.policy: expected \"cheapest\" or \"best-experience\" or \"best-overall\", found \"fast\"",
+            ),
+            (
+                after("[place]\nprice_max_cents = 0.4\n"),
+                "t/x/title.toml:7: place.price_max_cents: expected whole hundredths, 0 to 100000, found 0.4",
+            ),
+            (
+                after("[place]\nrtt_max_ms = 0\n"),
+                "t/x/title.toml:7: place.rtt_max_ms: expected 1 to 1000, found 0",
             ),
             (
                 after("[score]\nclass = \"chess\"\n"),
@@ -568,7 +649,12 @@ gamepads = 2
 touch = true
 [warm]
 parked = 3
+parked_max = 9
 ready = "first-frame"
+[place]
+policy = "cheapest"
+price_max_cents = 40
+rtt_max_ms = 60
 [score]
 class = "competitive"
 steady = true
