@@ -149,6 +149,7 @@ fn on_beat(inner: &Arc<Inner>, host: &HostId, (boot, seq): (u64, u64), beat: &Be
         if renew {
             notes.renewed_at = Some(now);
         }
+        state.learn(host, beat);
         (anew, renew)
     };
     let weak = Arc::downgrade(inner);

@@ -79,6 +79,9 @@ pub struct Start {
     /// Rather wait than be refused.
     #[serde(default)]
     pub wait: bool,
+    /// Pseudonym of the player's network, the same for all who share a line: what their sessions saw tells how far regions are.
+    #[serde(default)]
+    pub network: Option<u64>,
 }
 
 /// What becomes of a [`Start`].
@@ -377,7 +380,8 @@ impl Cell {
     /// The whole cell.
     #[must_use]
     pub fn overview(&self) -> Overview {
-        self.inner.state().overview()
+        let now = self.inner.now();
+        self.inner.state().overview(now)
     }
 
     /// Nothing new goes to the host, or it may again. The cells of a store each have to be told.
@@ -565,14 +569,19 @@ impl Inner {
         let change = {
             let mut state = self.state();
             let change = state.sessions.hear(now, session);
-            if let Change::Ended(lasted) = change {
-                state.lengths.record(lasted);
-                state.vacated(&slot);
-                state.registry.vacated(slot.host.as_str());
+            match change {
+                Change::Nothing => {}
+                Change::Began => state.began(now, &title, &slot.host),
+                Change::Ended(lasted) => {
+                    state.lengths.record(lasted);
+                    state.vacated(&slot);
+                    state.registry.vacated(slot.host.as_str());
+                }
             }
             change
         };
-        if change == Change::Nothing {
+            let title = session.view.title.clone();
+        if !matches!(change, Change::Ended(_)) {
             return;
         }
         // Whoever fails here leaves it to the lease's end.

@@ -7,7 +7,8 @@
 //!                 v                     └───────── release <────────┘
 //!              queue: place, estimate ── a slot is free ──> granted
 //!
-//! beats, reports ──> registry, sessions        expired leases, lost hosts ──> sessions told over
+//! beats, reports ──> registry, sessions, round trips        sessions that begin ──> copies that hosts are asked to park
+//!                                              expired leases, lost hosts ──> sessions told over
 //! ```
 //!
 //! Invariants: no session is answered whose lease is not confirmed in the store; a step that failed, or whose outcome is unknown,
@@ -23,6 +24,7 @@ mod cell;
 mod error;
 mod fault;
 mod place;
+mod pools;
 mod reaper;
 mod sessions;
 mod state;
@@ -31,6 +33,6 @@ mod waiting;
 pub use cell::{Cell, Outcome, Queued, Settings, Start, Started, Timing};
 pub use error::Error;
 pub use fault::{Faults, Step};
-pub use firstlight_indexer::TitleTerms;
+pub use firstlight_indexer::{Bounds, Policy, Spec, TitleTerms};
 pub use sessions::Session;
-pub use state::{HostRow, Overview, RegionRow};
+pub use state::{HostRow, Overview, PoolRow, RegionRow};

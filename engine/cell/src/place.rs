@@ -14,10 +14,11 @@ use crate::state::region_name;
 use crate::{Error, beats, waiting};
 use firstlight_fleet::messages::{Ask, AskError, Claim, Claimed, Refused, Reply};
 use firstlight_fleet::{Acquire, Acquired, BusError, Cause, Lease, LeaseState, SlotRef};
-use firstlight_indexer::{Alternative, Explanation, Query, Ranking, RegionId};
+use firstlight_indexer::{Alternative, Explanation, Query, Ranking, RegionId, predict};
 use firstlight_link::End;
 use firstlight_telemetry::Placed;
 use firstlight_units::{HostId, Micros, SessionId, Timestamp, TitleId};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -390,6 +391,10 @@ impl<'a> Placement<'a> {
         }
         firstlight_telemetry::placed_seconds(placed.as_secs_f64(), ready.as_secs_f64(), claimed.parked);
         self.inner.hear(session.clone()).await;
+        self.inner
+            .state()
+            .sessions
+            .set_network(&session.view.session, self.start.network);
         Ok(Some(Started {
             session,
             ticket: claimed.ticket,
@@ -524,16 +529,12 @@ pub(crate) fn ranked(
     refused: &[Arc<str>],
     near: Micros,
 ) -> Ranked {
-    let rtts: Vec<(RegionId, Micros)> = start
-        .rtts_us
-        .iter()
-        .filter_map(|(name, us)| Some((state.registry.region(name)?, Micros::new(*us))))
-        .collect();
+    let rtts = distances(state, start);
     let query = Query {
         title: Some(title),
         rtts: &rtts,
         // Whoever measured nothing is taken to be near everything; whoever measured some, to be far from the rest.
-        rtt_unknown: if rtts.is_empty() {
+        rtt_unknown: if start.rtts_us.is_empty() {
             Micros::ZERO
         } else {
             RTT_UNKNOWN
@@ -560,6 +561,19 @@ pub(crate) fn ranked(
         }
         Some(_) | None => Ranked::None,
     }
+}
+
+/// How far the player is from each region, as far as that is known: as the page measured, and as sessions of the same network saw.
+fn distances(state: &crate::state::State, start: &Start) -> Vec<(RegionId, Micros)> {
+    let measured = |(name, us): &(String, u64)| Some((state.registry.region(name)?, Micros::new(*us)));
+    let beacons: BTreeMap<RegionId, Micros> = start.rtts_us.iter().filter_map(measured).collect();
+    let distance = |region: RegionId| {
+        let seen = start
+            .network
+            .and_then(|network| state.paths.seen(network, region));
+        predict(beacons.get(&region).copied(), seen).map(|rtt| (region, rtt))
+    };
+    state.registry.region_ids().filter_map(distance).collect()
 }
 
 /// Twenty characters of thirty-two: not to be guessed.

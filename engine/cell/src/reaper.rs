@@ -1,7 +1,8 @@
 //! What time does: hosts are lost, leases end, those who wait go.
 
 use crate::cell::{Inner, Life};
-use crate::{beats, waiting};
+use crate::{beats, pools, waiting};
+use firstlight_indexer::PLAN_EVERY;
 use firstlight_units::{HostId, Micros};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -24,6 +25,9 @@ async fn tick(inner: Weak<Inner>) {
         turn = turn.wrapping_add(1);
         if turn.is_multiple_of(LEASES_EACH) {
             end_leases(&inner).await;
+        }
+        if turn.is_multiple_of(POOLS_EACH) {
+            pools::ask(&inner);
         }
         if turn.is_multiple_of(ROSTER_EACH) {
             if let Err(error) = beats::admit_all(&inner).await {
@@ -78,6 +82,9 @@ async fn end_leases(inner: &Inner) {
 const EVERY: Duration = Duration::from_millis(250);
 /// Every second.
 const LEASES_EACH: u32 = 4;
+/// As often as pools are to be looked at.
+const POOLS_EACH: u32 = 20;
+const _: () = assert!(POOLS_EACH as u64 * EVERY.as_micros() as u64 == PLAN_EVERY.as_micros());
 /// Every ten seconds.
 const ROSTER_EACH: u32 = 40;
 const EXPIRED_MAX: usize = 256;

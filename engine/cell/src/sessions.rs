@@ -25,6 +25,10 @@ struct Known {
     /// Since when it waits for its player.
     waiting_since: Option<Timestamp>,
     over: bool,
+    /// Whose its player's network is, where this cell placed it.
+    network: Option<u64>,
+    /// Round trips that its host told of: their sum in microseconds, and how many.
+    rtts: (u64, u32),
 }
 
 /// All that are known.
@@ -39,6 +43,8 @@ pub(crate) struct Sessions {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     Nothing,
+    /// It was not known, and its player is on his way.
+    Began,
     /// It ended just now, after so long.
     Ended(Micros),
 }
@@ -49,6 +55,7 @@ impl Sessions {
         let id = session.view.session.clone();
         let over = session.view.state.is_over();
         let waits = matches!(session.view.state, SessionState::Waiting { .. });
+        let begins = matches!(session.view.state, SessionState::Starting | SessionState::Ready);
         let Some(known) = self.known.get_mut(&id) else {
             self.by_host
                 .entry(session.host.clone())
@@ -59,12 +66,14 @@ impl Sessions {
                 began: now,
                 waiting_since: waits.then_some(now),
                 over: false,
+                network: None,
+                rtts: (0, 0),
             };
             self.known.insert(id.clone(), known);
-            return if over {
-                self.close(now, &id)
-            } else {
-                Change::Nothing
+            return match (over, begins) {
+                (true, _) => self.close(now, &id),
+                (false, true) => Change::Began,
+                (false, false) => Change::Nothing,
             };
         };
         // A later lease's session of the same name does not exist; an older word of another host is no news.
@@ -137,6 +146,23 @@ impl Sessions {
         }
     }
 
+    /// Says whose network a session's player is in.
+    pub(crate) fn set_network(&mut self, id: &SessionId, network: Option<u64>) {
+        if let Some(known) = self.known.get_mut(id) {
+            known.network = network;
+        }
+    }
+
+    /// A session's host says how far its player is. Returns the network and the mean, once, when there is enough of it.
+    pub(crate) fn measured(&mut self, id: &SessionId, rtt: Micros) -> Option<(u64, Micros)> {
+        let known = self.known.get_mut(id)?;
+        let network = known.network?;
+        let (sum, n) = &mut known.rtts;
+        *sum = sum.saturating_add(rtt.as_micros());
+        *n = n.saturating_add(1);
+        (*n == RTTS_ENOUGH).then(|| (network, Micros::new(*sum / u64::from(*n))))
+    }
+
     pub(crate) fn get(&self, id: &SessionId) -> Option<&Session> {
         self.known.get(id).map(|known| &known.session)
     }
@@ -170,6 +196,8 @@ impl Sessions {
     }
 }
 
+/// Half a minute of beats, of play and not of its start.
+const RTTS_ENOUGH: u32 = 30;
 /// A kilobyte or ten each.
 const OVER_MAX: usize = 10_000;
 const OVER_KEPT: Micros = Micros::from_secs(3600);
@@ -218,7 +246,7 @@ mod tests {
         let mut sessions = Sessions::default();
         assert_eq!(
             sessions.hear(at(0), session("a", SessionState::Ready)),
-            Change::Nothing
+            Change::Began
         );
         assert_eq!(
             sessions.hear(at(5), session("a", ended())),
@@ -245,6 +273,22 @@ mod tests {
         assert!(!sessions.get(&"a".parse().unwrap()).unwrap().lost);
         assert_eq!(sessions.live(), 1);
         assert_eq!(sessions.lose(at(12), &host).len(), 1);
+    }
+
+    #[test]
+    fn what_a_session_saw_of_its_path_is_told_once_and_only_where_its_network_is_known() {
+        let mut sessions = Sessions::default();
+        let a: SessionId = "a".parse().unwrap();
+        sessions.hear(at(0), session("a", SessionState::Ready));
+        let mut told = |n: u64| {
+            let beats = (0..n).filter_map(|_| sessions.measured(&a, Micros::from_millis(20)));
+            let told: Vec<(u64, Micros)> = beats.collect();
+            sessions.set_network(&a, Some(7));
+            told
+        };
+        assert_eq!(told(40), []);
+        assert_eq!(told(29), []);
+        assert_eq!(told(100), [(7, Micros::from_millis(20))]);
     }
 
     #[test]

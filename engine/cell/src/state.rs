@@ -4,7 +4,7 @@ use crate::sessions::Sessions;
 use firstlight_fleet::SlotRef;
 use firstlight_fleet::messages::{Beat, Guard, HostState, SessionState};
 use firstlight_indexer as indexer;
-use firstlight_indexer::{Lengths, Queue, Registry};
+use firstlight_indexer::{Lengths, Paths, Pools, Queue, Registry};
 use firstlight_units::{HostId, Micros, Timestamp, TitleId};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -21,6 +21,10 @@ pub(crate) struct State {
     pub(crate) sessions: Sessions,
     pub(crate) hosts: BTreeMap<HostId, HostNotes>,
     pub(crate) titles: BTreeSet<TitleId>,
+    /// Copies that hosts are asked to keep parked.
+    pub(crate) pools: Pools,
+    /// Round trips that sessions saw, by the players' networks.
+    pub(crate) paths: Paths,
     /// How long the last placements took, microseconds.
     pub(crate) took: VecDeque<u64>,
 }
@@ -80,11 +84,26 @@ pub struct RegionRow {
     pub free: u64,
 }
 
+/// A title's warm pool in a region, for operators.
+#[derive(Clone, Debug, Serialize)]
+pub struct PoolRow {
+    /// The title's id.
+    pub title: String,
+    /// The region's name.
+    pub region: String,
+    /// Sessions that are expected to begin in a minute.
+    pub per_minute: f64,
+    /// Parked copies that hosts were asked for beyond what they keep by themselves.
+    pub asked: u32,
+}
+
 /// The whole cell, for operators.
 #[derive(Clone, Debug, Serialize)]
 pub struct Overview {
     /// Regions.
     pub regions: Vec<RegionRow>,
+    /// Warm pools that there is demand for.
+    pub pools: Vec<PoolRow>,
     /// Sessions that run.
     pub sessions: usize,
     /// Requests that wait.
@@ -107,6 +126,8 @@ impl State {
             sessions: Sessions::default(),
             hosts: BTreeMap::new(),
             titles: BTreeSet::new(),
+            pools: Pools::default(),
+            paths: Paths::default(),
             took: VecDeque::new(),
         }
     }
@@ -199,12 +220,24 @@ impl State {
             .collect()
     }
 
-    pub(crate) fn overview(&self) -> Overview {
+    fn pool_rows(&mut self, now: Timestamp) -> Vec<PoolRow> {
+        let row = |pool: indexer::Pool| PoolRow {
+            title: pool.title.to_string(),
+            region: pool.region.to_string(),
+            per_minute: pool.per_minute,
+            asked: pool.asked,
+        };
+        let pools = self.pools.pools(&self.registry, now);
+        pools.into_iter().map(row).collect()
+    }
+
+    pub(crate) fn overview(&mut self, now: Timestamp) -> Overview {
         let mut took: Vec<u64> = self.took.iter().copied().collect();
         took.sort_unstable();
         let at = |percent: usize| took.get((took.len() * percent / 100).min(took.len().saturating_sub(1)));
         Overview {
             regions: self.region_rows(),
+            pools: self.pool_rows(now),
             sessions: self.sessions.live(),
             queue: self.queue.len(),
             session_mean_s: self.lengths.mean().as_secs_f64(),

@@ -9,8 +9,8 @@ use crate::pages;
 use crate::problem::{Kind, Problem};
 use crate::relays::Relays;
 use crate::routes;
-use crate::throttle::Throttle;
-use crate::titles::{Listed, Titles};
+use crate::throttle::{Networks, Throttle};
+use crate::titles::Titles;
 use crate::{Error, serve::LocalAddress};
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
@@ -18,7 +18,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
-use firstlight_cell::{Cell, TitleTerms};
+use firstlight_cell::Cell;
 use firstlight_host::Host;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -66,6 +66,7 @@ pub(crate) struct Inner {
     pub(crate) names: Names,
     pub(crate) origins: Vec<String>,
     pub(crate) throttle: Throttle,
+    pub(crate) networks: Networks,
     pub(crate) metrics: Metrics,
     pub(crate) bridges: Bridges,
     pub(crate) relays: OnceLock<Arc<Relays>>,
@@ -88,12 +89,13 @@ impl Gateway {
             origins: names.origins(settings.port),
             names,
             throttle: Throttle::default(),
+            networks: Networks::default(),
             metrics: settings.metrics,
             bridges: Bridges::default(),
             relays: OnceLock::new(),
         };
-        for Listed { title, .. } in inner.titles.all().values() {
-            inner.cell.set_title(&title.id, TitleTerms::default());
+        for listed in inner.titles.all().values() {
+            inner.cell.set_title(&listed.title.id, listed.terms());
         }
         Ok(Self {
             inner: Arc::new(inner),

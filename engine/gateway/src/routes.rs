@@ -19,7 +19,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, patch, post};
 use axum::{Json, Router};
-use firstlight_cell::{Outcome, Start, TitleTerms};
+use firstlight_cell::{Outcome, Start};
 use firstlight_host::Session;
 use firstlight_link::End;
 use firstlight_units::SessionId;
@@ -176,8 +176,9 @@ async fn start_session(
         .cloned()
         .ok_or_else(|| unknown_title(&wanted.title))?;
     require_common(&wanted)?;
-    let limit = || match peer {
-        Some(Extension(PeerAddress(address))) if !caller.operator => may_start(&gateway, address),
+    let address = peer.map(|Extension(PeerAddress(address))| address);
+    let limit = || match address {
+        Some(address) if !caller.operator => may_start(&gateway, address),
         Some(_) | None => Ok(()),
     };
     let known = match key {
@@ -187,8 +188,9 @@ async fn start_session(
     if !known {
         limit()?;
     }
-    let start = order(&gateway, &caller, &at, (&listed, &wanted), key);
-    gateway.cell.set_title(&listed.title.id, TitleTerms::default());
+    let mut start = order(&gateway, &caller, &at, (&listed, &wanted), key);
+    start.network = address.and_then(|address| gateway.networks.pseudonym(address));
+    gateway.cell.set_title(&listed.title.id, listed.terms());
     if gateway.is_stopping() {
         return Err(firstlight_cell::Error::Stopping.into());
     }
@@ -232,6 +234,7 @@ fn order(
             .collect(),
         far: wanted.far,
         wait: wanted.wait,
+        network: None,
     }
 }
 

@@ -1,7 +1,8 @@
 //! How many sessions one address may start: players make their keys themselves, so a key alone limits nobody.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::hash::{BuildHasher, RandomState};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -46,6 +47,24 @@ impl Throttle {
     }
 }
 
+/// Names networks so that nobody else can tell which they are: the names end with the process.
+#[derive(Debug, Default)]
+pub(crate) struct Networks {
+    names: RandomState,
+}
+
+impl Networks {
+    /// Of the line that an address is on. None: of this machine, where a proxy may speak for everybody.
+    pub(crate) fn pseudonym(&self, address: IpAddr) -> Option<u64> {
+        let network = match subject(address) {
+            // As much as is routed as one.
+            IpAddr::V4(v4) => IpAddr::V4(Ipv4Addr::from_bits(v4.to_bits() >> 8 << 8)),
+            v6 @ IpAddr::V6(_) => v6,
+        };
+        (!address.to_canonical().is_loopback()).then(|| self.names.hash_one(network))
+    }
+}
+
 /// Who counts as one: an IPv4 address, or the network that one IPv6 subscriber has (RFC 6177).
 fn subject(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
@@ -83,6 +102,22 @@ mod tests {
         assert_eq!(throttle.take(SOMEBODY, now + EVERY / 3), Err(EVERY - EVERY / 3));
         assert_eq!(throttle.take(SOMEBODY, now + EVERY), Ok(()));
         assert_eq!(throttle.take(SOMEBODY, now + EVERY), Err(EVERY));
+    }
+
+    #[test]
+    fn who_is_on_one_line_has_one_pseudonym_and_a_proxy_here_speaks_for_nobody() {
+        let networks = Networks::default();
+        let of = |text: &str| networks.pseudonym(text.parse().unwrap());
+        assert!(of("198.51.100.7").is_some());
+        assert_eq!(of("198.51.100.7"), of("::ffff:198.51.100.200"));
+        assert_ne!(of("198.51.100.7"), of("198.51.101.7"));
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1:2:3"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_eq!(
+            (of("127.0.0.1"), of("::1"), of("::ffff:127.0.0.1")),
+            (None, None, None)
+        );
+        assert_ne!(of("198.51.100.7"), Networks::default().pseudonym(SOMEBODY));
     }
 
     #[test]

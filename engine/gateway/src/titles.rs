@@ -1,7 +1,9 @@
 //! The titles' folder, read again when it may have changed.
 
 use crate::Error;
-use firstlight_title::{Entry, MANIFEST, Title, catalogue};
+use firstlight_cell::{Bounds, Spec, TitleTerms};
+use firstlight_title::{Entry, MANIFEST, Policy, Profile, Title, catalogue};
+use firstlight_units::Micros;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +14,43 @@ use std::time::{Duration, Instant};
 pub(crate) struct Listed {
     pub(crate) title: Title,
     pub(crate) dir: PathBuf,
+}
+
+impl Listed {
+    /// What its publisher sets for where it is played.
+    pub(crate) fn terms(&self) -> TitleTerms {
+        let Title {
+            display,
+            place,
+            run,
+            warm,
+            ..
+        } = &self.title;
+        let pixels = u64::from(display.width) * u64::from(display.height) * u64::from(display.fps);
+        TitleTerms {
+            policy: match place.policy {
+                Policy::Cheapest => firstlight_cell::Policy::Cheapest,
+                Policy::BestExperience => firstlight_cell::Policy::BestExperience,
+                Policy::BestOverall => firstlight_cell::Policy::BestOverall,
+            },
+            need: Spec {
+                kilopixels_per_s: u32::try_from(pixels / 1000).unwrap_or(u32::MAX),
+                memory_mib: 0,
+            },
+            price_max: place.price_max_cents.map(|cents| cents.saturating_mul(1000)),
+            rtt_max: place.rtt_max_ms.map(|ms| Micros::from_millis(ms.into())),
+            fetchable: false,
+            // One that must know its player when it boots is parked for nobody.
+            parked: if run.profile == Profile::Boot {
+                Bounds::default()
+            } else {
+                Bounds {
+                    min: warm.parked,
+                    max: warm.parked_max,
+                }
+            },
+        }
+    }
 }
 
 /// All titles of a folder.
@@ -106,3 +145,45 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
 
 /// Reading some folders takes a fraction of a millisecond; more than one look a second shows nothing new to a person.
 const STALE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terms(lines: &str) -> TitleTerms {
+        let text =
+            format!("id = \"a\"\nname = \"A\"\nversion = \"1\"\n[run]\ncommand = [\"/bin/true\"]\n{lines}");
+        let title = firstlight_title::parse(&text, Path::new("title.toml")).unwrap();
+        let dir = PathBuf::new();
+        Listed { title, dir }.terms()
+    }
+
+    #[test]
+    fn what_a_manifest_says_of_hosts_is_what_they_are_chosen_by() {
+        let silent = TitleTerms {
+            need: Spec {
+                kilopixels_per_s: 55_296,
+                memory_mib: 0,
+            },
+            ..TitleTerms::default()
+        };
+        assert_eq!(terms(""), silent);
+        let said = terms(
+            "[display]\nwidth = 1920\nheight = 1080\n[warm]\nparked = 2\n\
+             [place]\npolicy = \"cheapest\"\nprice_max_cents = 40\nrtt_max_ms = 60\n",
+        );
+        assert_eq!(said.policy, firstlight_cell::Policy::Cheapest);
+        assert_eq!(said.need.kilopixels_per_s, 124_416);
+        assert_eq!(said.price_max, Some(40_000));
+        assert_eq!(said.rtt_max, Some(Micros::from_millis(60)));
+        assert_eq!(said.parked, Bounds { min: 2, max: 8 });
+    }
+
+    #[test]
+    fn a_title_that_is_read_at_boot_is_kept_ready_nowhere() {
+        assert_eq!(
+            terms("profile = \"boot\"\n[warm]\nparked = 2\n").parked,
+            Bounds::default()
+        );
+    }
+}

@@ -320,11 +320,21 @@ impl Host {
         self.inner.pool_changed.notify_one();
     }
 
+    /// Wants `copies` of a title parked for `lapse`, within the bounds of its manifest; of several such asks the highest holds. `false`:
+    /// no title of this name is kept parked here.
+    #[must_use]
+    pub fn ask_parked(&self, title: &TitleId, copies: u16, lapse: Micros) -> bool {
+        let now = now();
+        let known = self.inner.pool().ask(title, copies, now + lapse, now);
+        self.inner.pool_changed.notify_one();
+        known
+    }
+
     /// What is wanted parked of each title, and what is.
     #[must_use]
     pub fn warm(&self) -> Vec<Warm> {
         let copies = self.inner.table().copies();
-        self.inner.pool().warm(&copies)
+        self.inner.pool().warm(now(), &copies)
     }
 
     /// What the host has and how much of it is used.

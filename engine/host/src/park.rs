@@ -110,7 +110,7 @@ pub(crate) fn on_copy_parked(inner: &Inner, copy: &SessionId, after: Duration) {
     let title = inner.table().copy_of(copy);
     if let Some(title) = title {
         tracing::info!(%title, ?after, "a copy is parked");
-        inner.pool().on_parked(&title);
+        inner.pool().on_parked(&title, Micros::from(after));
     }
     inner.pool_changed.notify_one();
 }

@@ -1,8 +1,8 @@
 //! Which copies are kept parked: what is wanted of each title, and what to do about it next. Pure.
 //!
 //! ```text
-//! manifests, set_parked -> wanted per title --+
-//! copies of this host ------------------------+-> Plan: end these, boot that
+//! manifests, asks, set_parked -> wanted per title --+
+//! copies of this host ------------------------------+-> Plan: end these, boot that
 //! ```
 //!
 //! One copy boots at a time. A title whose copies do not come up is tried again, ever more rarely.
@@ -32,6 +32,8 @@ pub struct Warm {
     pub parked: u16,
     /// How many are on their way there.
     pub booting: u16,
+    /// How long one takes to be ready; none was yet: nothing.
+    pub boot: Option<Micros>,
 }
 
 /// A copy that is nobody's.
@@ -56,11 +58,21 @@ pub(crate) struct Pool {
     set: BTreeMap<TitleId, u16>,
 }
 
+/// So many copies were asked for, until then.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    copies: u16,
+    until: Timestamp,
+}
+
 #[derive(Debug)]
 struct Wanted {
     of: Installed,
     failures: u32,
     not_before: Timestamp,
+    /// The more copies, the sooner over: what is asked for less and for no longer adds nothing.
+    asked: Vec<Asked>,
+    boot: Option<Micros>,
 }
 
 impl Pool {
@@ -75,6 +87,8 @@ impl Pool {
                 of,
                 failures: 0,
                 not_before: Timestamp::default(),
+                asked: Vec::new(),
+                boot: None,
             });
             self.titles.insert(id, wanted);
         }
@@ -88,18 +102,37 @@ impl Pool {
         };
     }
 
-    fn wanted(&self, title: &Title) -> u16 {
+    /// Wants `copies` of a title for a while, within what its manifest allows. Of several such asks the highest holds. `false`: there is
+    /// no such title.
+    pub(crate) fn ask(&mut self, title: &TitleId, copies: u16, until: Timestamp, now: Timestamp) -> bool {
+        let Some(wanted) = self.titles.get_mut(title) else {
+            return false;
+        };
+        // Bounded by the publisher's most: one ask for each number.
+        let copies = copies.min(wanted.of.title.warm.parked_max);
+        let adds = |known: &Asked| known.copies > copies || known.until > until;
+        wanted.asked.retain(|known| known.until > now && adds(known));
+        wanted.asked.push(Asked { copies, until });
+        true
+    }
+
+    fn wanted(&self, title: &Title, now: Timestamp) -> u16 {
         // Its player's data must be there when it boots, and nobody knows who that will be.
         if title.run.profile == Profile::Boot {
             return 0;
         }
-        self.set.get(&title.id).copied().unwrap_or(title.warm.parked)
+        let asked = self.titles.get(&title.id).map(|wanted| wanted.asked.iter());
+        let asked = asked.into_iter().flatten().filter(|asked| asked.until > now);
+        let asked = asked.map(|asked| asked.copies).max().unwrap_or(0);
+        let set = self.set.get(&title.id).copied();
+        set.unwrap_or_else(|| title.warm.parked.max(asked))
     }
 
-    /// A copy of a title came up.
-    pub(crate) fn on_parked(&mut self, title: &TitleId) {
+    /// A copy of a title came up after so long.
+    pub(crate) fn on_parked(&mut self, title: &TitleId, after: Micros) {
         if let Some(wanted) = self.titles.get_mut(title) {
             wanted.failures = 0;
+            wanted.boot = Some(wanted.boot.map_or(after, |known| (known + after).scale(1, 2)));
         }
     }
 
@@ -123,7 +156,7 @@ impl Pool {
             let id = &copy.of.title.id;
             let current = self.titles.get(id).is_some_and(|wanted| wanted.of == copy.of);
             let held = held.entry(id).or_default();
-            if current && *held < self.wanted(&copy.of.title) {
+            if current && *held < self.wanted(&copy.of.title, now) {
                 *held += 1;
             } else {
                 plan.end.push(copy.id.clone());
@@ -138,7 +171,7 @@ impl Pool {
     /// Of the titles that are short, the one with the smallest part of what is wanted.
     fn next(&self, now: Timestamp, held: &BTreeMap<&TitleId, u16>) -> Option<Installed> {
         let short = self.titles.values().filter_map(|wanted| {
-            let n = self.wanted(&wanted.of.title);
+            let n = self.wanted(&wanted.of.title, now);
             let has = held.get(&wanted.of.title.id).copied().unwrap_or(0);
             (has < n && wanted.not_before <= now).then(|| (u32::from(has) * 1_000 / u32::from(n), wanted))
         });
@@ -148,7 +181,7 @@ impl Pool {
     }
 
     /// What is wanted of each title and what there is of it.
-    pub(crate) fn warm(&self, copies: &[CopyView]) -> Vec<Warm> {
+    pub(crate) fn warm(&self, now: Timestamp, copies: &[CopyView]) -> Vec<Warm> {
         let count = |id: &TitleId, booting: bool| {
             let of = copies
                 .iter()
@@ -159,9 +192,10 @@ impl Pool {
             .iter()
             .map(|(id, wanted)| Warm {
                 title: id.clone(),
-                wanted: self.wanted(&wanted.of.title),
+                wanted: self.wanted(&wanted.of.title, now),
                 parked: count(id, false),
                 booting: count(id, true),
+                boot: wanted.boot,
             })
             .collect()
     }
@@ -262,14 +296,45 @@ mod tests {
         pool.set("a".parse().unwrap(), None);
         assert_eq!(pool.plan(NOW, &copies, true), Plan::default());
         assert_eq!(
-            pool.warm(&copies),
+            pool.warm(NOW, &copies),
             [Warm {
                 title: "a".parse().unwrap(),
                 wanted: 3,
                 parked: 2,
-                booting: 1
+                booting: 1,
+                boot: None
             }]
         );
+    }
+
+    #[test]
+    fn the_highest_ask_holds_until_it_lapses_and_within_the_manifests_bounds() {
+        let (a, boot) = (installed("a", 1, "none"), installed("b", 1, "boot"));
+        let mut pool = pool(&[&a, &boot]);
+        let title: TitleId = "a".parse().unwrap();
+        let s = Micros::from_secs;
+        let wanted = |pool: &Pool, now| pool.warm(now, &[])[0].wanted;
+        // Two indexers that do not quite agree.
+        assert!(pool.ask(&title, 3, NOW + s(60), NOW));
+        assert!(pool.ask(&title, 2, NOW + s(90), NOW));
+        assert_eq!(wanted(&pool, NOW), 3);
+        assert_eq!(wanted(&pool, NOW + s(60)), 2);
+        assert_eq!(wanted(&pool, NOW + s(90)), 1);
+        pool.ask(&title, 1000, NOW + s(60), NOW);
+        assert_eq!(wanted(&pool, NOW), 4, "four times what it keeps anyway");
+        pool.ask(&title, 0, NOW + s(500), NOW);
+        assert_eq!(
+            wanted(&pool, NOW + s(400)),
+            1,
+            "never fewer than the manifest says"
+        );
+        for n in 0..1000u64 {
+            pool.ask(&title, u16::try_from(n % 7).unwrap(), NOW + s(n), NOW);
+        }
+        assert!(pool.titles[&title].asked.len() <= 5);
+        pool.ask(&"b".parse().unwrap(), 3, NOW + s(60), NOW);
+        assert_eq!(pool.warm(NOW, &[])[1].wanted, 0, "it is never parked");
+        assert!(!pool.ask(&"c".parse().unwrap(), 3, NOW + s(60), NOW));
     }
 
     #[test]
@@ -286,7 +351,9 @@ mod tests {
         assert!(!boots(&pool, NOW), "it is the same");
         pool.install(vec![Installed { stamp: 2, ..a }]);
         assert!(boots(&pool, NOW));
-        pool.on_parked(&title);
+        pool.on_parked(&title, Micros::from_secs(4));
+        pool.on_parked(&title, Micros::from_secs(2));
+        assert_eq!(pool.warm(NOW, &[])[0].boot, Some(Micros::from_secs(3)));
         pool.on_failed(&title, NOW);
         assert!(boots(&pool, NOW + AGAIN));
     }

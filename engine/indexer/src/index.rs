@@ -6,6 +6,7 @@
 use crate::beat::Spec;
 use crate::cost::Policy;
 use crate::host::Status;
+use crate::warm::Bounds;
 use firstlight_units::{Micros, TitleId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -49,6 +50,8 @@ pub struct TitleTerms {
     pub rtt_max: Option<Micros>,
     /// Hosts that don't have it can fetch it.
     pub fetchable: bool,
+    /// Copies that each host keeps parked by itself, and the most that it may be asked for.
+    pub parked: Bounds,
 }
 
 /// Hosts, the best first.

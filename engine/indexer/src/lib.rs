@@ -5,14 +5,13 @@
 //! expire(now) -> hosts lost                                       | nobody free
 //!                                                                 v
 //! sessions that end --> Lengths (hazard) --> Queue: place, estimate, whose turn
-//! arrivals -------------------------------> Warm: copies to park per title and region
+//! sessions that begin ---> Warm, Pools: copies to park per title, region and host
+//! round trips they saw --> Paths: how far a network is from a region
 //! ```
 //!
 //! Invariants: a host that is draining, cordoned, lost or full is in no bucket; a beat that is not newer than the last one of its
 //! host changes nothing; a decision looks at a bounded number of hosts; nothing here reads a clock, and the same inputs give the
 //! same decisions.
-//!
-//! `Warm` and `Paths` are not driven by a cell yet.
 //!
 //! What it does not do: it grants nothing. A ranking is advice; the store's record and the host's own lease decide.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
@@ -26,6 +25,7 @@ mod index;
 mod lengths;
 mod paths;
 mod place;
+mod pools;
 mod queue;
 mod registry;
 #[cfg(test)]
@@ -41,6 +41,7 @@ pub use index::{RegionId, TitleTerms, Warmth};
 pub use lengths::Lengths;
 pub use paths::{Paths, predict};
 pub use place::{Candidate, Query, Ranking};
+pub use pools::{PLAN_EVERY, Park, Pool, Pools};
 pub use queue::{Alternative, Asked, Entry, Full, Place, Queue, QueueState};
 pub use registry::{RegionView, Registry, Settings};
-pub use warm::{Bounds, Costs, Warm};
+pub use warm::Bounds;

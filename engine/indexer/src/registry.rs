@@ -2,7 +2,8 @@
 
 use crate::beat::{Beat, Refusal, Refusals, State, TEXT_MAX};
 use crate::host::{Entries, Entry, Host, HostView, Standing, Status};
-use crate::index::{Region, RegionId, Title, TitleTerms};
+use crate::index::{Region, RegionId, Title, TitleTerms, unkey};
+use crate::pools::Berth;
 use crate::wheel::Wheel;
 use firstlight_units::{Micros, Timestamp, TitleId};
 use std::collections::BTreeMap;
@@ -352,6 +353,48 @@ impl Registry {
     /// Every host, in no order that means anything.
     pub fn hosts(&self) -> impl Iterator<Item = HostView> {
         self.hosts.iter().flatten().map(|host| self.view(host))
+    }
+
+    /// The number of every region, in the order in which they appeared.
+    pub fn region_ids(&self) -> impl Iterator<Item = RegionId> {
+        (0..).take(self.regions.len()).map(RegionId)
+    }
+
+    /// Where a host stands, once it was heard of.
+    #[must_use]
+    pub fn region_of_host(&self, host: &str) -> Option<RegionId> {
+        let region = self.hosts[self.at(host)? as usize].as_ref()?.region;
+        (region != RegionId::NONE).then_some(region)
+    }
+
+    /// How many hosts of a region have the title and a slot for it.
+    pub(crate) fn having(&self, title: u32, region: RegionId) -> u32 {
+        let here = self
+            .titles
+            .get(title as usize)
+            .and_then(|title| title.regions.get(region.index()));
+        here.map_or(0, |here| {
+            here.tally[Status::Parked as usize] + here.tally[Status::Installed as usize]
+        })
+    }
+
+    /// Those hosts, at most `most`: the ones that players are sent to first, come first.
+    pub(crate) fn berths(&self, title: u32, region: RegionId, most: usize) -> Vec<Berth> {
+        let here = self
+            .titles
+            .get(title as usize)
+            .and_then(|title| title.regions.get(region.index()));
+        let keys = here
+            .into_iter()
+            .flat_map(|here| here.parked.iter().chain(&here.installed));
+        let berth = |key: &u64| {
+            let host = self.hosts.get(unkey(*key).1 as usize)?.as_ref()?;
+            Some(Berth {
+                host: Arc::clone(&host.id),
+                free: host.available(),
+            })
+        };
+        keys.filter_map(berth).take(most).collect()
     }
 
     fn at(&self, host: &str) -> Option<u32> {

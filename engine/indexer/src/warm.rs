@@ -5,12 +5,13 @@
 //!                                                                                 is worth what one too many costs
 //! ```
 
+use crate::cost::Policy;
 use crate::index::RegionId;
 use firstlight_units::{Micros, Timestamp};
 use std::collections::BTreeMap;
 
-/// What the publisher allows, for one title and region.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the publisher allows: of each host, or of all those of a region together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bounds {
     /// Always kept.
     pub min: u16,
@@ -20,11 +21,11 @@ pub struct Bounds {
 
 /// What speaks for more and for fewer.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Costs {
+pub(crate) struct Costs {
     /// A player who has to wait for a boot.
-    pub miss: f64,
+    pub(crate) miss: f64,
     /// A copy that is kept for as long as one takes to boot.
-    pub idle: f64,
+    pub(crate) idle: f64,
 }
 
 impl Default for Costs {
@@ -37,9 +38,24 @@ impl Default for Costs {
     }
 }
 
+impl Costs {
+    /// What counts for a title's publisher counts here, too.
+    pub(crate) fn of(policy: Policy) -> Self {
+        let miss = match policy {
+            Policy::Cheapest => 5.0,
+            Policy::BestExperience => 50.0,
+            Policy::BestOverall => return Self::default(),
+        };
+        Self {
+            miss,
+            ..Self::default()
+        }
+    }
+}
+
 /// Demand, by title and region.
 #[derive(Debug, Default)]
-pub struct Warm {
+pub(crate) struct Warm {
     demand: BTreeMap<(u32, RegionId), Demand>,
 }
 
@@ -55,7 +71,7 @@ struct Demand {
 
 impl Warm {
     /// A player asked for the title with this number, of a region.
-    pub fn record(&mut self, now: Timestamp, title: u32, region: RegionId) {
+    pub(crate) fn record(&mut self, now: Timestamp, title: u32, region: RegionId) {
         if self.demand.len() >= DEMANDS_MAX && !self.demand.contains_key(&(title, region)) {
             self.demand
                 .retain(|_, demand| demand.level > NOTHING || demand.count > 0);
@@ -74,7 +90,7 @@ impl Warm {
     }
 
     /// How many copies to keep, when one takes `boot` to be ready.
-    pub fn target(
+    pub(crate) fn target(
         &mut self,
         now: Timestamp,
         (title, region): (u32, RegionId),
@@ -82,11 +98,25 @@ impl Warm {
         costs: Costs,
         bounds: Bounds,
     ) -> u16 {
-        let expected = self.demand.get_mut(&(title, region)).map_or(0.0, |demand| {
-            demand.roll(now);
-            demand.per_minute(now) * (boot.as_secs_f64() / 60.0)
-        });
+        let expected = self.per_minute(now, (title, region)) * (boot.as_secs_f64() / 60.0);
         enough(expected, costs).clamp(bounds.min, bounds.max.max(bounds.min))
+    }
+
+    /// Arrivals that are to be expected in a minute.
+    pub(crate) fn per_minute(&mut self, now: Timestamp, of: (u32, RegionId)) -> f64 {
+        self.demand.get_mut(&of).map_or(0.0, |demand| {
+            demand.roll(now);
+            demand.per_minute(now)
+        })
+    }
+
+    /// The titles and regions that there is demand for. Those that there is none for any more are forgotten.
+    pub(crate) fn demanded(&mut self, now: Timestamp) -> Vec<(u32, RegionId)> {
+        self.demand.retain(|_, demand| {
+            demand.roll(now);
+            demand.level > NOTHING || demand.count > 0
+        });
+        self.demand.keys().copied().collect()
     }
 }
 

@@ -365,6 +365,10 @@ pub(crate) const SECOND_ON: Metric = histogram(
     "From a request to a session that takes its player's ticket.",
 );
 pub(crate) const QUEUE_WAITING: Metric = gauge("cell_queue_waiting", "Requests that wait for a slot.");
+pub(crate) const COPIES_ASKED: Metric = gauge(
+    "cell_copies_asked",
+    "Parked copies that hosts were asked for beyond what they keep by themselves.",
+);
 pub(crate) const HOSTS_LOST: Metric = counter(
     "cell_hosts_lost_total",
     Unit::Count,
@@ -420,6 +424,7 @@ pub const METRICS: &[Metric] = &[
     PLACED_SECONDS,
     SECOND_ON,
     QUEUE_WAITING,
+    COPIES_ASKED,
     HOSTS_LOST,
     MESSAGES_REFUSED,
 ];

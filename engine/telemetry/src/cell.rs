@@ -1,6 +1,8 @@
 //! What cells record.
 
-use crate::catalogue::{HOSTS_LOST, MESSAGES_REFUSED, PLACED_SECONDS, PLACEMENTS, QUEUE_WAITING, SECOND_ON};
+use crate::catalogue::{
+    COPIES_ASKED, HOSTS_LOST, MESSAGES_REFUSED, PLACED_SECONDS, PLACEMENTS, QUEUE_WAITING, SECOND_ON,
+};
 use metrics::{counter, gauge, histogram};
 
 /// What became of a request for a session.
@@ -43,6 +45,11 @@ pub fn placed_seconds(lease: f64, ready: f64, parked: bool) {
 /// So many wait for a slot.
 pub fn queue_waiting(entries: usize) {
     gauge!(QUEUE_WAITING.name).set(f64::from(u32::try_from(entries).unwrap_or(u32::MAX)));
+}
+
+/// Hosts were asked for so many parked copies beyond what they keep by themselves.
+pub fn copies_asked(copies: u32) {
+    gauge!(COPIES_ASKED.name).set(f64::from(copies));
 }
 
 /// A host missed its beats.

@@ -33,6 +33,8 @@ pub(crate) struct Seen {
     /// Two in one slot, or a fence that did not rise: never.
     pub(crate) wrong: Vec<String>,
     pub(crate) started: u64,
+    /// Copies that it was asked to park, and for how many seconds.
+    pub(crate) asked: Vec<(u32, u32)>,
 }
 
 #[derive(Debug)]
@@ -43,6 +45,8 @@ pub(crate) struct FakeHost {
     /// Refuses every claim.
     pub(crate) refuses: bool,
     pub(crate) region: &'static str,
+    /// How far its players are, as its sessions see it.
+    pub(crate) rtt_us: u32,
     pub(crate) disk: Arc<Mutex<Disk>>,
     pub(crate) seen: Arc<Mutex<Seen>>,
     tasks: Vec<JoinHandle<()>>,
@@ -53,6 +57,7 @@ struct Process {
     boot_ms: u64,
     refuses: bool,
     region: &'static str,
+    rtt_us: u32,
     signer: Signer,
     disk: Arc<Mutex<Disk>>,
     seen: Arc<Mutex<Seen>>,
@@ -70,6 +75,7 @@ impl FakeHost {
             boot_ms: 300,
             refuses: false,
             region,
+            rtt_us: 0,
             disk: Arc::new(Mutex::new(Disk {
                 key,
                 boots: 0,
@@ -94,6 +100,7 @@ impl FakeHost {
             boot_ms: self.boot_ms,
             refuses: self.refuses,
             region: self.region,
+            rtt_us: self.rtt_us,
             signer,
             disk: Arc::clone(&self.disk),
             seen: Arc::clone(&self.seen),
@@ -142,6 +149,7 @@ impl Process {
                 id: "t".parse().unwrap(),
                 version: "1".into(),
                 parked: 0,
+                boot_ms: 30_000,
             }],
             state: HostState::Open,
             ..Beat::new(self.region.parse().unwrap())
@@ -157,6 +165,7 @@ impl Process {
             slot: view.slot,
             fence: view.fence,
             session: view.session.clone(),
+            rtt_us: self.rtt_us,
         })
         .collect()
     }
@@ -189,6 +198,11 @@ impl Process {
             Ask::Ticket { session, .. } => Reply::Ticket {
                 ticket: format!("ticket of {session}"),
             },
+            Ask::Park { copies, lapse_s, .. } => {
+                let asked = (copies, lapse_s.unwrap_or(0));
+                self.seen.lock().unwrap().asked.push(asked);
+                Reply::Done
+            }
             _ => Reply::Done,
         };
         let sealed = self

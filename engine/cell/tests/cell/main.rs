@@ -4,6 +4,7 @@
 mod bus;
 mod histories;
 mod host;
+mod learning;
 mod random;
 mod steps;
 mod world;

@@ -93,6 +93,10 @@ pub enum Ask {
         title: TitleId,
         /// How many.
         copies: u32,
+        /// For so many seconds: of several such asks the highest holds, within the title's own bounds. None: until it is asked anew,
+        /// whatever the title's bounds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lapse_s: Option<u32>,
     },
 }
 

@@ -79,6 +79,9 @@ pub struct Held {
     /// By whom.
     #[serde(with = "serde_text")]
     pub session: SessionId,
+    /// Smoothed round trip to its player, microseconds; 0: he is away, or it is not known.
+    #[serde(default)]
+    pub rtt_us: u32,
 }
 
 impl From<Held> for Renewal {
@@ -101,6 +104,9 @@ pub struct Installed {
     /// Copies that are booted and frozen.
     #[serde(default)]
     pub parked: u32,
+    /// Milliseconds that a copy takes to be ready; 0: none was yet.
+    #[serde(default)]
+    pub boot_ms: u32,
 }
 
 /// What a host measured of itself.
@@ -200,6 +206,14 @@ impl Beat {
                 self.titles.iter().all(|title| title.parked <= SLOTS_MAX),
                 "the number of parked copies",
             ),
+            (
+                self.titles.iter().all(|title| title.boot_ms <= BOOT_MS_MAX),
+                "the time that a copy boots",
+            ),
+            (
+                self.held.iter().all(|held| held.rtt_us <= RTT_US_MAX),
+                "a round trip",
+            ),
             (self.price_micros <= PRICE_MAX, "the price"),
             (position, "the position"),
         ];
@@ -234,6 +248,10 @@ pub(crate) const SLOTS_MAX: u32 = 1024;
 const TITLES_MAX: usize = 4096;
 const ADDRESSES_MAX: usize = 16;
 const MEMORY_MAX: ByteCount = ByteCount::new(64 << 40);
+/// An hour.
+const BOOT_MS_MAX: u32 = 3_600_000;
+/// A minute; nobody plays like that.
+const RTT_US_MAX: u32 = 60_000_000;
 /// A million an hour.
 const PRICE_MAX: u64 = 1_000_000_000_000;
 
@@ -254,6 +272,7 @@ mod tests {
             slot,
             fence,
             session: "s".parse().unwrap(),
+            rtt_us: 20_000,
         }
     }
 
@@ -292,6 +311,13 @@ mod tests {
         assert_eq!(refused(|b| b.held.push(held(0, 0))), Refusal::ForeignSlot(0));
         let twice = refused(|b| b.held.extend([held(0, 1), held(0, 2)]));
         assert_eq!(twice, Refusal::Absurd("two sessions in one slot"));
+        let far = refused(|b| {
+            b.held.push(Held {
+                rtt_us: u32::MAX,
+                ..held(0, 1)
+            });
+        });
+        assert_eq!(far, Refusal::Absurd("a round trip"));
         assert_eq!(refused(|b| b.v = 9), Refusal::Version(9));
     }
 

@@ -6,6 +6,7 @@ use firstlight_fleet::messages::{
     Ask, Asked, Channel, Claim, Claimed, HostState, Refusal, Refused, Replied, Reply,
 };
 use firstlight_fleet::{Message, Subscription};
+use firstlight_units::Micros;
 use std::sync::Arc;
 
 /// Answers until its subscription ends.
@@ -109,8 +110,20 @@ async fn answer(inner: &Inner, ask: Ask) -> Reply {
             inner.set_state(if on { HostState::Draining } else { HostState::Open });
             Ok(Reply::Done)
         }
-        Ask::Park { title, copies } => {
-            host.set_parked(title, Some(u16::try_from(copies).unwrap_or(u16::MAX)));
+        Ask::Park {
+            title,
+            copies,
+            lapse_s,
+        } => {
+            let copies = u16::try_from(copies).unwrap_or(u16::MAX);
+            let Some(lapse_s) = lapse_s else {
+                host.set_parked(title, Some(copies));
+                return Reply::Done;
+            };
+            let lapse = Micros::from_secs(lapse_s.into());
+            if !host.ask_parked(&title, copies, lapse) {
+                return Reply::Refused(Refused::UnknownTitle);
+            }
             Ok(Reply::Done)
         }
     };

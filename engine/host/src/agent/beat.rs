@@ -53,6 +53,7 @@ fn compose(inner: &Inner) -> Beat {
             slot: session.slot,
             fence: session.epoch,
             session: session.id.clone(),
+            rtt_us: rtt_us(session),
         })
         .collect();
     let state = if settings.host.is_stopping() {
@@ -77,6 +78,17 @@ fn compose(inner: &Inner) -> Beat {
 
 fn is_live(session: &Session) -> bool {
     !matches!(session.state, State::Ended(_))
+}
+
+/// What its transport says, while its player is there.
+fn rtt_us(session: &Session) -> u32 {
+    let stats = session
+        .stats
+        .as_ref()
+        .filter(|_| matches!(session.state, State::Attached));
+    stats.map_or(0, |stats| {
+        u32::try_from(stats.rtt_us).unwrap_or(u32::MAX).min(RTT_US_MAX)
+    })
 }
 
 /// So many that `room` of them are free: a session that waits for its player gives way to a new one, which takes another slot.
@@ -119,6 +131,8 @@ fn memory_total(meminfo: &str) -> u64 {
     kib.unwrap_or(0).saturating_mul(1024)
 }
 
+/// A beat names no longer one.
+const RTT_US_MAX: u32 = 60_000_000;
 /// As many as a beat may name.
 const SLOTS_MAX: u32 = 1024;
 
@@ -133,6 +147,7 @@ mod tests {
                 slot: *slot,
                 fence: 1,
                 session: "s".parse().unwrap(),
+                rtt_us: 0,
             };
             slots.iter().map(one).collect()
         };

@@ -36,14 +36,17 @@ impl Titles {
 
     pub(crate) fn installed(&self, warm: &[Warm]) -> Vec<Installed> {
         let all = self.all();
-        let parked = |title: &Title| {
-            let of = warm.iter().find(|warm| warm.title == title.id);
-            of.map_or(0, |warm| warm.parked.into())
-        };
-        let titles = all.values().map(|(title, _)| Installed {
-            id: title.id.clone(),
-            version: title.version.clone(),
-            parked: parked(title),
+        let titles = all.values().map(|(title, _)| {
+            let warm = warm.iter().find(|warm| warm.title == title.id);
+            let boot = warm
+                .and_then(|warm| warm.boot)
+                .map_or(0, |boot| boot.as_micros() / 1000);
+            Installed {
+                id: title.id.clone(),
+                version: title.version.clone(),
+                parked: warm.map_or(0, |warm| warm.parked.into()),
+                boot_ms: u32::try_from(boot).unwrap_or(u32::MAX).min(BOOT_MS_MAX),
+            }
         });
         titles.collect()
     }
@@ -79,5 +82,7 @@ impl Titles {
     }
 }
 
+/// A beat names no more.
+const BOOT_MS_MAX: u32 = 3_600_000;
 /// Reading some folders takes a fraction of a millisecond.
 const STALE: Duration = Duration::from_secs(1);
