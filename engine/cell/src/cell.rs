@@ -220,6 +220,14 @@ impl Cell {
             .await
     }
 
+    /// A waiting player takes farther regions, too, at the same place in the queue.
+    ///
+    /// # Errors
+    /// [`Error::UnknownEntry`], or when the store does not answer.
+    pub async fn widen(&self, id: &str, player: &str) -> Result<(), Error> {
+        waiting::widen(&self.inner, id, player).await
+    }
+
     /// A waiting player gives up.
     ///
     /// # Errors
@@ -568,6 +576,7 @@ impl Inner {
         };
         let change = {
             let mut state = self.state();
+            let title = session.view.title.clone();
             let change = state.sessions.hear(now, session);
             match change {
                 Change::Nothing => {}
@@ -580,7 +589,6 @@ impl Inner {
             }
             change
         };
-            let title = session.view.title.clone();
         if !matches!(change, Change::Ended(_)) {
             return;
         }

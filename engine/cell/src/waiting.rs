@@ -234,6 +234,30 @@ async fn fetch(inner: &Inner, id: &str, start: &Start) -> Result<Option<Outcome>
     Ok(started?.map(|started| Outcome::Started(Box::new(started))))
 }
 
+/// A player takes farther regions, too.
+pub(crate) async fn widen(inner: &Inner, id: &str, player: &str) -> Result<(), Error> {
+    adopt(inner, id).await?;
+    let entry = {
+        let mut state = inner.state();
+        let entry = state.queue.get(id).filter(|entry| entry.asked.player == player);
+        let start = entry.and_then(order).ok_or(Error::UnknownEntry)?;
+        if start.far {
+            return Ok(());
+        }
+        let wider = Start { far: true, ..start };
+        state
+            .queue
+            .reorder(id, serde_json::to_string(&wider).unwrap_or_default());
+        state.queue.get(id).cloned()
+    };
+    if let Some(entry) = entry {
+        let body = serde_json::to_string(&entry).unwrap_or_default();
+        inner.settings.store.put(BUCKET, id, Expect::Any, body).await?;
+    }
+    dispatch(inner);
+    Ok(())
+}
+
 /// A player gives up.
 pub(crate) async fn leave(inner: &Inner, id: &str, player: &str) -> Result<(), Error> {
     adopt(inner, id).await?;

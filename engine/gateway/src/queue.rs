@@ -6,13 +6,13 @@ use crate::keys::caller;
 use crate::problem::{Problem, ProblemBody};
 use crate::routes::{Shared, started};
 use axum::Json;
-use axum::extract::{Extension, State};
+use axum::extract::{Extension, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use firstlight_cell::{Outcome, Queued};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// A place in the queue.
 #[derive(Debug, Serialize, ToSchema)]
@@ -24,7 +24,7 @@ pub(crate) struct QueuedView {
     place: u32,
     /// Seconds that it will take, in the middle of what is likely.
     estimate_s: u64,
-    /// A region farther away that would be sooner: ask with `far` to go there.
+    /// A region farther away that would be sooner: ask for the turn with `?far=true` to go there.
     #[serde(skip_serializing_if = "Option::is_none")]
     sooner: Option<SoonerView>,
 }
@@ -38,6 +38,15 @@ struct SoonerView {
     rtt_ms: f64,
     /// Seconds that it would take there.
     estimate_s: u64,
+}
+
+/// How the turn is asked for.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Turn {
+    /// Regions farther away will do from here on; the place stays the same.
+    far: bool,
 }
 
 /// 202 with the place.
@@ -62,7 +71,7 @@ pub(crate) fn queued(queued: &Queued) -> Response {
 /// A waiting player's turn: its session, or its place. The answer is held back for some seconds while nothing changes; a
 /// place that is free is held for who asks within fifteen seconds, and who does not ask for ninety seconds waits no longer.
 #[utoipa::path(get, path = "/v1/queue/{id}", tag = "play", security(("player" = []), ("operator" = [])),
-    params(("id" = String, Path, description = "From the `202` of `POST /v1/sessions`")),
+    params(("id" = String, Path, description = "From the `202` of `POST /v1/sessions`"), Turn),
     responses((status = 201, body = crate::api::Started, description = "It is its turn: as of `POST /v1/sessions`"),
         (status = 202, body = QueuedView), (status = 401, body = ProblemBody),
         (status = 404, body = ProblemBody, description = "`unknown-session`: nobody waits under this name, or it is somebody else")))]
@@ -70,9 +79,13 @@ pub(crate) async fn turn(
     State(gateway): Shared,
     Extension(at): Extension<Authority>,
     Id(id): Id,
+    Query(turn): Query<Turn>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let caller = caller(&headers, &gateway.operator)?;
+    if turn.far {
+        gateway.cell.widen(&id, &caller.pseudonym).await?;
+    }
     match gateway.cell.turn(&id, &caller.pseudonym, HELD_BACK).await? {
         Outcome::Started(session) => Ok(started(&gateway, &session, &at)),
         Outcome::Queued(place) => Ok(queued(&place)),

@@ -142,6 +142,12 @@ impl Queue {
         }
     }
 
+    /// Its player wants to be placed otherwise, at the same place in the queue. `false`: it does not wait.
+    pub fn reorder(&mut self, id: &str, order: String) -> bool {
+        let entry = self.entries.get_mut(id);
+        entry.map(|entry| entry.asked.order = order).is_some()
+    }
+
     /// Its player was heard of. `false`: it does not wait.
     pub fn seen(&mut self, now: WallTime, id: &str) -> bool {
         let entry = self.entries.get_mut(id);

@@ -200,3 +200,38 @@ async fn a_place_that_is_held_and_not_fetched_goes_to_the_next() {
     session(cell.turn(&entries[0], "b", Duration::ZERO).await);
     world.check("at the end").await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_is_offered_a_farther_region_that_is_free_and_gets_it_at_his_place() {
+    let mut world = World::new(&[1], 8).await;
+    world.join(FakeHost::new(2, 1, "there")).await;
+    let cell = world.calm_cell().await;
+    let from_here = |player: &str| Start {
+        rtts_us: vec![("here".into(), 5_000), ("there".into(), 120_000)],
+        wait: true,
+        ..wish(player, "k")
+    };
+    session(cell.start(from_here("a")).await);
+    let Ok(Outcome::Queued(queued)) = cell.start(from_here("b")).await else {
+        panic!("b does not wait")
+    };
+    let offered = queued.alternative.unwrap();
+    assert_eq!(
+        (offered.region.as_ref(), offered.rtt.as_millis_f64()),
+        ("there", 120.0)
+    );
+    // Not sent there unasked, however long he waits.
+    assert!(matches!(
+        cell.turn(&queued.id, "b", Duration::from_secs(5)).await,
+        Ok(Outcome::Queued(_))
+    ));
+    assert!(matches!(
+        cell.widen(&queued.id, "c").await,
+        Err(Error::UnknownEntry)
+    ));
+    cell.widen(&queued.id, "b").await.unwrap();
+    let id = session(cell.turn(&queued.id, "b", Duration::from_secs(5)).await);
+    let lease = world.store.lease(&id).await.unwrap().unwrap();
+    assert_eq!(lease.slot.host, world.id(1));
+    world.check("at the end").await;
+}
