@@ -79,6 +79,10 @@ export class FakePlayer implements Player {
     await Promise.resolve();
   }
 
+  goFar(): void {
+    this.calls.push('goFar');
+  }
+
   leave(): void {
     this.calls.push('leave');
     this.become('idle');

@@ -2,14 +2,17 @@ import { describe, expect, it } from 'vitest';
 import { openApi } from './api';
 import { missingWords, problemWords } from './player/words';
 import { openStore } from './player/store';
+import type { QueuePlace } from './player/types';
 
-type Call = { url: string; method: string | undefined; headers: Record<string, string>; body: unknown };
+type Call = { url: string; method: string | undefined; headers: Record<string, string>; body: unknown; keepalive?: boolean };
+
+const never = (): AbortSignal => new AbortController().signal;
 
 function api(respond: () => Response | Promise<Response>) {
   const calls: Call[] = [];
   const fake: typeof fetch = (url, init) => {
     const body: unknown = typeof init?.body === 'string' ? JSON.parse(init.body) : null;
-    calls.push({ url: url as string, method: init?.method, headers: init?.headers as Record<string, string>, body });
+    calls.push({ url: url as string, method: init?.method, headers: init?.headers as Record<string, string>, body, keepalive: init?.keepalive === true });
     return Promise.resolve(respond());
   };
   return { calls, api: openApi({ fetch: fake, key: () => 'flp_key' }) };
@@ -41,7 +44,7 @@ describe('the API', () => {
     const answers = [place(2), place(1), json({ session: 's', ticket: 't', endpoints: [] }, 201)];
     const { api: client, calls } = api(() => answers.shift() ?? json({}, 500));
     const told: number[] = [];
-    const answer = await client.wait('doom', (at) => told.push(at.place), new AbortController().signal);
+    const answer = await client.wait('doom', (at) => told.push(at.place), never(), never());
     expect(answer).toMatchObject({ ok: true, value: { session: 's', ticket: 't' } });
     expect(told).toEqual([2, 1]);
     expect(calls[0]).toMatchObject({ method: 'POST', body: { title: 'doom', wait: true } });
@@ -52,8 +55,17 @@ describe('the API', () => {
     const answers = [json({ queue: 'q', place: 1, estimate_s: 9 }, 202), new Response(null, { status: 204 })];
     const { api: client, calls } = api(() => answers.shift() ?? json({}, 500));
     const gone = new AbortController();
-    expect(await client.wait('doom', () => gone.abort(), gone.signal)).toMatchObject({ ok: false, problem: 'left' });
-    expect(calls.at(-1)).toMatchObject({ method: 'DELETE', url: '/v1/queue/q' });
+    expect(await client.wait('doom', () => gone.abort(), gone.signal, never())).toMatchObject({ ok: false, problem: 'left' });
+    expect(calls.at(-1)).toMatchObject({ method: 'DELETE', url: '/v1/queue/q', keepalive: true });
+  });
+
+  it('tells of a region that would be sooner', async () => {
+    const sooner = { region: 'eu-2', rtt_ms: 95.5, estimate_s: 0 };
+    const answers = [json({ queue: 'q', place: 3, estimate_s: 600, sooner }, 202), json({ session: 's', ticket: 't', endpoints: [] }, 201)];
+    const { api: client } = api(() => answers.shift() ?? json({}, 500));
+    const told: QueuePlace[] = [];
+    await client.wait('doom', (at) => told.push(at), never(), never());
+    expect(told[0]?.sooner).toEqual({ region: 'eu-2', rttMs: 95.5, estimateS: 0 });
   });
 
   it('says unreachable when nobody answers', async () => {

@@ -1,5 +1,9 @@
 /** The engine's HTTP API, as far as a player needs it. Answers and problems are values; only `AbortError` is thrown. */
+import type { Answer, Problem } from './answer';
 import type { QueuePlace } from './player/types';
+import { type Queued, waitInQueue } from './queue';
+
+export type { Answer, Problem } from './answer';
 
 /** As `RTCIceServer`. */
 export type IceServer = { readonly urls: readonly string[]; readonly username?: string; readonly credential?: string };
@@ -52,21 +56,14 @@ export type Created = {
   readonly parked?: boolean;
 };
 
-/** What went wrong. `unreachable`: no answer at all; otherwise the last word of the problem's type. */
-export type Problem = {
-  readonly problem: string;
-  readonly status: number;
-  readonly detail: string;
-  readonly retryAfterS: number | null;
-};
-
-export type Answer<T> = { readonly ok: true; readonly value: T } | ({ readonly ok: false } & Problem);
-
 export type Api = {
   titles(signal?: AbortSignal): Promise<Answer<readonly TitleCard[]>>;
   create(title: string): Promise<Answer<Created>>;
-  /** As `create`, but waits in the queue where there is no room, and tells the place in it, until it is this player's turn. */
-  wait(title: string, told: (place: QueuePlace) => void, signal: AbortSignal): Promise<Answer<Created>>;
+  /**
+   * As `create`, but waits in the queue where there is no room, and tells the place in it, until it is this player's turn. `left` aborted:
+   * he gives it up, also as his page goes. `far` aborted: a region farther away will do; the place stays the same.
+   */
+  wait(title: string, told: (place: QueuePlace) => void, left: AbortSignal, far: AbortSignal): Promise<Answer<Created>>;
   session(id: string): Promise<Answer<Session>>;
   /** Those of this browser's player. */
   sessions(signal?: AbortSignal): Promise<Answer<readonly Session[]>>;
@@ -85,7 +82,7 @@ export function openApi(wiring: Wiring = { fetch: fetch.bind(globalThis), key: p
     method: string,
     path: string,
     read: (json: Json) => T | null,
-    options: { body?: unknown; signal?: AbortSignal | undefined; key?: string } = {},
+    options: { body?: unknown; signal?: AbortSignal | undefined; key?: string; keepalive?: true } = {},
   ): Promise<Answer<T>> => {
     const headers: Record<string, string> = { Authorization: `Bearer ${wiring.key()}` };
     if (options.key !== undefined) headers['Idempotency-Key'] = options.key;
@@ -97,6 +94,7 @@ export function openApi(wiring: Wiring = { fetch: fetch.bind(globalThis), key: p
         method,
         headers,
         cache: 'no-store',
+        ...(options.keepalive === undefined ? {} : { keepalive: true }),
         ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
         signal: options.signal ?? AbortSignal.timeout(ANSWER_MS),
       });
@@ -124,34 +122,18 @@ export function openApi(wiring: Wiring = { fetch: fetch.bind(globalThis), key: p
   return {
     titles: (signal) => request('GET', '/titles', (json) => list(json, 'titles').map(titleOf), { signal }),
     create: (title) => request('POST', '/sessions', created, { body: wish(title), key: crypto.randomUUID() }),
-    wait: async (title, told, signal) => {
+    wait: (title, told, left, far) => {
       const placed = (json: Json): Created | Queued | null => (words(json, 'queue') === null ? created(json) : queuedOf(json));
-      // Whoever turns away gives the place up; the request on its way is let run, so that its answer says which place.
-      let answer = await request('POST', '/sessions', placed, { body: { ...wish(title), wait: true }, key: crypto.randomUUID() });
-      let queue: string | null = null;
-      let misses = 0;
-      for (;;) {
-        if (answer.ok && !('queue' in answer.value)) return answer as Answer<Created>;
-        if (answer.ok && 'queue' in answer.value) {
-          queue = answer.value.queue;
-          misses = 0;
-          told(answer.value);
-        } else if (!answer.ok && (queue === null || answer.problem !== 'unreachable' || misses >= WAIT_MISSES_MAX)) {
-          return answer;
-        } else {
-          // A gateway that starts anew keeps the queue.
-          misses += 1;
-        }
-        if (queue === null) return { ok: false, problem: 'engine', status: 0, detail: '', retryAfterS: null };
-        const path = `/queue/${encodeURIComponent(queue)}`;
-        if (signal.aborted) {
-          await request('DELETE', path, () => null);
-          return { ok: false, problem: 'left', status: 0, detail: '', retryAfterS: null };
-        }
-        if (misses > 0) await new Promise((done) => setTimeout(done, WAIT_MS));
+      return waitInQueue({
+        enter: () => request('POST', '/sessions', placed, { body: { ...wish(title), wait: true }, key: crypto.randomUUID() }),
         // The engine holds the answer back for some seconds while nothing changes.
-        answer = await request('GET', path, placed);
-      }
+        ask: (queue, farther, signal) => request('GET', `${queueAt(queue)}${farther ? '?far=true' : ''}`, placed, { signal }),
+        // It outlives the page.
+        leave: (queue) => request('DELETE', queueAt(queue), () => null, { keepalive: true }),
+        told,
+        left,
+        far,
+      });
     },
     session: (id) => request('GET', at(id), sessionOf),
     sessions: (signal) => request('GET', '/sessions', (json) => list(json, 'sessions').map(sessionOf), { signal }),
@@ -164,6 +146,10 @@ export function openApi(wiring: Wiring = { fetch: fetch.bind(globalThis), key: p
       ),
     end: (id) => request('DELETE', at(id), () => null),
   };
+}
+
+function queueAt(queue: string): string {
+  return `/queue/${encodeURIComponent(queue)}`;
 }
 
 function rttOf(rtts: Rtts | undefined): { rtt_ms?: Rtts } {
@@ -247,10 +233,12 @@ function endpointsOf(json: Json): Endpoint[] {
   });
 }
 
-type Queued = QueuePlace & { readonly queue: string };
-
 function queuedOf(json: Json): Queued {
-  return { queue: text(json, 'queue'), place: number(json, 'place'), estimateS: number(json, 'estimate_s') };
+  const place = { queue: text(json, 'queue'), place: number(json, 'place'), estimateS: number(json, 'estimate_s') };
+  const sooner = asJson(json.sooner);
+  const region = words(sooner, 'region');
+  if (region === null) return place;
+  return { ...place, sooner: { region, rttMs: number(sooner, 'rtt_ms'), estimateS: number(sooner, 'estimate_s') } };
 }
 
 function iceServerOf(json: Json): IceServer {
@@ -293,8 +281,5 @@ function titleOf(json: Json): TitleCard {
 
 const STATES: readonly SessionState[] = ['starting', 'ready', 'attached', 'waiting', 'ended'];
 const KEY = 'firstlight.player';
-/** Between asks of an engine that does not answer, and how many of them. */
-const WAIT_MS = 2000;
-const WAIT_MISSES_MAX = 30;
 /** A container boots within this; an engine that says nothing for longer is not there. */
 const ANSWER_MS = 30_000;

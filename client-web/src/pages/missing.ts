@@ -5,7 +5,7 @@ import { missingCard } from './play-cards';
 export class MissingPage {
   constructor({ root, library }: { readonly root: HTMLElement; readonly library: () => void }) {
     document.title = 'Nothing here · Firstlight';
-    root.replaceChildren(el('main', { class: 'play' }, el('div', { class: 'veil' }, missingCard({ start: library, library }))));
+    root.replaceChildren(el('main', { class: 'play' }, el('div', { class: 'veil' }, missingCard({ library }))));
   }
 
   close(): void {

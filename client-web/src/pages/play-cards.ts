@@ -1,13 +1,13 @@
 /** What lies over the picture while there is none to play: start, loading, reconnecting, over. */
 import type { EndWords, PlayerEvents } from '../player';
-import { button } from '../ui/button';
+import { button, relabel } from '../ui/button';
 import { el, setText } from '../ui/dom';
 import { countdown } from '../ui/format';
 import { icon, type IconName } from '../ui/icons';
 import { artwork } from './artwork';
 import type { TitleCard } from './catalogue';
 
-export type CardPress = { readonly start: () => void; readonly library: () => void };
+export type CardPress = { readonly start: () => void; readonly library: () => void; readonly far: () => void };
 
 type Titled = Pick<TitleCard, 'id' | 'name' | 'picture'>;
 
@@ -23,7 +23,8 @@ export class CoverCard {
   readonly #left = el('span', { class: 'countdown' });
   readonly #wait = el('p', { class: 'cover-wait' }, 'Your game is paused and waits ', this.#left);
   readonly #words = el('p', { class: 'loading-words' });
-  readonly #loader = el('div', { class: 'cover-loader' }, el('div', { class: 'loader', attrs: { 'aria-hidden': 'true' } }), this.#words);
+  readonly #far: HTMLButtonElement;
+  readonly #loader: HTMLElement;
   #art: HTMLElement;
   #title: Titled;
 
@@ -37,6 +38,10 @@ export class CoverCard {
       this.#word,
     );
     this.#start.addEventListener('click', press.start);
+    this.#far = button({ label: 'Play farther away', icon: 'play', part: 'far', press: press.far });
+    this.#far.hidden = true;
+    const spinner = el('div', { class: 'loader', attrs: { 'aria-hidden': 'true' } });
+    this.#loader = el('div', { class: 'cover-loader' }, spinner, this.#words, this.#far);
     const back = button({ label: 'Library', icon: 'back', part: 'library', press: press.library });
     this.element = el(
       'section',
@@ -73,7 +78,14 @@ export class CoverCard {
     this.#start.hidden = true;
     this.#wait.hidden = true;
     this.#loader.hidden = false;
+    this.#far.hidden = true;
     setText(this.#words, words);
+  }
+
+  /** A press on it goes to where there is room sooner; null: there is none. */
+  showFar(words: string | null): void {
+    this.#far.hidden = words === null;
+    if (words !== null) relabel(this.#far, words);
   }
 
   #label(): void {
@@ -135,7 +147,7 @@ export function overCard(words: EndWords, failed: boolean, press: CardPress): HT
   );
 }
 
-export function missingCard(press: CardPress): HTMLElement {
+export function missingCard(press: Pick<CardPress, 'library'>): HTMLElement {
   return el(
     'section',
     { class: 'panel' },

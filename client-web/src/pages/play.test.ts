@@ -72,6 +72,19 @@ describe('the play page', () => {
     expect(player.options).toMatchObject({ title: 'freedoom', resume: true });
   });
 
+  it('offers what is farther away while it is sooner, and takes it on a press', async () => {
+    await open({ autostart: true });
+    player.emit('queued', { place: 3, estimateS: 600 });
+    expect(part('far').hidden).toBe(true);
+    player.emit('queued', { place: 3, estimateS: 600, sooner: { region: 'eu-2', rttMs: 95.4, estimateS: 0 } });
+    expect(part('far').hidden).toBe(false);
+    expect(part('far').textContent).toBe('Play now in eu-2, 95 ms away');
+    part('far').click();
+    expect(player.calls).toEqual(['start', 'goFar']);
+    player.emit('queued', { place: 2, estimateS: 500 });
+    expect(part('far').hidden).toBe(true);
+  });
+
   it('says that a game waits, and for how long', async () => {
     catalogue.running = [{ session: 'a1', title: 'freedoom', state: 'waiting', waitLeft: 61 }];
     await open();

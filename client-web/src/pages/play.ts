@@ -67,7 +67,7 @@ export class PlayPage {
     this.#title = { id: wiring.title, name: wiring.title, picture: null };
     this.#hintAlarm = new Alarm(this.#scope);
     this.#slowAlarm = new Alarm(this.#scope);
-    this.#press = { start: () => this.start(), library: wiring.library };
+    this.#press = { start: () => this.start(), library: wiring.library, far: () => this.player.goFar() };
     this.#cover = new CoverCard(this.#title, this.#press);
     this.#reconnect = new ReconnectCard(this.#press);
     this.#stage = el('div', { class: 'stage', attrs: { tabindex: 0, role: 'application', 'data-part': 'stage' } }, this.#video, this.#canvas);
@@ -240,6 +240,7 @@ export class PlayPage {
     if (this.#state !== 'starting') return;
     this.#slowAlarm.clear();
     this.#cover.showLoading(queueWords(place));
+    this.#cover.showFar(farWords(place));
   }
 
   #card(): HTMLElement | null {
@@ -383,6 +384,12 @@ function queueWords({ place, estimateS }: PlayerEvents['queued']): string {
   const minutes = Math.round(estimateS / 60);
   const about = minutes < 1 ? 'less than a minute' : minutes === 1 ? 'about a minute' : `about ${minutes} minutes`;
   return `All places are taken. ${ahead}: ${about}. It goes on by itself.`;
+}
+
+function farWords({ sooner }: PlayerEvents['queued']): string | null {
+  if (sooner === undefined) return null;
+  const when = sooner.estimateS < 30 ? 'now' : 'sooner';
+  return `Play ${when} in ${sooner.region}, ${Math.round(sooner.rttMs)} ms away`;
 }
 
 const LOADING_WORDS = { starting: 'Getting a place for you…', connecting: 'Connecting to your game…' } as const;

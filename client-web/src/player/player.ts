@@ -19,7 +19,7 @@ import { Call, canCall } from '../rtc/call';
 import { type Action, type Event, Machine } from './machine';
 import { Screen } from './screen';
 import type { Store, Stored } from './store';
-import type { EndWords, Player, PlayerAudio, PlayerEvents, PlayerInput, PlayerOptions, PlayerState, Rect, Sample } from './types';
+import type { EndWords, Player, PlayerAudio, PlayerEvents, PlayerInput, PlayerOptions, PlayerState, QueuePlace, Rect, Sample } from './types';
 import { type Abilities, NO_CODEC, missingWords } from './words';
 
 export type Wiring = {
@@ -39,8 +39,8 @@ export class StreamPlayer implements Player {
   readonly #machine: Machine;
   readonly #sound: SoundOutput;
   readonly #abort = new AbortController();
-  /** Of the wait in the queue. */
-  #queue = new AbortController();
+  /** Of the wait in the queue, while there is one: he goes; he takes what is farther away. */
+  #queue: { readonly left: AbortController; readonly far: AbortController } | null = null;
   #worker: Worker | null = null;
   #screen: Screen | null = null;
   #state: PlayerState = 'idle';
@@ -79,7 +79,7 @@ export class StreamPlayer implements Player {
     this.input = this.#makeInput();
     this.audio = makeAudio(this.#sound);
     const { signal } = this.#abort;
-    addEventListener('pagehide', () => this.#post({ type: 'detach', leave: 'wait' }), { signal });
+    addEventListener('pagehide', () => this.#hide(), { signal });
     addEventListener('pageshow', ({ persisted }) => persisted && this.#run({ on: 'online' }), { signal });
     addEventListener('online', () => this.#run({ on: 'online' }), { signal });
     document.addEventListener('visibilitychange', () => this.#tellVisibility(), { signal });
@@ -123,9 +123,13 @@ export class StreamPlayer implements Player {
   }
 
   leave(): void {
-    this.#queue.abort();
+    this.#queue?.left.abort();
     this.#run({ on: 'leave' });
   }
+  goFar(): void {
+    this.#queue?.far.abort();
+  }
+
 
   async end(): Promise<void> {
     this.#run({ on: 'end' });
@@ -134,7 +138,7 @@ export class StreamPlayer implements Player {
 
   close(): void {
     if (this.#closed) return;
-    this.#run({ on: 'leave' });
+    this.leave();
     this.#closed = true;
     this.#abort.abort();
     this.#sound.close();
@@ -216,8 +220,18 @@ export class StreamPlayer implements Player {
   #create(wait: boolean): Promise<Answer<Created>> {
     const { api } = this.#wiring;
     if (!wait) return api.create(this.#options.title);
-    this.#queue = new AbortController();
-    return api.wait(this.#options.title, (place) => this.#emitter.emit('queued', place), this.#queue.signal);
+    const queue = { left: new AbortController(), far: new AbortController() };
+    this.#queue = queue;
+    const told = (place: QueuePlace): void => this.#emitter.emit('queued', place);
+    return api.wait(this.#options.title, told, queue.left.signal, queue.far.signal).finally(() => {
+      if (this.#queue === queue) this.#queue = null;
+    });
+  }
+
+  /** The page goes: a session waits for its player, and a place in the queue is for the next one. */
+  #hide(): void {
+    if (this.#queue === null) this.#post({ type: 'detach', leave: 'wait' });
+    else this.leave();
   }
 
   #do(action: Action): void {

@@ -32,6 +32,8 @@ export type PointerMode = 'absolute' | 'relative' | 'both';
 export type QueuePlace = {
   readonly place: number;
   readonly estimateS: number;
+  /** A region farther away that would be sooner: `Player.goFar` takes it. */
+  readonly sooner?: { readonly region: string; readonly rttMs: number; readonly estimateS: number };
 };
 
 export type PlayerEvents = {
@@ -130,6 +132,8 @@ export type Player = {
   on<K extends keyof PlayerEvents>(event: K, fn: (value: PlayerEvents[K]) => void): () => void;
   /** Starts, restarts, or takes back. Fails in words (`failed`), not by rejection. */
   start(): Promise<void>;
+  /** While waiting: what is farther away will do, and the place in the queue stays the same. */
+  goFar(): void;
   /** Goes away; the session waits for its player. */
   leave(): void;
   /** Ends the session. */
