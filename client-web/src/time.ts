@@ -7,5 +7,10 @@ export type Millis = number;
 
 /** The client's clock (docs/PROTOCOL.md): the same in the page and in its workers. */
 export function now(): Micros {
-  return Math.round((performance.timeOrigin + performance.now()) * 1000);
+  return epoch(performance.now());
+}
+
+/** A point in time of this page, as `performance.now()` and `Event.timeStamp` say it. */
+export function epoch(millis: number): Micros {
+  return Math.round((performance.timeOrigin + millis) * 1000);
 }

@@ -57,8 +57,20 @@ export class CanvasSink implements Sink {
   }
 }
 
-/** Before the page has said where. */
-export const NO_SINK: Sink = {
-  path: 'track',
-  show: (frame) => frame.close(),
-};
+/** Before the page has said where: keeps the last picture, for a still screen brings no other. */
+export class HeldSink implements Sink {
+  readonly path = 'track';
+  #held: { readonly frame: VideoFrame; readonly onShown: () => void } | null = null;
+
+  show(frame: VideoFrame, onShown: () => void): void {
+    this.#held?.frame.close();
+    this.#held = { frame, onShown };
+  }
+
+  /** Shows there what was kept. */
+  moveTo(sink: Sink): void {
+    const held = this.#held;
+    this.#held = null;
+    if (held !== null) sink.show(held.frame, held.onShown);
+  }
+}

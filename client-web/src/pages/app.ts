@@ -14,8 +14,8 @@ export type AppWiring = {
   readonly createPlayer: (options: PlayerOptions) => Player;
   /** Called on a page whose next press may start a player. */
   readonly preparePlayer?: () => void;
-  /** Called on a press that starts a player of the title. */
-  readonly beginStart?: (title: string) => void;
+  /** Called on a press that starts a player of the title. `pressedAt`: as `Event.timeStamp`. */
+  readonly beginStart?: (title: string, pressedAt: number) => void;
 };
 
 type Page = { close(): void };
@@ -50,7 +50,7 @@ export class App {
           catalogue,
           play: (title, pressedAt) => {
             // Before the page is built: that takes longer than the request.
-            if (pressedAt !== undefined) this.#wiring.beginStart?.(title);
+            if (pressedAt !== undefined) this.#wiring.beginStart?.(title, pressedAt);
             this.#go(playPath(title), 'press', pressedAt);
           },
         });

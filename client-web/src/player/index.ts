@@ -1,9 +1,10 @@
 /** The player, with everything that it needs from the browser. */
-import { type Api, openApi, playerKey } from '../api';
+import { openApi, playerKey } from '../api';
+import { epoch } from '../time';
 import { StreamPlayer } from './player';
 import { RttMeter } from './rtts';
 import { Spare } from './spare';
-import { openStore } from './store';
+import { type Store, openStore } from './store';
 import type { Player, PlayerOptions } from './types';
 
 export type * from './types';
@@ -17,39 +18,32 @@ export function preparePlayer(): void {
   void rtts.measure();
 }
 
-/** The session that a press asked for, before the page that plays it is there. */
-let ahead: { readonly title: string; readonly answer: ReturnType<Api['create']> } | null = null;
-
-/** On a press: sends the request at once, where nothing of this browser's could be taken up instead. The next player of the title takes it. */
-export function beginStart(title: string): void {
-  const store = openStore(
-    title,
-    () => sessionStorage,
-    () => localStorage,
-  );
+/**
+ * On a press, before the page that plays it is built: makes the session at once, where nothing of this browser's could be taken up instead.
+ * The next player of the title takes it. `pressedAt`: as `Event.timeStamp`.
+ */
+export function beginStart(title: string, pressedAt: number): void {
+  const store = storeOf(title);
   const plays = 'VideoDecoder' in globalThis && globalThis.isSecureContext;
-  if (ahead === null && plays && store.own() === null && store.last() === null) ahead = { title, answer: api.create(title) };
-}
-
-const api: Api = openApi({ fetch: fetch.bind(globalThis), key: playerKey, rtts: () => rtts.known });
-
-function create(title: string): ReturnType<Api['create']> {
-  const taken = ahead;
-  ahead = null;
-  return taken?.title === title ? taken.answer : api.create(title);
+  if (!plays || store.own() !== null || store.last() !== null) return;
+  spare.begin({ title, key: playerKey(), rtts: rtts.known, clickedAt: epoch(pressedAt) });
 }
 
 export function createPlayer(options: PlayerOptions): Player {
   return new StreamPlayer(options, {
-    api: { ...api, create },
-    store: openStore(
-      options.title,
-      () => sessionStorage,
-      () => localStorage,
-    ),
-    worker: () => spare.take(),
+    api: openApi({ fetch: fetch.bind(globalThis), key: playerKey, rtts: () => rtts.known }),
+    store: storeOf(options.title),
+    worker: () => spare.take(options.title),
     claim,
   });
+}
+
+function storeOf(title: string): Store {
+  return openStore(
+    title,
+    () => sessionStorage,
+    () => localStorage,
+  );
 }
 
 const held = new Set<string>();

@@ -14,6 +14,7 @@ import type { Millis } from '../time';
 import { Ladder, type Transport, isCarried, isTransport } from './ladder';
 import type { Stored } from './store';
 import type { EndWords, PlayerState } from './types';
+import { withCredential } from './url';
 import {
   type Abilities,
   MEDIA_UNREACHABLE,
@@ -380,13 +381,12 @@ export class Machine {
     // Its own checks and handshakes take some round trips more.
     if (kind === 'whep') this.#attempt.until = now + CALL_MS;
     this.#transport = kind;
-    const separator = url.includes('?') ? '&' : '?';
     const race = this.#standing !== null;
     this.#act({
       do: 'attach',
       attempt: this.#attempts,
       kind,
-      url: `${url}${separator}${credential}`,
+      url: withCredential(url, credential),
       certSha256,
       race,
       ...(kind === 'whep' ? { iceServers } : {}),

@@ -11,13 +11,14 @@ import type { Answer, Api, Created, IceServer } from '../api';
 import { SoundOutput } from '../audio/output';
 import { type Keypair, attachmentId, makeKeypair } from '../seal/keypair';
 import { type Stats, STAGES } from '../stats';
-import { type Micros, now } from '../time';
+import { type Micros, epoch, now } from '../time';
 import type { FromWorker, Measured, StartParts, StartSoFar, ToWorker } from '../worker/messages';
 import type { InputEvent } from '../wire';
 import { Emitter } from './emitter';
 import { Call, canCall } from '../rtc/call';
 import { type Action, type Event, Machine } from './machine';
 import { Screen } from './screen';
+import type { Taken } from './spare';
 import type { Store, Stored } from './store';
 import type { EndWords, Player, PlayerAudio, PlayerEvents, PlayerInput, PlayerOptions, PlayerState, QueuePlace, Rect, Sample } from './types';
 import { type Abilities, NO_CODEC, missingWords } from './words';
@@ -25,7 +26,7 @@ import { type Abilities, NO_CODEC, missingWords } from './words';
 export type Wiring = {
   readonly api: Api;
   readonly store: Store;
-  readonly worker: () => Worker;
+  readonly worker: () => Taken;
   /** Whether this tab may take the session up: no other one holds it. */
   readonly claim: (session: string) => Promise<boolean>;
 };
@@ -65,6 +66,8 @@ export class StreamPlayer implements Player {
   /** The attachment is a call. */
   #overCall = false;
   #keypair: Promise<Keypair> | null = null;
+  /** The worker makes the session already; until `start` what it says has to wait. */
+  #begun: FromWorker[] | null = null;
   #closed = false;
 
   constructor(options: PlayerOptions, wiring: Wiring) {
@@ -116,20 +119,21 @@ export class StreamPlayer implements Player {
     const last = this.#options.resume ? store.last() : null;
     // What makes the session wait for nothing here: the request is on its way before the sound is opened.
     if (own === null) this.#run({ on: 'start', own: null, last });
+    this.#catchUp();
     this.#sound.start();
     if (own === null) return;
     const mine = (await claim(own.session)) ? own : null;
     this.#run({ on: 'start', own: mine, last });
   }
 
-  leave(): void {
-    this.#queue?.left.abort();
-    this.#run({ on: 'leave' });
-  }
   goFar(): void {
     this.#queue?.far.abort();
   }
 
+  leave(): void {
+    this.#queue?.left.abort();
+    this.#run({ on: 'leave' });
+  }
 
   async end(): Promise<void> {
     this.#run({ on: 'end' });
@@ -185,9 +189,14 @@ export class StreamPlayer implements Player {
 
   /** The worker and the screen live as long as the player: a track's end and a canvas can be given away only once. */
   #open(): void {
-    const worker = this.#wiring.worker();
-    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#onWorker(data);
+    const { worker, said, begun } = this.#wiring.worker();
+    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+      if (this.#begun === null) this.#onWorker(data);
+      else this.#begun.push(data);
+    };
     this.#worker = worker;
+    if (begun !== null) this.#begun = said;
+    else for (const message of said) this.#onWorker(message);
     const { video, canvas } = this.#options;
     this.#screen = new Screen(video, canvas, (timestamp, at) => this.#post({ type: 'presented', timestamp, at }));
     const { message, transfer } = this.#screen.sink;
@@ -195,6 +204,13 @@ export class StreamPlayer implements Player {
     this.#post({ type: 'focus', focused: this.#focused });
     for (const [id, rect] of this.#rects) this.#post({ type: 'observe', id, rect });
     if (document.hidden) this.#tellVisibility();
+  }
+
+  /** Hears what the worker has done by itself, in order. */
+  #catchUp(): void {
+    const said = this.#begun ?? [];
+    this.#begun = null;
+    for (const message of said) this.#onWorker(message);
   }
 
   #post(message: ToWorker, transfer: Transferable[] = []): void {
@@ -238,11 +254,9 @@ export class StreamPlayer implements Player {
     const { api, store } = this.#wiring;
     switch (action.do) {
       case 'create':
-        void this.#create(action.wait === true).then((answer) => {
-          this.#placedAt = now();
-          this.#parked = answer.ok && answer.value.parked === true;
-          this.#run({ on: 'created', answer });
-        });
+        // The worker is at it, and tells.
+        if (this.#begun !== null && action.wait !== true) break;
+        void this.#create(action.wait === true).then((answer) => this.#onCreated(answer, now()));
         break;
       case 'list':
         void api.sessions().then((answer) => this.#run({ on: 'listed', answer }));
@@ -277,6 +291,12 @@ export class StreamPlayer implements Player {
     }
   }
 
+  #onCreated(answer: Answer<Created>, at: Micros): void {
+    this.#placedAt = at;
+    this.#parked = answer.ok && answer.value.parked === true;
+    this.#run({ on: 'created', answer });
+  }
+
   #save(stored: Stored): void {
     this.#wiring.store.save(stored);
     void this.#wiring.claim(stored.session);
@@ -284,6 +304,9 @@ export class StreamPlayer implements Player {
 
   #onWorker(message: FromWorker): void {
     switch (message.type) {
+      case 'created':
+        this.#onCreated(message.answer, message.at);
+        break;
       case 'opened':
         this.#onOpened(message.attempt);
         this.#run({ on: 'opened', attempt: message.attempt });
@@ -394,7 +417,7 @@ export class StreamPlayer implements Player {
 
   /** Of a session that this start made: the worker traces it to the first picture. */
   #start(): { start?: StartSoFar } {
-    const clickedAt = Math.round((performance.timeOrigin + (this.#startedAt ?? 0)) * 1000);
+    const clickedAt = epoch(this.#startedAt ?? 0);
     return this.#placedAt === null ? {} : { start: { clickedAt, placedAt: this.#placedAt } };
   }
 

@@ -1,11 +1,24 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Spare } from './spare';
 
-function workers(): { made: EventTarget[]; make: () => Worker } {
-  const made: EventTarget[] = [];
+class FakeWorker extends EventTarget {
+  onmessage: ((event: Event) => void) | null = null;
+  readonly posted: unknown[] = [];
+  terminated = false;
+
+  postMessage(message: unknown): void {
+    this.posted.push(message);
+  }
+
+  terminate(): void {
+    this.terminated = true;
+  }
+}
+
+function workers(): { made: FakeWorker[]; make: () => Worker } {
+  const made: FakeWorker[] = [];
   const make = (): Worker => {
-    const worker = new EventTarget() as EventTarget & { onmessage: ((event: Event) => void) | null };
-    worker.onmessage = null;
+    const worker = new FakeWorker();
     worker.addEventListener('message', (event) => worker.onmessage?.(event));
     made.push(worker);
     return worker as unknown as Worker;
@@ -20,18 +33,32 @@ describe('Spare', () => {
     spare.prepare();
     spare.prepare();
     expect(made).toHaveLength(1);
-    expect(spare.take()).toBe(made[0]);
-    expect(spare.take()).toBe(made[1]);
+    expect(spare.take('a').worker).toBe(made[0]);
+    expect(spare.take('a').worker).toBe(made[1]);
   });
 
-  it('loses nothing that it said before it was taken', async () => {
+  it('loses nothing that it said before it was taken, but for what comes again', () => {
     const { made, make } = workers();
     const spare = new Spare(make);
     spare.prepare();
-    made[0]?.dispatchEvent(new MessageEvent('message', { data: { type: 'unsupported', what: 'codec' } }));
-    const worker = spare.take();
-    const heard = vi.fn();
-    worker.onmessage = ({ data }: MessageEvent<unknown>) => void heard(data);
-    await vi.waitFor(() => expect(heard).toHaveBeenCalledWith({ type: 'unsupported', what: 'codec' }));
+    for (const type of ['unsupported', 'measured', 'created', 'opened']) made[0]?.dispatchEvent(new MessageEvent('message', { data: { type } }));
+    const { worker, said, begun } = spare.take('a');
+    expect(said.map(({ type }) => type)).toEqual(['unsupported', 'created', 'opened']);
+    expect(begun).toBeNull();
+    expect(worker.onmessage).toBeNull();
+  });
+
+  it('begins once, and goes to the player of that title alone', () => {
+    const { made, make } = workers();
+    const spare = new Spare(make);
+    const wish = { key: 'flp_k', rtts: { here: 3 }, clickedAt: 5 };
+    spare.begin({ title: 'a', ...wish });
+    spare.begin({ title: 'a', ...wish });
+    expect(made).toHaveLength(1);
+    expect(made[0]?.posted).toEqual([{ type: 'begin', title: 'a', ...wish }]);
+    expect(spare.take('a')).toMatchObject({ worker: made[0], begun: 'a' });
+    spare.begin({ title: 'a', ...wish });
+    expect(spare.take('b')).toMatchObject({ worker: made[2], begun: null });
+    expect(made[1]?.terminated).toBe(true);
   });
 });

@@ -1,4 +1,5 @@
 /** What the page and its worker say to each other: one typed union each way. */
+import type { Answer, Created, Rtts } from '../api';
 import type { Micros } from '../time';
 import type { Dist, StageName } from '../stats';
 import type { ReceiverCounts } from '../receive/receiver';
@@ -11,6 +12,8 @@ import type { CursorImage, PlayerEvents, PointerMode, Rect, Sample } from '../pl
 export type SealWith = Agreement;
 
 export type ToWorker =
+  /** A press: make a session and attach to it. Answered by `created`, then as an attach that the page asked for. */
+  | ({ readonly type: 'begin' } & Wish)
   /** Transferred. Once, before the first attach. */
   | { readonly type: 'sink'; readonly sink: { readonly track: WritableStream<VideoFrame> } | { readonly canvas: OffscreenCanvas } }
   /** Where decoded sound goes. Transferred. */
@@ -55,6 +58,15 @@ export type ToWorker =
   | { readonly type: 'observe'; readonly id: number; readonly rect: Rect }
   | { readonly type: 'unobserve'; readonly id: number };
 
+/** What `begin` asks for. */
+export type Wish = {
+  readonly title: string;
+  /** The player's. */
+  readonly key: string;
+  readonly rtts: Rtts;
+  readonly clickedAt: Micros;
+};
+
 /** When the player clicked, and when the ticket was there. */
 export type StartSoFar = { readonly clickedAt: Micros; readonly placedAt: Micros };
 
@@ -80,6 +92,8 @@ export type Welcomed = {
 };
 
 export type FromWorker =
+  /** What came of `begin`. */
+  | { readonly type: 'created'; readonly answer: Answer<Created>; readonly at: Micros }
   | { readonly type: 'opened'; readonly attempt: number }
   | { readonly type: 'welcome'; readonly attempt: number; readonly welcome: Welcomed }
   | { readonly type: 'secret'; readonly attempt: number; readonly generation: number; readonly secret: string }

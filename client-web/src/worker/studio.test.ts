@@ -13,6 +13,7 @@ import {
   writeMedia,
   writeVideoUnit,
 } from '../wire';
+import type { Answer, Created } from '../api';
 import type { FromWorker } from './messages';
 import { MockChunk, MockTransport, MockVideoDecoder } from './mock';
 import { Studio } from './studio';
@@ -27,6 +28,10 @@ class Rig {
   /** The host's clock is this much ahead. */
   readonly ahead = 5_000_000;
   answersClock = true;
+  answer: Answer<Created> = {
+    ok: true,
+    value: { session: 's', ticket: 't/1', endpoints: [{ kind: 'webtransport', url: 'https://h/v1/media', certSha256: ['ab'] }] },
+  };
   #seq = 0;
 
   constructor() {
@@ -38,8 +43,15 @@ class Rig {
         this.transports.push(transport);
         return transport;
       },
+      create: () => Promise.resolve(this.answer),
       codecs: () => Promise.resolve(['avc1.42E02A']),
     });
+  }
+
+  async begin(): Promise<void> {
+    vi.stubGlobal('WebTransport', MockTransport);
+    this.studio.handle({ type: 'begin', title: 'doom', key: 'flp_k', rtts: {}, clickedAt: Date.now() * 1000 });
+    await vi.advanceTimersByTimeAsync(0);
   }
 
   get transport(): MockTransport {
@@ -104,6 +116,54 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers();
   vi.unstubAllGlobals();
+});
+
+describe('a start before its page', () => {
+  const URL = 'https://h/v1/media?ticket=t%2F1';
+
+  it('attaches to what it asked for, tells all of it in order, and is not done twice', async () => {
+    await rig.begin();
+    expect(rig.transports).toHaveLength(1);
+    rig.transport.open();
+    rig.transport.send(rig.frame(7, { idr: true }));
+    await rig.pass(30);
+    const said = rig.posted.map(({ type }) => type).filter((type) => type !== 'measured');
+    expect(said).toEqual(['created', 'opened', 'picture', 'size']);
+    // The page is there, and says what it would have done.
+    rig.studio.handle({ type: 'attach', attempt: 1, kind: 'webtransport', url: URL, certSha256: ['ab'] });
+    await rig.pass(30);
+    expect(rig.transports).toHaveLength(1);
+    expect(rig.of('closed')).toEqual([]);
+    expect(rig.of('opened')).toEqual([{ type: 'opened', attempt: 1 }]);
+  });
+
+  it('keeps the picture until there is somewhere to show it', async () => {
+    await rig.begin();
+    rig.transport.open();
+    rig.transport.send(rig.frame(7, { idr: true }));
+    await rig.pass(30);
+    const written: unknown[] = [];
+    const track = new WritableStream<VideoFrame>({ write: (frame) => void written.push(frame.timestamp) });
+    rig.studio.handle({ type: 'sink', sink: { track } });
+    await rig.pass(5);
+    expect(written).toHaveLength(1);
+  });
+
+  it('gives way to a page that attaches elsewhere, and leaves to the page what it cannot do', async () => {
+    await rig.begin();
+    rig.studio.handle({ type: 'attach', attempt: 1, kind: 'webtransport', url: 'https://elsewhere/', certSha256: [] });
+    await rig.pass(5);
+    expect(rig.transports).toHaveLength(2);
+    const full = new Rig();
+    full.answer = { ok: false, problem: 'full', status: 503, detail: '', retryAfterS: 30 };
+    await full.begin();
+    expect(full.transports).toEqual([]);
+    expect(full.of('created')).toMatchObject([{ answer: { problem: 'full' } }]);
+    const call = new Rig();
+    call.answer = { ok: true, value: { session: 's', ticket: 't', endpoints: [{ kind: 'whep', url: 'https://h/whep', certSha256: [] }] } };
+    await call.begin();
+    expect(call.transports).toEqual([]);
+  });
 });
 
 describe('an attachment', () => {

@@ -6,9 +6,10 @@
  * page <- FromWorker <--+          +-> sound decoder -> worklet
  * ```
  */
+import type { Answer, Created } from '../api';
 import { Clock } from '../clock';
 import { type Picture, PictureDecoder, supportedCodecs } from '../decode/decoder';
-import { CanvasSink, NO_SINK, type Sink, TrackSink } from '../decode/sink';
+import { CanvasSink, HeldSink, type Sink, TrackSink } from '../decode/sink';
 import { EndReason, type HostReport, PointerMode, type Welcome } from '../gen/control_pb.js';
 import { InputSender } from '../input/sender';
 import type { Micros } from '../time';
@@ -19,7 +20,8 @@ import type { AccessUnit } from '../receive/unit';
 import { transportOver } from '../rtc/port';
 import { Attachment } from './attachment';
 import { Close, type TransportLike } from './link';
-import type { FromWorker, Measured, SealWith, ToWorker } from './messages';
+import { firstAttach } from './begin';
+import type { FromWorker, Measured, SealWith, ToWorker, Wish } from './messages';
 import { Meter } from './meter';
 import { Observers } from './observers';
 import { SoundDecoder } from './sound';
@@ -31,6 +33,8 @@ export type StudioWiring = {
   readonly now: () => Micros;
   readonly post: (message: FromWorker, transfer?: Transferable[]) => void;
   readonly open: (kind: Transport, url: string, certSha256: readonly string[], seal?: SealWith) => TransportLike;
+  /** Asks for a session, as the page would. */
+  readonly create?: (wish: Wish) => Promise<Answer<Created>>;
   readonly codecs?: () => Promise<string[]>;
   readonly warm?: (codec: string | undefined) => void;
 };
@@ -44,7 +48,8 @@ export class Studio {
   readonly #decoder: PictureDecoder;
   readonly #codecs: Promise<string[]>;
   #clock = new Clock();
-  #sink: Sink = NO_SINK;
+  readonly #held = new HeldSink();
+  #sink: Sink = this.#held;
   #attachment: Attachment | null = null;
   /** On its way, while the attachment may still revive. */
   #challenger: { readonly attempt: number; readonly attachment: Attachment } | null = null;
@@ -57,6 +62,8 @@ export class Studio {
   #follows = true;
   #hidden = false;
   #host: HostReport | null = null;
+  /** Where this worker attached to by itself, until the page has said so, too. */
+  #begun: string | null = null;
   /** Of the start that made the session. */
   #start: StartTrace | null = null;
   #ticks = 0;
@@ -85,6 +92,10 @@ export class Studio {
     switch (message.type) {
       case 'sink':
         this.#sink = 'track' in message.sink ? new TrackSink(message.sink.track) : new CanvasSink(message.sink.canvas);
+        this.#held.moveTo(this.#sink);
+        break;
+      case 'begin':
+        void this.#begin(message);
         break;
       case 'sound':
         this.#sound.port = message.port;
@@ -131,7 +142,26 @@ export class Studio {
     }
   }
 
-  #attach({ attempt, kind, url, certSha256, seal, race = false, port, start }: Extract<ToWorker, { type: 'attach' }>): void {
+  async #begin(wish: Extract<ToWorker, { type: 'begin' }>): Promise<void> {
+    const { now, post, create } = this.#wiring;
+    if (create === undefined) return;
+    const answer = await create(wish);
+    const at = now();
+    post({ type: 'created', answer, at });
+    const attach = firstAttach(answer, { clickedAt: wish.clickedAt, placedAt: at });
+    if (attach === null) return;
+    this.handle(attach);
+    this.#begun = attach.url;
+  }
+
+  #attach(message: Extract<ToWorker, { type: 'attach' }>): void {
+    // The page says what was done already, once it has heard of it.
+    const isBegun = message.url === this.#begun;
+    this.#begun = null;
+    if (!isBegun) this.#attachAnew(message);
+  }
+
+  #attachAnew({ attempt, kind, url, certSha256, seal, race = false, port, start }: Extract<ToWorker, { type: 'attach' }>): void {
     this.#challenger?.attachment.close(Close.bye, 'another attempt');
     this.#challenger = null;
     if (!race) {
