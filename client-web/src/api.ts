@@ -1,5 +1,6 @@
 /** The engine's HTTP API, as far as a player needs it. Answers and problems are values; only `AbortError` is thrown. */
 import type { Answer, Problem } from './answer';
+import { type Raw, type Request, exchange } from './exchange';
 import type { QueuePlace } from './player/types';
 import { type Queued, waitInQueue } from './queue';
 
@@ -77,55 +78,59 @@ export type Wiring = { readonly fetch: typeof fetch; readonly key: () => string;
 /** Round trips to regions, in milliseconds, as far as they were measured. */
 export type Rtts = Readonly<Record<string, number>>;
 
+type Asked = { body?: unknown; signal?: AbortSignal | undefined; key?: string; keepalive?: true };
+
+function requestOf(wiring: Wiring, method: string, path: string, options: Asked): Request {
+  const headers: Record<string, string> = { Authorization: `Bearer ${wiring.key()}` };
+  if (options.key !== undefined) headers['Idempotency-Key'] = options.key;
+  if (options.body !== undefined) headers['Content-Type'] = 'application/json';
+  const body = options.body === undefined ? {} : { body: JSON.stringify(options.body) };
+  const outlives = options.keepalive === undefined ? {} : { keepalive: true };
+  return { url: `${wiring.base ?? ''}/v1${path}`, init: { method, headers, cache: 'no-store', ...outlives, ...body } };
+}
+
+/** What `read` makes of an answer. */
+function answerOf<T>(raw: Raw | null, read: (json: Json) => T | null): Answer<T> {
+  if (raw === null) return { ok: false, problem: 'unreachable', status: 0, detail: '', retryAfterS: null };
+  const json = parseJson(raw.text);
+  const { status } = raw;
+  if (status < 200 || status > 299) return { ok: false, ...problemOf(raw, json) };
+  const value = read(json);
+  if (value !== null || status === 204) return { ok: true, value: value as T };
+  return { ok: false, problem: 'engine', status, detail: 'an answer without sense', retryAfterS: null };
+}
+
+function createdOf(json: Json): Created {
+  const session = text(json, 'session');
+  const parked = asJson(json.timing).parked === true;
+  return { session, ticket: text(json, 'ticket'), endpoints: endpointsOf(json), ...(parked ? { parked } : {}) };
+}
+
+function wishFor(wiring: Wiring, title: string): object {
+  return { title, client: { transports: ['webtransport', 'whep', 'relay', 'websocket'], ...rttOf(wiring.rtts?.()) } };
+}
+
+/** What `Api.create` asks, for whoever asks it in its place. */
+export function createRequest(wiring: Wiring, title: string): Request {
+  return requestOf(wiring, 'POST', '/sessions', { body: wishFor(wiring, title), key: crypto.randomUUID() });
+}
+
+/** And what it makes of the answer. */
+export function createAnswer(raw: Raw | null): Answer<Created> {
+  return answerOf(raw, createdOf);
+}
+
 export function openApi(wiring: Wiring = { fetch: fetch.bind(globalThis), key: playerKey }): Api {
-  const request = async <T>(
-    method: string,
-    path: string,
-    read: (json: Json) => T | null,
-    options: { body?: unknown; signal?: AbortSignal | undefined; key?: string; keepalive?: true } = {},
-  ): Promise<Answer<T>> => {
-    const headers: Record<string, string> = { Authorization: `Bearer ${wiring.key()}` };
-    if (options.key !== undefined) headers['Idempotency-Key'] = options.key;
-    if (options.body !== undefined) headers['Content-Type'] = 'application/json';
-    let response: Response;
-    let text: string;
-    try {
-      response = await wiring.fetch(`${wiring.base ?? ''}/v1${path}`, {
-        method,
-        headers,
-        cache: 'no-store',
-        ...(options.keepalive === undefined ? {} : { keepalive: true }),
-        ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
-        signal: options.signal ?? AbortSignal.timeout(ANSWER_MS),
-      });
-      text = await response.text();
-    } catch (error) {
-      if (options.signal?.aborted === true) throw error;
-      return { ok: false, problem: 'unreachable', status: 0, detail: '', retryAfterS: null };
-    }
-    const json = parseJson(text);
-    if (!response.ok) return { ok: false, ...problemOf(response, json) };
-    const value = read(json);
-    if (value !== null || response.status === 204) return { ok: true, value: value as T };
-    return { ok: false, problem: 'engine', status: response.status, detail: 'an answer without sense', retryAfterS: null };
-  };
-  const created = (json: Json): Created | null => {
-    const session = text(json, 'session');
-    const parked = asJson(json.timing).parked === true;
-    return { session, ticket: text(json, 'ticket'), endpoints: endpointsOf(json), ...(parked ? { parked } : {}) };
-  };
-  const wish = (title: string) => ({
-    title,
-    client: { transports: ['webtransport', 'whep', 'relay', 'websocket'], ...rttOf(wiring.rtts?.()) },
-  });
+  const request = async <T>(method: string, path: string, read: (json: Json) => T | null, options: Asked = {}): Promise<Answer<T>> =>
+    answerOf(await exchange(wiring.fetch, requestOf(wiring, method, path, options), options.signal), read);
   const at = (id: string): string => `/sessions/${encodeURIComponent(id)}`;
   return {
     titles: (signal) => request('GET', '/titles', (json) => list(json, 'titles').map(titleOf), { signal }),
-    create: (title) => request('POST', '/sessions', created, { body: wish(title), key: crypto.randomUUID() }),
+    create: async (title) => createAnswer(await exchange(wiring.fetch, createRequest(wiring, title))),
     wait: (title, told, left, far) => {
-      const placed = (json: Json): Created | Queued | null => (words(json, 'queue') === null ? created(json) : queuedOf(json));
+      const placed = (json: Json): Created | Queued | null => (words(json, 'queue') === null ? createdOf(json) : queuedOf(json));
       return waitInQueue({
-        enter: () => request('POST', '/sessions', placed, { body: { ...wish(title), wait: true }, key: crypto.randomUUID() }),
+        enter: () => request('POST', '/sessions', placed, { body: { ...wishFor(wiring, title), wait: true }, key: crypto.randomUUID() }),
         // The engine holds the answer back for some seconds while nothing changes.
         ask: (queue, farther, signal) => request('GET', `${queueAt(queue)}${farther ? '?far=true' : ''}`, placed, { signal }),
         // It outlives the page.
@@ -141,7 +146,7 @@ export function openApi(wiring: Wiring = { fetch: fetch.bind(globalThis), key: p
       request(
         'POST',
         `${at(id)}/tickets`,
-        (json) => ({ ...created(json), session: id, ...(key === undefined ? {} : { sealKey: words(json, 'seal_key') }) }) as Created,
+        (json) => ({ ...createdOf(json), session: id, ...(key === undefined ? {} : { sealKey: words(json, 'seal_key') }) }),
         key === undefined ? {} : { body: { client: { key } } },
       ),
     end: (id) => request('DELETE', at(id), () => null),
@@ -213,11 +218,11 @@ function list(json: Json, key: string): Json[] {
   return Array.isArray(value) ? value.map(asJson) : [];
 }
 
-function problemOf(response: Response, json: Json): Problem {
-  const retry = Number(response.headers.get('Retry-After') ?? NaN);
+function problemOf(raw: Raw, json: Json): Problem {
+  const retry = Number(raw.retryAfter ?? NaN);
   return {
     problem: text(json, 'type').split(':').at(-1) ?? '',
-    status: response.status,
+    status: raw.status,
     detail: words(json, 'detail') ?? text(json, 'title'),
     retryAfterS: Number.isFinite(retry) && retry >= 0 ? retry : null,
   };
@@ -281,5 +286,3 @@ function titleOf(json: Json): TitleCard {
 
 const STATES: readonly SessionState[] = ['starting', 'ready', 'attached', 'waiting', 'ended'];
 const KEY = 'firstlight.player';
-/** A container boots within this; an engine that says nothing for longer is not there. */
-const ANSWER_MS = 30_000;

@@ -3,7 +3,7 @@ import { Embedding } from '../embed';
 import type { Firstlight } from '../embed.types';
 import type { Player, PlayerOptions } from '../player';
 import type { Catalogue } from './catalogue';
-import { LibraryPage } from './library';
+import { LibraryPage, type Pressed } from './library';
 import { MissingPage } from './missing';
 import { PlayPage } from './play';
 import { parseRoute, playPath } from './route';
@@ -38,7 +38,7 @@ export class App {
     return this.#embedding.api;
   }
 
-  #open(by: OpenedBy, clickedAt?: number): void {
+  #open(by: OpenedBy, pressed?: Pressed): void {
     this.#page?.close();
     this.#embedding.detach();
     const { root, catalogue, createPlayer } = this.#wiring;
@@ -48,10 +48,10 @@ export class App {
         this.#page = new LibraryPage({
           root,
           catalogue,
-          play: (title, pressedAt) => {
+          play: (title, pressed) => {
             // Before the page is built: that takes longer than the request.
-            if (pressedAt !== undefined) this.#wiring.beginStart?.(title, pressedAt);
-            this.#go(playPath(title), 'press', pressedAt);
+            if (pressed !== undefined) this.#wiring.beginStart?.(title, pressed.at);
+            this.#go(playPath(title), 'press', pressed);
           },
         });
         // Not before the page is drawn.
@@ -64,11 +64,12 @@ export class App {
         const page = new PlayPage({
           root,
           title: route.title,
+          ...(pressed === undefined ? {} : { card: pressed.card }),
           catalogue,
           createPlayer: (options) => {
             // For whoever looks for what is wrong with a network, and for tests.
             const transport = new URLSearchParams(location.search).get('transport');
-            const player = createPlayer({ ...options, transport, ...(clickedAt === undefined ? {} : { clickedAt }) });
+            const player = createPlayer({ ...options, transport, ...(pressed === undefined ? {} : { clickedAt: pressed.at }) });
             this.#embedding.attach(route.title, player);
             return player;
           },
@@ -81,9 +82,9 @@ export class App {
     }
   }
 
-  #go(path: string, by: OpenedBy, clickedAt?: number): void {
+  #go(path: string, by: OpenedBy, pressed?: Pressed): void {
     history.pushState(null, '', path);
-    this.#open(by, clickedAt);
+    this.#open(by, pressed);
   }
 }
 

@@ -14,7 +14,34 @@ export function artwork(title: Pick<TitleCard, 'id' | 'name' | 'picture'>, class
   return frame;
 }
 
+/**
+ * The same out of focus. It is drawn small, once, and stretched: a filter over the whole page is worked out anew for each frame, by the
+ * processor where there is no other, while a game starts.
+ */
+export function blurredArtwork(title: Pick<TitleCard, 'id' | 'name' | 'picture'>, className: string): HTMLElement {
+  const frame = artwork(title, className);
+  const image = frame.querySelector('img');
+  image?.addEventListener('load', () => image.replaceWith(blurred(image)), { once: true });
+  return frame;
+}
+
+function blurred(image: HTMLImageElement): HTMLElement {
+  const canvas = el('canvas', { attrs: { width: SMALL.width, height: SMALL.height } });
+  const context = canvas.getContext('2d', { alpha: false });
+  if (context === null) return image;
+  context.filter = 'blur(1px) saturate(1.2)';
+  const scale = Math.max(SMALL.width / image.naturalWidth, SMALL.height / image.naturalHeight) * BLEED;
+  const [width, height] = [image.naturalWidth * scale, image.naturalHeight * scale];
+  context.drawImage(image, (SMALL.width - width) / 2, (SMALL.height - height) / 2, width, height);
+  return canvas;
+}
+
 function initial(name: string): string {
   const first = name.trim().codePointAt(0);
   return first === undefined ? '?' : String.fromCodePoint(first).toUpperCase();
 }
+
+/** 16:9, and as blurred as seven pixels of a page twenty times as wide. */
+const SMALL = { width: 96, height: 54 };
+/** The edges of a blurred picture are lost. */
+const BLEED = 1.08;

@@ -14,11 +14,14 @@ import { Alarm, Scope } from '../ui/scope';
 import { traits, type Catalogue, type OwnSession, type TitleCard } from './catalogue';
 import { playPath } from './route';
 
+/** `at`: as `Event.timeStamp`. */
+export type Pressed = { readonly at: number; readonly card: TitleCard };
+
 export type LibraryWiring = {
   readonly root: HTMLElement;
   readonly catalogue: Catalogue;
-  /** `pressedAt`: as `Event.timeStamp`. */
-  readonly play: (title: string, pressedAt?: number) => void;
+  /** `pressed`: on its card. */
+  readonly play: (title: string, pressed?: Pressed) => void;
 };
 
 export class LibraryPage {
@@ -121,7 +124,7 @@ export class LibraryPage {
       // With a modifier it is the browser's: a new tab, a download.
       if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey || event.button !== 0) return;
       event.preventDefault();
-      this.#wiring.play(title.id, event.timeStamp);
+      this.#wiring.play(title.id, { at: event.timeStamp, card: title });
     });
     return link;
   }

@@ -4,7 +4,7 @@ import { button, relabel } from '../ui/button';
 import { el, setText } from '../ui/dom';
 import { countdown } from '../ui/format';
 import { icon, type IconName } from '../ui/icons';
-import { artwork } from './artwork';
+import { blurredArtwork } from './artwork';
 import type { TitleCard } from './catalogue';
 
 export type CardPress = { readonly start: () => void; readonly library: () => void; readonly far: () => void };
@@ -30,7 +30,7 @@ export class CoverCard {
 
   constructor(title: Titled, press: CardPress) {
     this.#title = title;
-    this.#art = artwork(title, 'cover-art');
+    this.#art = blurredArtwork(title, 'cover-art');
     this.#start = el(
       'button',
       { class: 'start', attrs: { type: 'button', 'data-part': 'start' } },
@@ -59,7 +59,7 @@ export class CoverCard {
     setText(this.#name, title.name);
     this.#label();
     if (known) return;
-    const art = artwork(title, 'cover-art');
+    const art = blurredArtwork(title, 'cover-art');
     this.#art.replaceWith(art);
     this.#art = art;
   }

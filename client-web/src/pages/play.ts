@@ -28,6 +28,8 @@ import { loadSound, saveSound, type Sound } from './sound';
 export type PlayWiring = {
   readonly root: HTMLElement;
   readonly title: string;
+  /** What the library knows of it: then nobody is asked while it starts. */
+  readonly card?: TitleCard;
   readonly autostart: boolean;
   readonly catalogue: Catalogue;
   readonly createPlayer: (options: PlayerOptions) => Player;
@@ -64,7 +66,7 @@ export class PlayPage {
 
   constructor(wiring: PlayWiring) {
     this.#wiring = wiring;
-    this.#title = { id: wiring.title, name: wiring.title, picture: null };
+    this.#title = wiring.card ?? { id: wiring.title, name: wiring.title, picture: null };
     this.#hintAlarm = new Alarm(this.#scope);
     this.#slowAlarm = new Alarm(this.#scope);
     this.#press = { start: () => this.start(), library: wiring.library, far: () => this.player.goFar() };
@@ -112,7 +114,8 @@ export class PlayPage {
     this.#show();
     // The request that a player waits for goes first.
     if (wiring.autostart) this.start();
-    void this.#describe();
+    if (wiring.card === undefined) void this.#describe();
+    else this.#adopt(wiring.card);
   }
 
   /** Starts, restarts or takes back. */

@@ -1,5 +1,5 @@
 /** The player, with everything that it needs from the browser. */
-import { openApi, playerKey } from '../api';
+import { type Wiring, createRequest, openApi, playerKey } from '../api';
 import { epoch } from '../time';
 import { StreamPlayer } from './player';
 import { RttMeter } from './rtts';
@@ -11,6 +11,7 @@ export type * from './types';
 
 const spare = new Spare(() => new Worker(new URL('../worker/worker.ts', import.meta.url), { type: 'module' }));
 const rtts = new RttMeter();
+const wiring: Wiring = { fetch: fetch.bind(globalThis), key: playerKey, rtts: () => rtts.known };
 
 /** Does what can be done before anybody plays: a worker that is up, and the round trips to the regions. */
 export function preparePlayer(): void {
@@ -26,12 +27,13 @@ export function beginStart(title: string, pressedAt: number): void {
   const store = storeOf(title);
   const plays = 'VideoDecoder' in globalThis && globalThis.isSecureContext;
   if (!plays || store.own() !== null || store.last() !== null) return;
-  spare.begin({ title, key: playerKey(), rtts: rtts.known, clickedAt: epoch(pressedAt) });
+  const request = createRequest(wiring, title);
+  spare.begin(title, { request, clickedAt: epoch(pressedAt), direct: 'WebTransport' in globalThis });
 }
 
 export function createPlayer(options: PlayerOptions): Player {
   return new StreamPlayer(options, {
-    api: openApi({ fetch: fetch.bind(globalThis), key: playerKey, rtts: () => rtts.known }),
+    api: openApi(wiring),
     store: storeOf(options.title),
     worker: () => spare.take(options.title),
     claim,

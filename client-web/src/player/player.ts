@@ -7,7 +7,7 @@
  *            +---- events --------+
  * ```
  */
-import type { Answer, Api, Created, IceServer } from '../api';
+import { type Answer, type Api, type Created, type IceServer, createAnswer } from '../api';
 import { SoundOutput } from '../audio/output';
 import { type Keypair, attachmentId, makeKeypair } from '../seal/keypair';
 import { type Stats, STAGES } from '../stats';
@@ -305,7 +305,7 @@ export class StreamPlayer implements Player {
   #onWorker(message: FromWorker): void {
     switch (message.type) {
       case 'created':
-        this.#onCreated(message.answer, message.at);
+        this.#onCreated(createAnswer(message.raw), message.at);
         break;
       case 'opened':
         this.#onOpened(message.attempt);

@@ -51,13 +51,14 @@ describe('Spare', () => {
   it('begins once, and goes to the player of that title alone', () => {
     const { made, make } = workers();
     const spare = new Spare(make);
-    const wish = { key: 'flp_k', rtts: { here: 3 }, clickedAt: 5 };
-    spare.begin({ title: 'a', ...wish });
-    spare.begin({ title: 'a', ...wish });
+    const request = { url: '/v1/sessions', init: { method: 'POST', headers: {}, cache: 'no-store' } } as const;
+    const wish = { request, clickedAt: 5, direct: true };
+    spare.begin('a', wish);
+    spare.begin('a', wish);
     expect(made).toHaveLength(1);
-    expect(made[0]?.posted).toEqual([{ type: 'begin', title: 'a', ...wish }]);
+    expect(made[0]?.posted).toEqual([{ type: 'begin', ...wish }]);
     expect(spare.take('a')).toMatchObject({ worker: made[0], begun: 'a' });
-    spare.begin({ title: 'a', ...wish });
+    spare.begin('a', wish);
     expect(spare.take('b')).toMatchObject({ worker: made[2], begun: null });
     expect(made[1]?.terminated).toBe(true);
   });

@@ -32,10 +32,10 @@ export class Spare {
   }
 
   /** Has it make a session. Whoever takes it goes on with that. */
-  begin(wish: Wish): void {
+  begin(title: string, wish: Wish): void {
     const worker = this.prepare();
     if (this.#begun !== null) return;
-    this.#begun = wish.title;
+    this.#begun = title;
     worker.postMessage({ type: 'begin', ...wish });
   }
 

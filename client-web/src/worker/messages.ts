@@ -1,5 +1,5 @@
 /** What the page and its worker say to each other: one typed union each way. */
-import type { Answer, Created, Rtts } from '../api';
+import type { Raw, Request } from '../exchange';
 import type { Micros } from '../time';
 import type { Dist, StageName } from '../stats';
 import type { ReceiverCounts } from '../receive/receiver';
@@ -60,11 +60,11 @@ export type ToWorker =
 
 /** What `begin` asks for. */
 export type Wish = {
-  readonly title: string;
-  /** The player's. */
-  readonly key: string;
-  readonly rtts: Rtts;
+  /** What the page would ask the engine. */
+  readonly request: Request;
   readonly clickedAt: Micros;
+  /** The page would attach over WebTransport. */
+  readonly direct: boolean;
 };
 
 /** When the player clicked, and when the ticket was there. */
@@ -93,7 +93,7 @@ export type Welcomed = {
 
 export type FromWorker =
   /** What came of `begin`. */
-  | { readonly type: 'created'; readonly answer: Answer<Created>; readonly at: Micros }
+  | { readonly type: 'created'; readonly raw: Raw | null; readonly at: Micros }
   | { readonly type: 'opened'; readonly attempt: number }
   | { readonly type: 'welcome'; readonly attempt: number; readonly welcome: Welcomed }
   | { readonly type: 'secret'; readonly attempt: number; readonly generation: number; readonly secret: string }

@@ -13,7 +13,6 @@ import {
   writeMedia,
   writeVideoUnit,
 } from '../wire';
-import type { Answer, Created } from '../api';
 import type { FromWorker } from './messages';
 import { MockChunk, MockTransport, MockVideoDecoder } from './mock';
 import { Studio } from './studio';
@@ -28,10 +27,8 @@ class Rig {
   /** The host's clock is this much ahead. */
   readonly ahead = 5_000_000;
   answersClock = true;
-  answer: Answer<Created> = {
-    ok: true,
-    value: { session: 's', ticket: 't/1', endpoints: [{ kind: 'webtransport', url: 'https://h/v1/media', certSha256: ['ab'] }] },
-  };
+  status = 201;
+  endpoints = [{ kind: 'webtransport', url: 'https://h/v1/media', cert_sha256: ['ab'] }];
   #seq = 0;
 
   constructor() {
@@ -43,14 +40,15 @@ class Rig {
         this.transports.push(transport);
         return transport;
       },
-      create: () => Promise.resolve(this.answer),
+      fetch: () => Promise.resolve(new Response(JSON.stringify({ ticket: 't/1', endpoints: this.endpoints }), { status: this.status })),
       codecs: () => Promise.resolve(['avc1.42E02A']),
     });
   }
 
-  async begin(): Promise<void> {
+  async begin(direct = true): Promise<void> {
     vi.stubGlobal('WebTransport', MockTransport);
-    this.studio.handle({ type: 'begin', title: 'doom', key: 'flp_k', rtts: {}, clickedAt: Date.now() * 1000 });
+    const request = { url: '/v1/sessions', init: { method: 'POST', headers: {}, cache: 'no-store' } } as const;
+    this.studio.handle({ type: 'begin', request, clickedAt: Date.now() * 1000, direct });
     await vi.advanceTimersByTimeAsync(0);
   }
 
@@ -155,14 +153,17 @@ describe('a start before its page', () => {
     await rig.pass(5);
     expect(rig.transports).toHaveLength(2);
     const full = new Rig();
-    full.answer = { ok: false, problem: 'full', status: 503, detail: '', retryAfterS: 30 };
+    full.status = 503;
     await full.begin();
     expect(full.transports).toEqual([]);
-    expect(full.of('created')).toMatchObject([{ answer: { problem: 'full' } }]);
+    expect(full.of('created')).toMatchObject([{ raw: { status: 503 } }]);
     const call = new Rig();
-    call.answer = { ok: true, value: { session: 's', ticket: 't', endpoints: [{ kind: 'whep', url: 'https://h/whep', certSha256: [] }] } };
+    call.endpoints = [{ kind: 'whep', url: 'https://h/whep', cert_sha256: [] }];
     await call.begin();
     expect(call.transports).toEqual([]);
+    const indirect = new Rig();
+    await indirect.begin(false);
+    expect(indirect.transports).toEqual([]);
   });
 });
 

@@ -6,10 +6,10 @@
  * page <- FromWorker <--+          +-> sound decoder -> worklet
  * ```
  */
-import type { Answer, Created } from '../api';
 import { Clock } from '../clock';
 import { type Picture, PictureDecoder, supportedCodecs } from '../decode/decoder';
 import { CanvasSink, HeldSink, type Sink, TrackSink } from '../decode/sink';
+import { exchange } from '../exchange';
 import { EndReason, type HostReport, PointerMode, type Welcome } from '../gen/control_pb.js';
 import { InputSender } from '../input/sender';
 import type { Micros } from '../time';
@@ -21,7 +21,7 @@ import { transportOver } from '../rtc/port';
 import { Attachment } from './attachment';
 import { Close, type TransportLike } from './link';
 import { firstAttach } from './begin';
-import type { FromWorker, Measured, SealWith, ToWorker, Wish } from './messages';
+import type { FromWorker, Measured, SealWith, ToWorker } from './messages';
 import { Meter } from './meter';
 import { Observers } from './observers';
 import { SoundDecoder } from './sound';
@@ -33,8 +33,7 @@ export type StudioWiring = {
   readonly now: () => Micros;
   readonly post: (message: FromWorker, transfer?: Transferable[]) => void;
   readonly open: (kind: Transport, url: string, certSha256: readonly string[], seal?: SealWith) => TransportLike;
-  /** Asks for a session, as the page would. */
-  readonly create?: (wish: Wish) => Promise<Answer<Created>>;
+  readonly fetch?: typeof fetch;
   readonly codecs?: () => Promise<string[]>;
   readonly warm?: (codec: string | undefined) => void;
 };
@@ -143,12 +142,12 @@ export class Studio {
   }
 
   async #begin(wish: Extract<ToWorker, { type: 'begin' }>): Promise<void> {
-    const { now, post, create } = this.#wiring;
-    if (create === undefined) return;
-    const answer = await create(wish);
+    const { now, post, fetch } = this.#wiring;
+    if (fetch === undefined) return;
+    const raw = await exchange(fetch, wish.request);
     const at = now();
-    post({ type: 'created', answer, at });
-    const attach = firstAttach(answer, { clickedAt: wish.clickedAt, placedAt: at });
+    post({ type: 'created', raw, at });
+    const attach = firstAttach(raw, wish.direct, { clickedAt: wish.clickedAt, placedAt: at });
     if (attach === null) return;
     this.handle(attach);
     this.#begun = attach.url;

@@ -1,11 +1,10 @@
 /** The worker's entry: joins the studio to this thread's messages and to the browser's transport. */
-import { type Answer, type Created, openApi } from '../api';
 import { warmDecoder } from '../decode/decoder';
 import { type Transport, isSocket } from '../player/ladder';
 import { Seal } from '../seal/seal';
 import { now } from '../time';
 import type { TransportLike } from './link';
-import type { FromWorker, SealWith, ToWorker, Wish } from './messages';
+import type { FromWorker, SealWith, ToWorker } from './messages';
 import { sealed } from './sealed';
 import { overSocket } from './socket';
 import { Studio } from './studio';
@@ -42,8 +41,6 @@ function bytesOf(hex: string): Uint8Array<ArrayBuffer> {
 }
 
 const warm = (codec: string | undefined): void => void warmDecoder(codec);
-const create = ({ title, key, rtts }: Wish): Promise<Answer<Created>> =>
-  openApi({ fetch: fetch.bind(globalThis), key: () => key, rtts: () => rtts }).create(title);
-const studio = new Studio({ now, open, warm, create, post: (message, transfer = []) => scope.postMessage(message, transfer) });
+const studio = new Studio({ now, open, warm, fetch: fetch.bind(globalThis), post: (message, transfer = []) => scope.postMessage(message, transfer) });
 
 scope.onmessage = ({ data }) => studio.handle(data);
