@@ -179,6 +179,44 @@ fn frozen_and_thawed(stage: &Stage) {
     wait_gone(&family);
 }
 
+/// Steps that the scene's game has run, and the most that it ran at once.
+fn steps(capture: &mut firstlight_container::Capture, least: u64) -> (u64, u64) {
+    common::watch(capture, "the game", |grab| {
+        let said = common::text(grab);
+        let mut words = said.split(' ');
+        let (ran, most) = (words.nth(1)?.parse().ok()?, words.nth(1)?.parse().ok()?);
+        (ran >= least).then_some((ran, most))
+    })
+}
+
+fn ten_seconds_in_the_ice(stage: &Stage) {
+    let mut container = stage.start(&["scene", "game"], SILENT);
+    let mut capture = container.capture().unwrap();
+    steps(&mut capture, 20);
+    container.freeze().unwrap();
+    let (before, _) = steps(&mut capture, 0);
+    // They are a thousand steps; what was drawn before may still be told of.
+    let ice = now() + Micros::from_secs(10);
+    while capture.wait(Some(ice)).unwrap() != Wait::Timeout {
+        capture.grab().unwrap();
+    }
+    container.thaw().unwrap();
+    let (after, most) = steps(&mut capture, before + 1);
+    assert!(after - before < 500, "it skipped from {before} to {after}");
+    assert!(most < 500, "it ran {most} steps at once");
+    container.stop();
+}
+
+#[test]
+fn a_game_neither_rushes_nor_skips_after_a_freeze() {
+    ten_seconds_in_the_ice(&Stage::with_cgroup());
+}
+
+#[test]
+fn nor_does_one_that_is_frozen_process_by_process() {
+    ten_seconds_in_the_ice(&Stage::new());
+}
+
 #[test]
 fn a_frozen_app_costs_nothing_and_goes_on_after_the_thaw() {
     frozen_and_thawed(&Stage::with_cgroup());

@@ -28,6 +28,7 @@ fn main() -> Outcome<()> {
         ["abort"] => process::abort(),
         ["pattern", seed] => pattern(seed.parse()?),
         ["frames", period_us, parts, gap_us] => frames(period_us.parse()?, parts.parse()?, gap_us.parse()?),
+        ["game"] => game(),
         ["events"] => events(),
         ["cursor"] => cursor(),
         ["look", questions @ ..] => look(questions),
@@ -199,6 +200,38 @@ fn frames(period_us: u64, parts: u16, gap_us: u64) -> Outcome<()> {
     }
     Ok(())
 }
+
+/// A game that goes by the clock, less the pauses that it is told of: it runs as many steps as are due, and says how many it ran and the
+/// most that were due at once.
+fn game() -> Outcome<()> {
+    let screen = Screen::open()?;
+    let begun = Instant::now();
+    let (mut ran, mut most) = (0u64, 0u64);
+    loop {
+        let due = played(begun)?.as_millis() / u128::from(STEP_MS);
+        let steps = u64::try_from(due)?.saturating_sub(ran);
+        (ran, most) = (ran + steps, most.max(steps));
+        screen.say(&format!("ran {ran} most {most} \n"))?;
+        thread::sleep(Duration::from_millis(STEP_MS));
+    }
+}
+
+/// A freeze between the two readings would be in one of them only.
+fn played(begun: Instant) -> Outcome<Duration> {
+    let paused = || -> Outcome<Duration> {
+        let nanos = fs::read("/run/firstlight/pauses")?;
+        Ok(Duration::from_nanos(u64::from_le_bytes(nanos.as_slice().try_into()?)))
+    };
+    loop {
+        let before = paused()?;
+        let elapsed = begun.elapsed();
+        if paused()? == before {
+            return Ok(elapsed.saturating_sub(before));
+        }
+    }
+}
+
+const STEP_MS: u64 = 10;
 
 /// Says every event of keyboard and mouse.
 fn events() -> Outcome<()> {
