@@ -66,6 +66,27 @@ test('a full engine says so and lets a player wait, and nobody playing suffers',
   await left;
 });
 
+test('who closes the page while he waits holds nobody up', async () => {
+  const first = await play(browser, engine, 'beacon');
+  const second = await play(browser, engine, 'beacon');
+  pages.push(first, second);
+  const waits = async () => {
+    const page = await (await browser.newContext()).newPage();
+    pages.push(page);
+    await page.goto(`${engine.url}play/beacon?autostart=1`);
+    await page.getByText('All places are taken').waitFor();
+    return page;
+  };
+  const [third, fourth] = [await waits(), await waits()];
+  const waiting = async () => (await engine.operator('/v1/overview')).queue;
+  assert.equal(await waiting(), 2);
+  await third.goto('about:blank');
+  // One who is only not heard of any more would wait for ninety seconds.
+  await until(async () => (await waiting()) === 1, 'the first in the queue to be gone', 30_000);
+  await first.evaluate(() => globalThis.firstlight.end());
+  await untilState(fourth, 'playing');
+});
+
 test('a waiting session gives way to a new player', async () => {
   const first = await play(browser, engine, 'beacon');
   const waiting = await first.evaluate(() => firstlight.session);
