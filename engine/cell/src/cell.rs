@@ -32,7 +32,7 @@ pub struct Settings {
     pub lease: Micros,
     /// How long a host has to confirm one.
     pub claim_within: Micros,
-    /// Farther regions are offered, not chosen.
+    /// Farther regions are offered, not chosen, but for the nearest that has the title.
     pub near: Micros,
     /// Sessions that one player may have.
     pub per_player: u32,

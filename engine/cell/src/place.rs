@@ -542,6 +542,9 @@ pub(crate) fn ranked(
         refused,
         ..Query::default()
     };
+    // Where nothing nearer ever will be free, the nearest there is will do.
+    let nearest = state.registry.nearest(title, &rtts, query.rtt_unknown);
+    let near = near.max(nearest.unwrap_or_default());
     let close = Query {
         rtt_max: (!start.far).then_some(near),
         ..query.clone()

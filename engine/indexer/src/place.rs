@@ -105,20 +105,31 @@ impl Registry {
     /// Whether any host that is there has the title or could fetch it, were it free.
     #[must_use]
     pub fn could_ever(&self, title: &TitleId) -> bool {
-        let Some(title) = self
-            .by_title
-            .get(title)
-            .and_then(|at| self.titles.get(*at as usize))
-        else {
-            return false;
+        self.nearest(title, &[], Micros::ZERO).is_some()
+    }
+
+    /// How far the nearest region is in which a host has the title or could fetch it, were it free; none: there is no such region.
+    #[must_use]
+    pub fn nearest(&self, title: &TitleId, rtts: &[(RegionId, Micros)], unknown: Micros) -> Option<Micros> {
+        let at = *self.by_title.get(title)?;
+        let title = self.titles.get(at as usize)?;
+        let could = |region: &RegionId| {
+            let here = title.regions.get(region.index());
+            let has = here.is_some_and(|here| {
+                let open = [Status::Parked, Status::Installed, Status::Full];
+                open.into_iter().any(|status| here.tally[status as usize] > 0)
+            });
+            let room = self
+                .regions
+                .get(region.index())
+                .is_some_and(|region| region.slots > 0);
+            has || (title.terms.fetchable && room)
         };
-        let has = |tally: &[u32; Status::COUNT]| {
-            [Status::Parked, Status::Installed, Status::Full]
-                .into_iter()
-                .any(|status| tally[status as usize] > 0)
+        let rtt = |region| {
+            let known = rtts.iter().find(|(known, _)| *known == region);
+            known.map_or(unknown, |(_, rtt)| *rtt)
         };
-        title.regions.iter().any(|region| has(&region.tally))
-            || (title.terms.fetchable && self.regions.iter().any(|region| region.slots > 0))
+        self.region_ids().filter(could).map(rtt).min()
     }
 }
 
@@ -134,6 +145,8 @@ struct Search<'a> {
     filtered: Filtered,
     looked_at: u32,
     regions_farther: u32,
+    /// Some host of the region that is looked at has the title.
+    known_here: bool,
 }
 
 impl<'a> Search<'a> {
@@ -148,6 +161,7 @@ impl<'a> Search<'a> {
             filtered: Filtered::default(),
             looked_at: 0,
             regions_farther: 0,
+            known_here: true,
         }
     }
 
@@ -219,8 +233,11 @@ impl<'a> Search<'a> {
     }
 
     fn region(&mut self, region: RegionId, distance: u32, terms: &TitleTerms) {
+        // Where nobody has it, nobody has to be asked.
+        self.known_here = false;
         if let Some(here) = self.title.regions.get(region.index()) {
             let count = |status: Status| here.tally[status as usize];
+            self.known_here = here.tally.iter().any(|hosts| *hosts > 0);
             self.filtered.full += count(Status::Full);
             self.filtered.closed += count(Status::Closed);
             self.filtered.weak += count(Status::Weak);
@@ -272,7 +289,7 @@ impl<'a> Search<'a> {
             return;
         }
         if warmth == Warmth::Fetch {
-            if host.entry(self.title_at).is_some() {
+            if self.known_here && host.entry(self.title_at).is_some() {
                 return;
             }
             if !host.spec.carries(self.title.terms.need) {

@@ -151,7 +151,13 @@ impl Pools {
                 title: known.id.clone(),
                 region: registry.region_name(region),
                 per_minute: self.warm.per_minute(now, of),
-                asked: self.asked.get(&of).into_iter().flatten().map(|(_, asked)| asked.more()).sum(),
+                asked: self
+                    .asked
+                    .get(&of)
+                    .into_iter()
+                    .flatten()
+                    .map(|(_, asked)| asked.more())
+                    .sum(),
             });
         }
         pools

@@ -235,3 +235,21 @@ async fn whoever_waits_is_offered_a_farther_region_that_is_free_and_gets_it_at_h
     assert_eq!(lease.slot.host, world.id(1));
     world.check("at the end").await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_nearest_region_is_near_enough_however_far_it_is() {
+    let mut world = World::new(&[1], 9).await;
+    world.join(FakeHost::new(2, 1, "there")).await;
+    let cell = world.calm_cell().await;
+    let from_afar = |player: &str| Start {
+        rtts_us: vec![("here".into(), 95_000), ("there".into(), 140_000)],
+        wait: true,
+        ..wish(player, "k")
+    };
+    let id = session(cell.start(from_afar("a")).await);
+    let lease = world.store.lease(&id).await.unwrap().unwrap();
+    assert_eq!(lease.slot.host, world.id(0));
+    // Farther than that is offered, as ever.
+    let second = cell.start(from_afar("b")).await;
+    assert!(matches!(second, Ok(Outcome::Queued(queued)) if queued.alternative.is_some()));
+}

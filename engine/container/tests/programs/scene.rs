@@ -220,7 +220,9 @@ fn game() -> Outcome<()> {
 fn played(begun: Instant) -> Outcome<Duration> {
     let paused = || -> Outcome<Duration> {
         let nanos = fs::read("/run/firstlight/pauses")?;
-        Ok(Duration::from_nanos(u64::from_le_bytes(nanos.as_slice().try_into()?)))
+        Ok(Duration::from_nanos(u64::from_le_bytes(
+            nanos.as_slice().try_into()?,
+        )))
     };
     loop {
         let before = paused()?;
