@@ -14,16 +14,25 @@ pub(crate) fn run(inner: &Arc<Inner>) {
 
 async fn tick(inner: Weak<Inner>) {
     let mut turn = 0u32;
+    let mut deaf = 0u32;
     loop {
         tokio::time::sleep(EVERY).await;
         let Some(inner) = inner.upgrade() else { return };
         if *inner.life.borrow() == Life::Dead {
             return;
         }
-        lose_hosts(&inner);
+        // While nothing can be heard nobody is overdue, and then hosts have some beats' time to say what they hold.
+        deaf = if inner.settings.caller.bus().is_connected() {
+            deaf.saturating_sub(1)
+        } else {
+            DEAF_FOR
+        };
+        if deaf == 0 {
+            lose_hosts(&inner);
+        }
         waiting::expire(&inner).await;
         turn = turn.wrapping_add(1);
-        if turn.is_multiple_of(LEASES_EACH) {
+        if deaf == 0 && turn.is_multiple_of(LEASES_EACH) {
             end_leases(&inner).await;
         }
         if turn.is_multiple_of(POOLS_EACH) {
@@ -49,6 +58,10 @@ fn lose_hosts(inner: &Inner) {
     for host in state.registry.expire(now) {
         let Ok(id) = host.parse::<HostId>() else { continue };
         let lost = state.sessions.lose(now, &id);
+        if lost.is_empty() && state.has_left(&id) {
+            tracing::info!(host = %id, "a host has left");
+            continue;
+        }
         tracing::warn!(host = %id, sessions = lost.len(), "a host is lost");
         firstlight_telemetry::host_lost();
     }
@@ -80,6 +93,8 @@ async fn end_leases(inner: &Inner) {
 
 /// As fine as the registry's wheel.
 const EVERY: Duration = Duration::from_millis(250);
+/// Three beats, and the time in which a host's connection is made again.
+const DEAF_FOR: u32 = 20;
 /// Every second.
 const LEASES_EACH: u32 = 4;
 /// As often as pools are to be looked at.

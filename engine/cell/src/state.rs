@@ -53,7 +53,7 @@ pub struct HostRow {
     pub name: String,
     /// Where it is.
     pub region: String,
-    /// `open`, `draining`, `cordoned` or `lost`.
+    /// `open`, `draining`, `cordoned`, `left` or `lost`.
     pub state: &'static str,
     /// Sessions that it has room for at most.
     pub slots: u32,
@@ -173,6 +173,12 @@ impl State {
         }
     }
 
+    /// Whether the last that a host said is that it goes.
+    pub(crate) fn has_left(&self, host: &HostId) -> bool {
+        let notes = self.hosts.get(host);
+        notes.is_some_and(|notes| notes.state == Some(HostState::Leaving) && notes.held.is_empty())
+    }
+
     pub(crate) fn host_rows(&self) -> Vec<HostRow> {
         let mut rows: Vec<HostRow> = self.registry.hosts().map(|view| self.row(view)).collect();
         rows.sort_by(|a, b| a.host.cmp(&b.host));
@@ -181,8 +187,10 @@ impl State {
 
     fn row(&self, view: indexer::HostView) -> HostRow {
         let id: Option<HostId> = view.host.parse().ok();
+        let left = id.as_ref().is_some_and(|id| self.has_left(id));
         let notes = id.and_then(|id| self.hosts.get(&id)).cloned().unwrap_or_default();
         let state = match (view.lost, view.cordoned, view.state) {
+            (true, ..) if left => "left",
             (true, ..) => "lost",
             (false, true, _) => "cordoned",
             (false, false, indexer::State::Draining) => "draining",

@@ -4,6 +4,7 @@ use crate::random::Random;
 use async_trait::async_trait;
 use bytes::Bytes;
 use firstlight_fleet::{Bus, BusError, LocalBus, Subject, Subscription};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -22,6 +23,8 @@ pub(crate) struct BadBus {
     inner: LocalBus,
     random: Arc<Mutex<Random>>,
     weather: Arc<Mutex<Weather>>,
+    /// Nothing passes, and everybody knows.
+    away: Arc<AtomicBool>,
 }
 
 #[derive(Clone, Copy)]
@@ -37,7 +40,14 @@ impl BadBus {
             inner,
             random: Arc::new(Mutex::new(Random::new(seed))),
             weather: Arc::new(Mutex::new(weather)),
+            away: Arc::default(),
         }
+    }
+
+    /// One of several that are away together.
+    pub(crate) fn with(mut self, away: &Arc<AtomicBool>) -> Self {
+        self.away = Arc::clone(away);
+        self
     }
 
     pub(crate) fn set(&self, weather: Weather) {
@@ -64,6 +74,9 @@ impl BadBus {
 impl Bus for BadBus {
     async fn publish(&self, to: &Subject, body: Bytes) -> Result<(), BusError> {
         let fate = self.fate();
+        if !self.is_connected() {
+            return Err(BusError::Disconnected);
+        }
         if fate.lost {
             return Ok(());
         }
@@ -83,6 +96,9 @@ impl Bus for BadBus {
 
     async fn request(&self, to: &Subject, body: Bytes, within: Duration) -> Result<Bytes, BusError> {
         let (there, back) = (self.fate(), self.fate());
+        if !self.is_connected() {
+            return Err(BusError::Disconnected);
+        }
         let until = Instant::now() + within;
         if there.lost {
             tokio::time::sleep_until(until).await;
@@ -111,6 +127,6 @@ impl Bus for BadBus {
     }
 
     fn is_connected(&self) -> bool {
-        true
+        !self.away.load(Ordering::Relaxed)
     }
 }

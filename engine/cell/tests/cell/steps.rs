@@ -103,6 +103,24 @@ async fn a_slot_whose_cell_and_player_are_gone_is_free_after_its_lease() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_bus_that_is_away_for_longer_than_a_lease_costs_no_session() {
+    let world = World::new(&[1], 14).await;
+    let cell = world.calm_cell().await;
+    let id = session(cell.start(wish("p", "k")).await);
+    world.away.store(true, Ordering::Relaxed);
+    // More than three leases.
+    pass(30_000).await;
+    assert!(!cell.session(&id).await.unwrap().lost, "nobody knows that it is");
+    world.away.store(false, Ordering::Relaxed);
+    pass(30_000).await;
+    let lease = world.store.lease(&id).await.unwrap().unwrap();
+    assert_eq!(lease.state, LeaseState::Confirmed);
+    assert!(world.running().contains(&id));
+    assert!(!cell.session(&id).await.unwrap().lost);
+    world.check("at the end").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lost_host_is_noticed_and_its_player_is_placed_anew_under_the_same_key() {
     let mut world = World::new(&[1, 1], 5).await;
     let cell = world.calm_cell().await;

@@ -8,12 +8,15 @@ use firstlight_fleet::{Bus, Clock, Embedded, Key, LocalBus, Roster, Store};
 use firstlight_units::{HostId, Micros, SessionId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 pub(crate) struct World {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) local: LocalBus,
     pub(crate) hosts: Vec<FakeHost>,
+    /// The bus is.
+    pub(crate) away: Arc<AtomicBool>,
     signer: Arc<Signer>,
     seed: u64,
     _clock: tokio::task::JoinHandle<()>,
@@ -35,6 +38,7 @@ impl World {
             store,
             local: LocalBus::default(),
             hosts: Vec::new(),
+            away: Arc::default(),
             signer: Arc::new(Signer::new(Key::from_seed(&[200; 32]), 1)),
             seed,
             _clock: clock_task,
@@ -64,7 +68,7 @@ impl World {
     }
 
     fn clear(&self) -> Arc<dyn Bus> {
-        Arc::new(BadBus::new(self.local.clone(), self.seed, Weather::default()))
+        Arc::new(BadBus::new(self.local.clone(), self.seed, Weather::default()).with(&self.away))
     }
 
     pub(crate) async fn cell(&self, bus: Arc<dyn Bus>, faults: Faults) -> Cell {
