@@ -179,6 +179,7 @@ const ICONS: ReadonlyMap<string, IconName> = new Map([
   ['engine_fault', 'alert'],
   ['engine_stopping', 'offline'],
   ['engine_restarted', 'offline'],
+  ['host_lost', 'offline'],
   ['unreachable', 'offline'],
   ['media_unreachable', 'offline'],
 ]);

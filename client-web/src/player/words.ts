@@ -115,6 +115,10 @@ const ENDS: Readonly<Partial<Record<string, Words>>> = {
     title: 'The engine was started anew',
     message: 'The game you were in is gone. Your saved progress is kept.',
   },
+  host_lost: {
+    title: 'The machine you played on is gone',
+    message: 'You can start again at once, on another. What you saved lies on that machine.',
+  },
   gave_way: {
     title: 'The game made room for somebody else',
     message: 'You were away while another player needed the place. Your saved progress is kept.',

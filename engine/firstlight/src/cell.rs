@@ -1,9 +1,10 @@
 //! What places sessions, for `up` and `indexer`: a store, a bus, and a key of its own.
 
-use anyhow::{Context, Result};
+use crate::encode_speed::Speed;
+use anyhow::{Context, Result, bail};
 use firstlight_cell::{Cell, Settings};
 use firstlight_fleet::messages::{Caller, Signer};
-use firstlight_fleet::{Bus, Expect, Key, Store};
+use firstlight_fleet::{Bus, Key, PublicKey, Roster, Store, shown};
 use firstlight_host::Host;
 use firstlight_host::agent::{self, Agent};
 use firstlight_link::IceServer;
@@ -11,15 +12,12 @@ use firstlight_units::{HostId, Micros, Region, WallTime};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// A cell, and what its asks are sealed with.
+/// A cell and its bus.
 pub(crate) struct Placer {
     pub(crate) cell: Cell,
     pub(crate) bus: Arc<dyn Bus>,
-    /// Of every indexer of this store, in hexadecimal digits.
-    pub(crate) cell_keys: Vec<String>,
-    signer: Arc<Signer>,
 }
 
 /// What one is opened with.
@@ -37,49 +35,79 @@ impl Placer {
         let key = Key::open(&options.data.join("cell.key"))?;
         // Rises with every start, as long as the clock does.
         let signer = Arc::new(Signer::new(key, wall_now().as_micros()));
-        let public = signer.key().public().to_hex();
-        let id = signer.id();
-        options.store.put(KEYS, id.as_str(), Expect::Any, public).await?;
-        let keys = options.store.list(KEYS, None, KEYS_MAX).await?;
-        let caller = Caller::new(Arc::clone(&options.bus), Arc::clone(&signer));
+        let roster = Roster::new(Arc::clone(&options.store));
+        roster.add_cell_key(&signer.key().public()).await?;
+        let caller = Caller::new(Arc::clone(&options.bus), signer);
         let mut settings = Settings::new(options.store, caller);
         settings.local = options.local;
         settings.ice_servers = options.ice_servers;
         Ok(Self {
             cell: Cell::open(settings).await?,
             bus: options.bus,
-            cell_keys: keys.into_iter().map(|record| record.body).collect(),
-            signer,
         })
     }
 
-    /// Lets this machine's own host take part, and waits until it is heard.
+    /// Lets this machine's own host take part, and waits until it is heard. `speed`: of its encoder, where it was measured.
     pub(crate) async fn employ(
         &self,
         host: &Host,
         own: Signer,
         (titles, addresses): (PathBuf, Vec<IpAddr>),
+        speed: Option<Speed>,
     ) -> Result<Agent> {
+        let roster = self.cell.roster().clone();
         let agent = Agent::start(agent::Settings {
             host: host.clone(),
             titles: Arc::new(agent::Titles::new(titles)),
             bus: Arc::clone(&self.bus),
             signer: Arc::new(own),
-            cell_keys: vec![self.signer.key().public()],
+            cell_keys: keys(&roster.cell_keys().await?),
             name: "this machine".to_owned(),
             region: local_region()?,
             position: None,
             addresses,
             price_micros: 0,
-            encoders: Vec::new(),
+            encoders: speed.iter().map(|speed| speed.backend.to_owned()).collect(),
+            encode_us: speed.map_or(0, |speed| speed.picture.as_u32()),
             beat_every: Duration::from_secs(1),
         })
         .await?;
         if !self.cell.heard(&agent.id(), HEARD_WITHIN).await {
             tracing::warn!("this machine's own host was not heard yet");
         }
+        tokio::spawn(keep_trusting(agent.clone(), roster));
         Ok(agent)
     }
+}
+
+/// Another indexer of the store seals with a key of its own.
+async fn keep_trusting(agent: Agent, roster: Roster) {
+    loop {
+        agent.stranger().await;
+        match roster.cell_keys().await {
+            Ok(known) => agent.trust(&keys(&known)),
+            Err(error) => tracing::warn!(%error, "the cell's keys were not read again"),
+        }
+        tokio::time::sleep(TRUST_EVERY).await;
+    }
+}
+
+/// Public keys of hexadecimal digits.
+pub(crate) fn keys(digits: &[String]) -> Vec<PublicKey> {
+    digits.iter().filter_map(|key| PublicKey::from_hex(key)).collect()
+}
+
+/// Opens a bus and waits until it is connected: nobody is placed over one that is away.
+pub(crate) async fn open_bus(url: &str) -> Result<Arc<dyn Bus>> {
+    let bus = firstlight_fleet::open_bus(url).await?;
+    let began = Instant::now();
+    while !bus.is_connected() {
+        if began.elapsed() > CONNECTED_WITHIN {
+            bail!("nothing answers at {}: is nats-server running there?", shown(url));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(bus)
 }
 
 /// Where a machine on its own is.
@@ -92,6 +120,8 @@ pub(crate) fn wall_now() -> WallTime {
     WallTime::from_micros(Micros::from(since_1970).as_micros())
 }
 
-const KEYS: &str = "cell-keys";
-const KEYS_MAX: usize = 64;
+/// Some tries, on a machine that is busy with starting everything at once.
+const CONNECTED_WITHIN: Duration = Duration::from_secs(5);
+/// Whoever floods the bus with forgeries does not flood the store, or a gateway.
+pub(crate) const TRUST_EVERY: Duration = Duration::from_secs(5);
 const HEARD_WITHIN: Duration = Duration::from_secs(5);

@@ -1,5 +1,9 @@
 //! The command line.
 
+mod host;
+
+pub(crate) use host::{GatewayUrl, Host, HostWord, Wish};
+
 use clap::{Args, Parser, Subcommand};
 use firstlight_gateway::RelayUrl;
 use firstlight_link::IceServer;
@@ -30,9 +34,9 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run everything on this machine: the engine, its API and the player's page
     Up(Up),
+    /// Let this machine join a fleet and run sessions for it; tell the host that runs here to drain or to leave
+    Host(Box<Host>),
     /// Place players on the hosts of a fleet: the API and the player's page, without a host of its own
-    // Not offered before a command lets hosts join.
-    #[command(hide = true)]
     Indexer(Indexer),
     /// Look after titles
     #[command(subcommand)]
@@ -67,7 +71,7 @@ pub(crate) struct Up {
     /// Where leases are kept: redb:PATH, postgres://USER@HOST/DATABASE or memory [default: fleet.redb in the data folder]
     #[arg(long, value_name = "URL")]
     pub(crate) store: Option<String>,
-    /// Where hosts that join are talked to: nats://HOST:PORT; local: this machine alone
+    /// Where hosts that join are talked to: nats://HOST:PORT, an address that they reach; local: this machine alone
     #[arg(long, value_name = "URL", default_value = LOCAL)]
     pub(crate) bus: String,
     /// Sessions at once [default: as many as cores and memory carry]
@@ -137,7 +141,7 @@ pub(crate) struct Indexer {
     /// Where leases are kept, shared by all indexers of a cell: postgres://USER@HOST/DATABASE, or redb:PATH for one
     #[arg(long, value_name = "URL")]
     pub(crate) store: String,
-    /// Where hosts are talked to: nats://HOST:PORT
+    /// Where hosts are talked to: nats://HOST:PORT, an address that they reach
     #[arg(long, value_name = "URL")]
     pub(crate) bus: String,
     /// Folder of titles; each is a folder with a title.toml
@@ -308,7 +312,8 @@ pub(crate) fn in_one_line(message: &str) -> String {
     if complaint.contains("error:") {
         format!("{} (see --help)", words.join(" "))
     } else {
-        "error: name a command: up, title check, doctor or probe (see --help)".to_owned()
+        "error: name a command: up, host, indexer, title check, doctor, relay or probe (see --help)"
+            .to_owned()
     }
 }
 

@@ -1,20 +1,18 @@
 //! `firstlight doctor`: what this machine can capture and encode, and why not.
 
 use crate::cli::Doctor;
+use crate::encode_speed;
 use crate::out::say;
 use crate::title::{check_one, titles_in};
 use anyhow::Result;
 use firstlight_container::{Grant, Way, isolate};
-use firstlight_encoder::{Config, Encoder, How, Picture};
 use firstlight_host::Cost;
 use firstlight_title::Display;
-use firstlight_units::{Bitrate, FrameId};
 use serde::Serialize;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Instant;
 
 #[derive(Debug, Serialize)]
 struct Report {
@@ -132,63 +130,17 @@ fn on_path(program: &str) -> bool {
 /// Encodes some pictures, so that the answer is about this machine and not about its packages.
 fn encoder() -> Check {
     let name = "encoder";
-    match measure_encoder() {
-        Ok(detail) => Check {
+    match encode_speed::measure() {
+        Ok(speed) => Check {
             name,
             state: State::Ok,
-            detail,
+            detail: speed.words(),
         },
         Err(error) => Check {
             name,
             state: State::Broken,
             detail: format!("{:#}", anyhow::Error::from(error)),
         },
-    }
-}
-
-fn measure_encoder() -> Result<String, firstlight_encoder::Error> {
-    let config = Config::builder()
-        .size(WIDTH, HEIGHT)
-        .fps(60)
-        .bitrate(Bitrate::mbps(8))
-        .build()?;
-    let mut encoder = Encoder::open(config)?;
-    let stride = usize::from(WIDTH) * 4;
-    let mut pixels = vec![0; stride * usize::from(HEIGHT)];
-    let mut millis = Vec::new();
-    for frame in 1..=PICTURES {
-        scribble(&mut pixels, frame);
-        let began = Instant::now();
-        encoder.load(Picture {
-            bgrx: &pixels,
-            stride,
-        })?;
-        encoder.encode(
-            FrameId::new(frame),
-            How {
-                idr: frame == 1,
-                ..How::default()
-            },
-            &mut |_| {},
-        )?;
-        millis.push(began.elapsed().as_secs_f64() * 1e3);
-    }
-    millis.sort_by(f64::total_cmp);
-    let median = millis.get(millis.len() / 2).copied().unwrap_or_default();
-    Ok(format!(
-        "{} ({}): {median:.1} ms per {WIDTH}x{HEIGHT} picture of a moving pattern, of 16.7 ms at 60 a second",
-        encoder.backend(),
-        encoder.codec()
-    ))
-}
-
-/// A pattern that moves, so that there is something to encode.
-fn scribble(pixels: &mut [u8], frame: u64) {
-    for (i, pixel) in pixels.chunks_exact_mut(4).enumerate() {
-        let (x, y) = (i % usize::from(WIDTH), i / usize::from(WIDTH));
-        let shift = usize::try_from(frame).unwrap_or_default() * 4;
-        let shade = u8::try_from(((x + shift) ^ y) & 0xff).unwrap_or_default();
-        pixel.copy_from_slice(&[shade, shade.wrapping_mul(3), shade.rotate_left(2), 0]);
     }
 }
 
@@ -275,8 +227,3 @@ fn titles(dir: &Path) -> Vec<Check> {
         Err(error) => lacking(error.to_string()),
     }
 }
-
-const WIDTH: u16 = 1280;
-const HEIGHT: u16 = 720;
-/// Half a second of pictures: the median of fewer jumps.
-const PICTURES: u64 = 30;

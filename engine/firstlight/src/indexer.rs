@@ -1,7 +1,7 @@
 //! `firstlight indexer`.
 
 use crate::cell::{self, Placer};
-use crate::cli::Indexer;
+use crate::cli::{Indexer, LOCAL};
 use crate::listen::Address;
 use crate::out::say;
 use crate::up::{Front, Signals};
@@ -18,6 +18,9 @@ pub(crate) fn indexer(options: &Indexer) -> Result<ExitCode> {
             "there is no folder {} of titles; name one with --titles",
             options.titles.display()
         );
+    }
+    if options.bus == LOCAL {
+        bail!("an indexer has no host of its own: name a bus that hosts reach, --bus nats://HOST:PORT");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_name("indexer")
@@ -43,7 +46,7 @@ async fn run(options: &Indexer, address: &Address) -> Result<()> {
     let key = operator.path().display().to_string();
     let placer = Placer::open(cell::Options {
         store: firstlight_fleet::open(&options.store).await?,
-        bus: firstlight_fleet::open_bus(&options.bus).await?,
+        bus: cell::open_bus(&options.bus).await?,
         data: &options.data,
         local: None,
         ice_servers: options.ice_server.clone(),
@@ -53,7 +56,6 @@ async fn run(options: &Indexer, address: &Address) -> Result<()> {
         cell: placer.cell.clone(),
         host: None,
         bus: Some(options.bus.clone()),
-        cell_keys: placer.cell_keys.clone(),
         titles: options.titles.clone(),
         operator,
         names: front.names,

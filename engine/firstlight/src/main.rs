@@ -6,6 +6,8 @@
 mod cell;
 mod cli;
 mod doctor;
+mod encode_speed;
+mod host;
 mod indexer;
 mod listen;
 mod log;
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         },
         Command::Up(options) => log::to_terminal().and_then(|()| up::up(&options)),
         Command::Relay(options) => log::to_terminal().and_then(|()| relay::relay(&options)),
+        Command::Host(options) => log::to_terminal().and_then(|()| host::host(&options)),
         Command::Indexer(options) => log::to_terminal().and_then(|()| indexer::indexer(&options)),
         Command::Title(TitleCommand::Check(options)) => title::check(&options),
         Command::Doctor(options) => doctor::doctor(&options),

@@ -2,6 +2,7 @@
 
 use crate::cell::{self, Placer, local_region, wall_now};
 use crate::cli::{LOCAL, TlsChoice, Up};
+use crate::encode_speed;
 use crate::listen::Address;
 use crate::out::say;
 use crate::run_root;
@@ -32,14 +33,7 @@ pub(crate) fn up(options: &Up) -> Result<ExitCode> {
         );
     }
     let isolation = isolate();
-    if !isolation.can_start() {
-        let why = if isolation.programs.is_granted() {
-            &isolation.sandbox
-        } else {
-            &isolation.programs
-        };
-        bail!("{} (see firstlight doctor)", why.words());
-    }
+    require(&isolation)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
         .thread_name("engine")
@@ -50,6 +44,19 @@ pub(crate) fn up(options: &Up) -> Result<ExitCode> {
     // A worker's leftover pipe may keep a blocking read alive; nothing that matters is.
     runtime.shutdown_timeout(Duration::from_millis(200));
     done.map(|()| ExitCode::SUCCESS)
+}
+
+/// Whether sessions can be started at all.
+pub(crate) fn require(isolation: &Isolation) -> Result<()> {
+    if !isolation.can_start() {
+        let why = if isolation.programs.is_granted() {
+            &isolation.sandbox
+        } else {
+            &isolation.programs
+        };
+        bail!("{} (see firstlight doctor)", why.words());
+    }
+    Ok(())
 }
 
 async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<()> {
@@ -79,7 +86,6 @@ async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<(
         cell: placer.cell.clone(),
         host: Some(host.clone()),
         bus: (options.bus != LOCAL).then(|| options.bus.clone()),
-        cell_keys: placer.cell_keys.clone(),
         titles: options.titles.clone(),
         operator,
         names,
@@ -93,9 +99,14 @@ async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<(
     }
     let addresses = host.media_addresses().iter().filter(|ip| !ip.is_unspecified());
     let addresses = addresses.copied().collect();
+    // On its own it is compared with nobody.
+    let speed = match options.bus.as_str() {
+        LOCAL => None,
+        _ => tokio::task::spawn_blocking(encode_speed::measure).await?.ok(),
+    };
     // It works until it is dropped.
     let agent = placer
-        .employ(&host, own, (options.titles.clone(), addresses))
+        .employ(&host, own, (options.titles.clone(), addresses), speed)
         .await?;
     greet(options, address, port, &gateway, &key_path, isolation);
     if let Some(tls) = &tls {
@@ -120,7 +131,7 @@ async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<(
 }
 
 /// Ends what is played, and kills it at a second signal.
-async fn end_sessions(host: &Host, signals: &mut Signals) {
+pub(crate) async fn end_sessions(host: &Host, signals: &mut Signals) {
     match host.capacity().sessions {
         0 => say("Stopping"),
         1 => say("Stopping: one session is being ended (again to kill it)"),
@@ -164,7 +175,7 @@ async fn open_placer(options: &Up, host: &Host, own: &Signer) -> Result<Placer> 
         .await?;
     Placer::open(cell::Options {
         store,
-        bus: firstlight_fleet::open_bus(&options.bus).await?,
+        bus: cell::open_bus(&options.bus).await?,
         data: &options.data,
         local: Some(public.id()),
         ice_servers: host.ice_servers().to_vec(),
@@ -281,11 +292,7 @@ fn greet(options: &Up, address: &Address, port: u16, gateway: &Gateway, key: &Pa
         say(format!("Title refused   {line}"));
     }
     say(format!("Operator's key  {}", key.display()));
-    for grant in [&isolation.shared_memory, &isolation.cgroup] {
-        if !grant.is_granted() {
-            say(format!("Note            {}", grant.words()));
-        }
-    }
+    notes(isolation);
     if !has_client() {
         say(
             "Note            the browser client is not built in: cd client-web && npm ci && npm run build, then build again",
@@ -295,6 +302,15 @@ fn greet(options: &Up, address: &Address, port: u16, gateway: &Gateway, key: &Pa
         say(
             "Note            browsers play over localhost or HTTPS only; from elsewhere, start it with --tls",
         );
+    }
+}
+
+/// What works, but not as well as it could.
+pub(crate) fn notes(isolation: &Isolation) {
+    for grant in [&isolation.shared_memory, &isolation.cgroup] {
+        if !grant.is_granted() {
+            say(format!("Note            {}", grant.words()));
+        }
     }
 }
 

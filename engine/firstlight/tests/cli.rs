@@ -1,6 +1,9 @@
 //! The commands as a user gives them: one clear line for whatever is wrong, and a clean stop.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "cli/join.rs"]
+mod join;
+
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;

@@ -162,8 +162,9 @@ impl BusError {
     }
 }
 
-/// Without what may be a password.
-pub(crate) fn shown(url: &str) -> String {
+/// The address of a store or a bus without what may be a password.
+#[must_use]
+pub fn shown(url: &str) -> String {
     let url: String = url.chars().take(200).collect();
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://…@{rest}"),

@@ -132,6 +132,26 @@ impl Roster {
         Ok(member)
     }
 
+    /// Says that asks sealed with this key are the cell's.
+    ///
+    /// # Errors
+    /// What keeps the store from answering.
+    pub async fn add_cell_key(&self, key: &PublicKey) -> Result<(), Error> {
+        self.store
+            .put(CELL_KEYS, key.id().as_str(), Expect::Any, key.to_hex())
+            .await?;
+        Ok(())
+    }
+
+    /// Keys that asks are sealed with, in hexadecimal digits: one for each indexer that ever worked on this store.
+    ///
+    /// # Errors
+    /// What keeps the store from answering.
+    pub async fn cell_keys(&self) -> Result<Vec<String>, Error> {
+        let records = self.store.list(CELL_KEYS, None, CELL_KEYS_MAX).await?;
+        Ok(records.into_iter().map(|record| record.body).collect())
+    }
+
     /// Throws a host out for good.
     ///
     /// # Errors
@@ -208,6 +228,9 @@ fn write<T: Serialize>(value: &T) -> String {
 const PREFIX: &str = "flj_";
 const TOKENS: &str = "join-tokens";
 const MEMBERS: &str = "hosts";
+const CELL_KEYS: &str = "cell-keys";
+/// Indexers of one cell.
+const CELL_KEYS_MAX: usize = 64;
 /// Hosts that come with the same token at once.
 const ROUNDS_MAX: usize = 16;
 
@@ -265,6 +288,20 @@ mod tests {
             roster.join(&forged, NOW).await,
             Err(JoinError::Refused(Refusal::Forged))
         ));
+    }
+
+    #[tokio::test]
+    async fn each_indexer_says_once_what_its_asks_are_sealed_with() {
+        let roster = roster();
+        let keys = [1, 2].map(|seed| Key::from_seed(&[seed; 32]).public());
+        for key in keys.iter().chain(&keys) {
+            roster.add_cell_key(key).await.unwrap();
+        }
+        let mut known = roster.cell_keys().await.unwrap();
+        known.sort_unstable();
+        let mut expected = keys.map(|key| key.to_hex()).to_vec();
+        expected.sort_unstable();
+        assert_eq!(known, expected);
     }
 
     #[tokio::test]

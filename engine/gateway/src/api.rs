@@ -304,15 +304,20 @@ pub(crate) fn endpoints(gateway: &Inner, seat: &Seat, at: &Authority) -> Vec<End
     if matches!(session.state, State::Starting | State::Ended(_)) {
         return Vec::new();
     }
-    let webtransport = Endpoint {
+    let mut doors: Vec<String> = seat
+        .addresses
+        .iter()
+        .map(|address| SocketAddr::new(*address, session.port).to_string())
+        .collect();
+    if doors.is_empty() {
+        doors.push(format!("{}:{}", at.name, session.port));
+    }
+    let webtransport = doors.into_iter().map(|door| Endpoint {
         kind: "webtransport",
-        url: match seat.address {
-            Some(address) => format!("https://{}/v1/media", SocketAddr::new(address, session.port)),
-            None => format!("https://{}:{}/v1/media", at.name, session.port),
-        },
+        url: format!("https://{door}/v1/media"),
         cert_sha256: session.cert_sha256.clone(),
         ice_servers: None,
-    };
+    });
     let whep = session.rtc_port.map(|_| Endpoint {
         kind: "whep",
         url: format!(
@@ -325,10 +330,10 @@ pub(crate) fn endpoints(gateway: &Inner, seat: &Seat, at: &Authority) -> Vec<End
         ice_servers: Some(whep::views(gateway.cell.ice_servers())),
     });
     let relays = gateway.relays.get();
-    let relayed = relays.zip(gateway.host.as_ref().filter(|_| seat.address.is_none()));
+    let relayed = relays.zip(gateway.host.as_ref().filter(|_| seat.addresses.is_empty()));
     let relayed = relayed.map(|(relays, host)| relays.endpoints(host, session));
-    let direct = [Some(webtransport), whep].into_iter().flatten();
-    direct
+    webtransport
+        .chain(whep)
         .chain(relayed.into_iter().flatten())
         .chain([websocket(session, at)])
         .collect()
@@ -387,7 +392,7 @@ pub(crate) struct HostView {
     name: String,
     /// Its region.
     region: String,
-    /// `open`, `draining`, `cordoned` or `lost`.
+    /// `open`, `draining`, `cordoned`, `left` (it said that it goes) or `lost`.
     state: &'static str,
     /// Slots that are in use.
     sessions: u32,
@@ -488,5 +493,4 @@ pub(crate) struct Health {
 }
 
 const LOST: &str = "host_lost";
-const LOST_MESSAGE: &str =
-    "The machine that you played on is gone. What you saved is kept; you can start again at once.";
+const LOST_MESSAGE: &str = "The machine that you played on is gone. You can start again at once, on another; what you saved lies on that machine.";

@@ -75,11 +75,12 @@ pub(crate) async fn enrol(
         .await
         .map_err(refused)?;
     gateway.cell.admit(&member.host);
+    let cell_keys = gateway.cell.roster().cell_keys().await;
     Ok(Json(Enrolled {
         v: VERSION,
         host: member.host,
         bus,
-        cell_keys: gateway.cell_keys.clone(),
+        cell_keys: cell_keys.map_err(|error| unwritten(&error.into()))?,
         beat_ms: 1_000,
     }))
 }

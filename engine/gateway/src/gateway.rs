@@ -33,8 +33,6 @@ pub struct Settings {
     pub host: Option<Host>,
     /// Where hosts that join find the bus: an address of NATS, or none for the gateway's own.
     pub bus: Option<String>,
-    /// What asks to hosts are sealed with.
-    pub cell_keys: Vec<String>,
     /// The titles' folder.
     pub titles: PathBuf,
     /// The operator's key.
@@ -60,7 +58,6 @@ pub(crate) struct Inner {
     pub(crate) cell: Cell,
     pub(crate) host: Option<Host>,
     pub(crate) bus: Option<String>,
-    pub(crate) cell_keys: Vec<String>,
     pub(crate) titles: Titles,
     pub(crate) operator: OperatorKey,
     pub(crate) names: Names,
@@ -83,7 +80,6 @@ impl Gateway {
             cell: settings.cell,
             host: settings.host,
             bus: settings.bus,
-            cell_keys: settings.cell_keys,
             titles: Titles::open(&settings.titles)?,
             operator: settings.operator,
             origins: names.origins(settings.port),

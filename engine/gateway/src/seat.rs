@@ -15,8 +15,8 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub(crate) struct Seat {
     pub(crate) session: Session,
-    /// Where its host's media ports are reached; none: under the name that the gateway is reached by.
-    pub(crate) address: Option<IpAddr>,
+    /// Where its host's media ports are reached, the best first; none: under the name that the gateway is reached by.
+    pub(crate) addresses: Vec<IpAddr>,
     /// Its host is gone.
     pub(crate) lost: bool,
 }
@@ -25,7 +25,7 @@ impl From<Session> for Seat {
     fn from(session: Session) -> Self {
         Self {
             session,
-            address: None,
+            addresses: Vec::new(),
             lost: false,
         }
     }
@@ -72,7 +72,7 @@ impl From<cell::Session> for Seat {
                 start: None,
                 stats,
             },
-            address: session.addresses.first().copied(),
+            addresses: session.addresses,
             lost: session.lost,
         }
     }
@@ -168,8 +168,8 @@ impl Inner {
 
     /// Where this machine reaches a session's media port.
     pub(crate) fn media_address(&self, seat: &Seat) -> SocketAddr {
-        match (seat.address, &self.host) {
-            (Some(address), _) => SocketAddr::new(address, seat.session.port),
+        match (seat.addresses.first(), &self.host) {
+            (Some(address), _) => SocketAddr::new(*address, seat.session.port),
             (None, Some(host)) => host.media_address(&seat.session),
             (None, None) => SocketAddr::new(IpAddr::from([127, 0, 0, 1]), seat.session.port),
         }

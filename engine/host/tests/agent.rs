@@ -106,6 +106,7 @@ async fn start(folder: &Path, bus: Arc<dyn Bus>) -> (Host, Agent) {
         addresses: vec!["127.0.0.1".parse().unwrap()],
         price_micros: 5,
         encoders: vec!["software".into()],
+        encode_us: 0,
         beat_every: Duration::from_millis(50),
     };
     let agent = Agent::start(settings).await.unwrap();
@@ -296,6 +297,22 @@ async fn a_host_that_is_full_or_lacks_the_title_says_so() {
     rig.host.end(&id("s1"), End::ByOperator).await.unwrap();
     let stillborn = rig.claim(claim("s7", "stillborn", 0, 2)).await.unwrap_err();
     assert!(matches!(stillborn, Refused::Stillborn { .. }), "{stillborn:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_indexer_that_is_new_in_the_cell_is_noticed_and_then_obeyed() {
+    let rig = Rig::new().await;
+    let signer = Arc::new(Signer::new(Key::from_seed(&[8; 32]), 1));
+    let newcomer = Caller::new(Arc::clone(&rig.bus), Arc::clone(&signer));
+    let host = rig.agent.id();
+    let unanswered = newcomer.ask(&host, Ask::Sessions, PATIENCE).await;
+    assert!(unanswered.is_err(), "{unanswered:?}");
+    tokio::time::timeout(PATIENCE, rig.agent.stranger())
+        .await
+        .expect("the ask was noticed");
+    rig.agent.trust(&[signer.key().public()]);
+    let answered = newcomer.ask(&host, Ask::Sessions, PATIENCE).await;
+    assert!(matches!(answered, Ok(Reply::Sessions { .. })), "{answered:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

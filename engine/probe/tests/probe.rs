@@ -48,7 +48,6 @@ impl Engine {
             cell: alone.cell.clone(),
             host: Some(host.clone()),
             bus: None,
-            cell_keys: alone.keys(),
             titles: titles.clone(),
             operator: OperatorKey::open(&data).unwrap(),
             names: Vec::new(),

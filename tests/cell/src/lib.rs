@@ -32,9 +32,11 @@ impl Alone {
         let bus: Arc<dyn Bus> = Arc::new(LocalBus::default());
         let signer = Arc::new(Signer::new(Key::open(&data.join("cell.key"))?, 1));
         let own = Key::open(&data.join("host.key"))?.public();
-        Roster::new(Arc::clone(&store))
+        let roster = Roster::new(Arc::clone(&store));
+        roster
             .take_in(&own, "", "local".parse()?, WallTime::from_micros(1))
             .await?;
+        roster.add_cell_key(&signer.key().public()).await?;
         let caller = Caller::new(Arc::clone(&bus), Arc::clone(&signer));
         let mut settings = firstlight_cell::Settings::new(store, caller);
         settings.local = Some(own.id());
@@ -45,12 +47,6 @@ impl Alone {
             bus,
             data: data.to_owned(),
         })
-    }
-
-    /// The keys that the cell's asks are sealed with, in hexadecimal digits.
-    #[must_use]
-    pub fn keys(&self) -> Vec<String> {
-        vec![self.signer.key().public().to_hex()]
     }
 
     /// Lets `host` take part, until the agent is dropped; it has been heard.
@@ -70,6 +66,7 @@ impl Alone {
             addresses: Vec::new(),
             price_micros: 0,
             encoders: Vec::new(),
+            encode_us: 0,
             beat_every: Duration::from_millis(250),
         })
         .await?;

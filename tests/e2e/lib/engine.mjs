@@ -29,6 +29,10 @@ export async function freePort() {
 
 /** Every test file takes media ports of its own, so that files may run side by side. */
 let nextMediaPort = 20_000 + (process.pid % 400) * 100;
+export function nextMediaPorts() {
+  nextMediaPort += 20;
+  return [nextMediaPort - 20, nextMediaPort - 1];
+}
 
 /**
  * A titles folder of copies: `{ 'beacon-still': { from: 'beacon', edit: (toml) => toml } }`. A copy's folder is its id.
@@ -59,8 +63,7 @@ export class Engine {
     engine.port = await freePort();
     engine.data = data ?? mkdtempSync(join(tmpdir(), 'firstlight-data-'));
     engine.ownsData = data === undefined;
-    engine.mediaPorts = [nextMediaPort, nextMediaPort + 19];
-    nextMediaPort += 20;
+    engine.mediaPorts = nextMediaPorts();
     engine.lines = [];
     const argv = ['up', '--titles', titles, '--data', engine.data, '--listen', `localhost:${engine.port}`,
       '--media-ports', engine.mediaPorts.join('-'), ...(parked ? [] : ['--no-parked']), ...args];

@@ -40,6 +40,14 @@ pub trait Bus: Send + Sync + fmt::Debug {
 
     /// Whether it is connected as far as it knows.
     fn is_connected(&self) -> bool;
+
+    /// Waits until what was sent has left this process.
+    ///
+    /// # Errors
+    /// [`BusError::Disconnected`].
+    async fn flush(&self) -> Result<(), BusError> {
+        Ok(())
+    }
 }
 
 /// Opens the bus that `url` names: `local`, or `nats://HOST:PORT`. A bus that is away is waited for in the background.

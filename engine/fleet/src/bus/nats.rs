@@ -128,6 +128,11 @@ impl Bus for NatsBus {
     fn is_connected(&self) -> bool {
         self.connected().is_ok()
     }
+
+    async fn flush(&self) -> Result<(), BusError> {
+        self.connected()?;
+        self.client.flush().await.map_err(|_| BusError::Disconnected)
+    }
 }
 
 pub(super) fn message(message: async_nats::Message, client: &Client) -> Message {

@@ -125,7 +125,8 @@ pub struct Spec {
     pub millicores_charged: u32,
     /// Encoders that were opened, best first.
     pub encoders: Vec<String>,
-    /// Median microseconds from capture to the network over the last seconds' sessions; 0: none ran.
+    /// Median microseconds from capture to the network over the last seconds' sessions; where none ran, what the encoder took for a
+    /// picture when the host was started; 0: not known.
     pub stages_us: u32,
     /// IPv4 from elsewhere.
     pub ipv4: bool,

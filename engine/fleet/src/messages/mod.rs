@@ -28,5 +28,16 @@ pub const VERSION: u32 = 1;
 
 /// Whether a message of this version is understood.
 pub(crate) const fn understood(version: u32) -> bool {
-    version + 1 >= VERSION && version <= VERSION + 1
+    version.abs_diff(VERSION) <= 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbouring_versions_are_understood_and_no_number_is_too_large_to_be_refused() {
+        assert!(understood(VERSION) && understood(VERSION + 1) && understood(VERSION - 1));
+        assert!(!understood(VERSION + 2) && !understood(u32::MAX));
+    }
 }

@@ -80,7 +80,6 @@ impl Rig {
             cell: alone.cell.clone(),
             host: Some(host.clone()),
             bus: Some(BUS.to_owned()),
-            cell_keys: alone.keys(),
             titles: folder.path().join("titles"),
             operator: OperatorKey::open(&data).unwrap(),
             names: vec!["play.example".to_owned()],

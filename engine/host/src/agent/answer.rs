@@ -26,6 +26,9 @@ impl Answerer {
                 Err(refusal) => {
                     // Whoever has no right to ask is not answered either.
                     tracing::warn!(%refusal, "an ask was refused");
+                    if matches!(refusal, Refusal::Unknown(_)) {
+                        self.inner.strangers.notify_one();
+                    }
                     continue;
                 }
             };

@@ -1,6 +1,6 @@
 //! The operator's word to a running host: a socket in its data folder, which only he may open.
 //!
-//! A line in: `status`, `drain`, `open` or `leave`. A line out, JSON: `{"state":"draining","sessions":2}`.
+//! A line in: `status`, `drain`, `open` or `leave`. A line out, JSON: `{"state":"draining","sessions":2,"connected":true}`.
 
 use super::Agent;
 use crate::Error;
@@ -50,6 +50,9 @@ pub struct Status {
     pub state: HostState,
     /// Sessions that hold a slot.
     pub sessions: u32,
+    /// Whether the bus to the cell is connected.
+    #[serde(default)]
+    pub connected: bool,
 }
 
 /// Listens for words in the data folder until it is dropped with its runtime.
@@ -100,6 +103,7 @@ async fn serve(mut stream: UnixStream, agent: &Agent) -> io::Result<()> {
     let status = Status {
         state: agent.state(),
         sessions: agent.inner.settings.host.capacity().sessions,
+        connected: agent.inner.settings.bus.is_connected(),
     };
     let answer = serde_json::to_string(&status).map_err(io::Error::other)?;
     write.write_all(format!("{answer}\n").as_bytes()).await
@@ -114,7 +118,10 @@ pub fn say(data: &Path, word: Word) -> io::Result<Status> {
     stream.set_read_timeout(Some(WORD_WITHIN))?;
     stream.write_all(format!("{}\n", word.text()).as_bytes())?;
     let mut line = String::new();
-    BufReader::new(stream).read_line(&mut line)?;
+    if BufReader::new(stream).read_line(&mut line)? == 0 {
+        // It ended while it was asked.
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
     serde_json::from_str(&line).map_err(io::Error::other)
 }
 

@@ -30,7 +30,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 
 /// What an agent says of its host, and to whom.
@@ -58,6 +58,8 @@ pub struct Settings {
     pub price_micros: u64,
     /// Encoders that were opened, best first.
     pub encoders: Vec<String>,
+    /// What the best of them took for a picture, in microseconds; 0: not measured.
+    pub encode_us: u32,
     /// Time between beats.
     pub beat_every: Duration,
 }
@@ -79,6 +81,8 @@ pub(crate) struct Inner {
     pub(crate) guard: Mutex<Guard>,
     /// Asks that are being answered.
     pub(crate) answering: Arc<Semaphore>,
+    /// Somebody asked whose key is not known.
+    pub(crate) strangers: Notify,
 }
 
 /// Reads the host's key and counts its start: what its messages are sealed with. Blocks.
@@ -112,6 +116,7 @@ impl Agent {
             core_score,
             guard: Mutex::new(guard),
             answering: Arc::new(Semaphore::new(ANSWERING_MAX)),
+            strangers: Notify::new(),
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(Answerer::new(Arc::clone(&inner)).run(asks));
@@ -141,6 +146,19 @@ impl Agent {
         self.inner.set_state(state);
     }
 
+    /// Waits until an ask came that is sealed with a key that is not known here: a forgery, or an indexer that is new in the cell.
+    pub async fn stranger(&self) {
+        self.inner.strangers.notified().await;
+    }
+
+    /// Does what is sealed with these keys as well, from here on.
+    pub fn trust(&self, keys: &[PublicKey]) {
+        let mut guard = self.inner.guard();
+        for key in keys {
+            guard.admit(key.id());
+        }
+    }
+
     /// Waits until it was told to leave, by [`Self::leave`] or by the operator.
     pub async fn leaving(&self) {
         let mut state = self.inner.state.subscribe();
@@ -164,6 +182,9 @@ impl Agent {
         self.inner.set_state(HostState::Leaving);
         reports::send_all(&self.inner, &mut BTreeMap::new()).await;
         beat::send(&self.inner).await;
+        if let Err(error) = self.inner.settings.bus.flush().await {
+            tracing::debug!(%error, "the last words were not sent");
+        }
     }
 
     /// Messages that were refused, by word.
