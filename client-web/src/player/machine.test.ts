@@ -275,6 +275,20 @@ describe('reconnecting', () => {
     expect(rig.on({ on: 'ticket', answer: created('s1') }).url).toContain('ticket=t');
   });
 
+  it('does not give up when its machine gives no ticket, and says what became of that', () => {
+    const rig = new Rig().play().close(null);
+    rig.last = rig.attempt;
+    rig.close(null, '', false).wait();
+    rig.last = rig.attempt;
+    rig.close(null, '', false);
+    rig.on(status());
+    rig.on({ on: 'ticket', answer: problem('too-many') });
+    expect(rig.machine.state).toBe('reconnecting');
+    expect(rig.wait().did).toContain('status');
+    rig.on(status({ state: 'ended', reason: 'host_lost' }));
+    expect([rig.machine.state, rig.words?.reason]).toEqual(['ended', 'host_lost']);
+  });
+
   it('tries at once when the network is back', () => {
     const rig = new Rig().play().close(null);
     rig.last = rig.attempt;

@@ -327,8 +327,9 @@ export class Machine {
     if (!open || this.#attempt !== null) return;
     if (answer.ok) {
       this.#use(now, answer.value);
-    } else if (answer.problem === 'unreachable' && this.#state === 'reconnecting') {
-      this.#unreachable = true;
+    } else if ((answer.problem === 'unreachable' || answer.problem === 'too-many') && this.#state === 'reconnecting') {
+      // A session that does not answer is busy, or its machine is gone: its status will tell.
+      this.#unreachable = answer.problem === 'unreachable';
       this.#tryFailed(now);
     } else if (answer.problem === 'unknown-session') {
       this.#gone();
