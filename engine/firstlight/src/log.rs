@@ -33,13 +33,18 @@ fn filter() -> Result<EnvFilter> {
     })?;
     // At debug they write the request's address, and a ticket is part of that. web_transport_quinn also warns whenever a page
     // goes away without a goodbye, which is how pages go.
-    SECRETIVE.iter().try_fold(filter, |filter, directive| {
-        let directive: Directive = directive.parse().context("a built-in filter")?;
-        Ok(filter.add_directive(directive))
-    })
+    SECRETIVE
+        .iter()
+        .chain([&REPETITIVE])
+        .try_fold(filter, |filter, directive| {
+            let directive: Directive = directive.parse().context("a built-in filter")?;
+            Ok(filter.add_directive(directive))
+        })
 }
 
 const VARIABLE: &str = "FIRSTLIGHT_LOG";
+/// It tells of each try to connect; what becomes of them is told by the bus.
+const REPETITIVE: &str = "async_nats=warn";
 const SECRETIVE: [&str; 3] = [
     "web_transport_quinn=error",
     "web_transport_proto=info",
