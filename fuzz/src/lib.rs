@@ -36,6 +36,8 @@ pub const TARGETS: &[Target] = &[
     target("h264", 200_000, 1_024, targets::text::h264),
     target("title", 150_000, 4_096, targets::text::title),
     target("ticket", 700_000, 1_024, targets::text::ticket),
+    target("fleet_seal", 30_000, 2_048, targets::fleet::seal),
+    target("fleet_message", 250_000, 4_096, targets::fleet::message),
     target("trace", 600_000, 4_096, targets::text::trace),
     target("route", 250_000, 1_024, targets::carried::route),
     target("relay_query", 120_000, 1_024, targets::carried::query),

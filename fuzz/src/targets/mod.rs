@@ -4,5 +4,6 @@ pub(crate) mod carried;
 pub(crate) mod cores;
 pub(crate) mod rtc;
 pub(crate) mod sealed;
+pub(crate) mod fleet;
 pub(crate) mod text;
 pub(crate) mod wire;
