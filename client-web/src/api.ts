@@ -73,7 +73,7 @@ export type Api = {
   end(id: string): Promise<Answer<null>>;
 };
 
-export type Wiring = { readonly fetch: typeof fetch; readonly key: () => string; readonly base?: string; readonly rtts?: () => Rtts };
+export type Wiring = { readonly fetch: typeof fetch; readonly key: () => string; readonly rtts?: () => Rtts };
 
 /** Round trips to regions, in milliseconds, as far as they were measured. */
 export type Rtts = Readonly<Record<string, number>>;
@@ -85,8 +85,7 @@ function requestOf(wiring: Wiring, method: string, path: string, options: Asked)
   if (options.key !== undefined) headers['Idempotency-Key'] = options.key;
   if (options.body !== undefined) headers['Content-Type'] = 'application/json';
   const body = options.body === undefined ? {} : { body: JSON.stringify(options.body) };
-  const outlives = options.keepalive === undefined ? {} : { keepalive: true };
-  return { url: `${wiring.base ?? ''}/v1${path}`, init: { method, headers, cache: 'no-store', ...outlives, ...body } };
+  return { url: `/v1${path}`, init: { method, headers, cache: 'no-store', keepalive: options.keepalive === true, ...body } };
 }
 
 /** What `read` makes of an answer. */

@@ -31,7 +31,8 @@ function blurred(image: HTMLImageElement): HTMLElement {
   if (context === null) return image;
   context.filter = 'blur(1px) saturate(1.2)';
   const scale = Math.max(SMALL.width / image.naturalWidth, SMALL.height / image.naturalHeight) * BLEED;
-  const [width, height] = [image.naturalWidth * scale, image.naturalHeight * scale];
+  const width = image.naturalWidth * scale;
+  const height = image.naturalHeight * scale;
   context.drawImage(image, (SMALL.width - width) / 2, (SMALL.height - height) / 2, width, height);
   return canvas;
 }

@@ -78,7 +78,7 @@ describe('the play page', () => {
     expect(part('far').hidden).toBe(true);
     player.emit('queued', { place: 3, estimateS: 600, sooner: { region: 'eu-2', rttMs: 95.4, estimateS: 0 } });
     expect(part('far').hidden).toBe(false);
-    expect(part('far').textContent).toBe('Play now in eu-2, 95 ms away');
+    expect(part('far').textContent).toBe('Play sooner in eu-2, 95 ms away');
     part('far').click();
     expect(player.calls).toEqual(['start', 'goFar']);
     player.emit('queued', { place: 2, estimateS: 500 });

@@ -391,8 +391,7 @@ function queueWords({ place, estimateS }: PlayerEvents['queued']): string {
 
 function farWords({ sooner }: PlayerEvents['queued']): string | null {
   if (sooner === undefined) return null;
-  const when = sooner.estimateS < 30 ? 'now' : 'sooner';
-  return `Play ${when} in ${sooner.region}, ${Math.round(sooner.rttMs)} ms away`;
+  return `Play sooner in ${sooner.region}, ${Math.round(sooner.rttMs)} ms away`;
 }
 
 const LOADING_WORDS = { starting: 'Getting a place for you…', connecting: 'Connecting to your game…' } as const;
