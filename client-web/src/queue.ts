@@ -58,16 +58,14 @@ async function askUntil<S>(queue: string, { ask, left, far }: Pick<QueueWiring<S
   if (left.aborted) return null;
   const cut = new AbortController();
   const stop = (): void => cut.abort();
-  left.addEventListener('abort', stop);
-  if (!far.aborted) far.addEventListener('abort', stop);
+  for (const signal of [left, far]) signal.addEventListener('abort', stop);
   try {
     return await ask(queue, far.aborted, cut.signal);
   } catch (error) {
     if (cut.signal.aborted) return null;
     throw error;
   } finally {
-    left.removeEventListener('abort', stop);
-    far.removeEventListener('abort', stop);
+    for (const signal of [left, far]) signal.removeEventListener('abort', stop);
   }
 }
 

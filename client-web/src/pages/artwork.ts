@@ -27,13 +27,11 @@ export function blurredArtwork(title: Pick<TitleCard, 'id' | 'name' | 'picture'>
 
 function blurred(image: HTMLImageElement): HTMLElement {
   const canvas = el('canvas', { attrs: { width: SMALL.width, height: SMALL.height } });
-  const context = canvas.getContext('2d', { alpha: false });
+  const context = canvas.getContext('2d');
   if (context === null) return image;
   context.filter = 'blur(1px) saturate(1.2)';
-  const scale = Math.max(SMALL.width / image.naturalWidth, SMALL.height / image.naturalHeight) * BLEED;
-  const width = image.naturalWidth * scale;
-  const height = image.naturalHeight * scale;
-  context.drawImage(image, (SMALL.width - width) / 2, (SMALL.height - height) / 2, width, height);
+  // Pictures are 16:9, as it is.
+  context.drawImage(image, 0, 0, SMALL.width, SMALL.height);
   return canvas;
 }
 
@@ -44,5 +42,3 @@ function initial(name: string): string {
 
 /** 16:9, and as blurred as seven pixels of a page twenty times as wide. */
 const SMALL = { width: 96, height: 54 };
-/** The edges of a blurred picture are lost. */
-const BLEED = 1.08;

@@ -1,6 +1,6 @@
 /** What lies over the picture while there is none to play: start, loading, reconnecting, over. */
 import type { EndWords, PlayerEvents } from '../player';
-import { button, relabel } from '../ui/button';
+import { button } from '../ui/button';
 import { el, setText } from '../ui/dom';
 import { countdown } from '../ui/format';
 import { icon, type IconName } from '../ui/icons';
@@ -38,8 +38,7 @@ export class CoverCard {
       this.#word,
     );
     this.#start.addEventListener('click', press.start);
-    this.#far = button({ label: 'Play farther away', icon: 'play', part: 'far', press: press.far });
-    this.#far.hidden = true;
+    this.#far = button({ label: '', part: 'far', press: press.far });
     const spinner = el('div', { class: 'loader', attrs: { 'aria-hidden': 'true' } });
     this.#loader = el('div', { class: 'cover-loader' }, spinner, this.#words, this.#far);
     const back = button({ label: 'Library', icon: 'back', part: 'library', press: press.library });
@@ -82,10 +81,10 @@ export class CoverCard {
     setText(this.#words, words);
   }
 
-  /** A press on it goes to where there is room sooner; null: there is none. */
-  showFar(words: string | null): void {
-    this.#far.hidden = words === null;
-    if (words !== null) relabel(this.#far, words);
+  /** Offers a button that goes to where there is room sooner, if there is such a place. */
+  showFar(sooner: PlayerEvents['queued']['sooner']): void {
+    this.#far.hidden = sooner === undefined;
+    if (sooner !== undefined) setText(this.#far, `Play sooner in ${sooner.region}, ${Math.round(sooner.rttMs)} ms away`);
   }
 
   #label(): void {

@@ -243,7 +243,7 @@ export class PlayPage {
     if (this.#state !== 'starting') return;
     this.#slowAlarm.clear();
     this.#cover.showLoading(queueWords(place));
-    this.#cover.showFar(farWords(place));
+    this.#cover.showFar(place.sooner);
   }
 
   #card(): HTMLElement | null {
@@ -387,11 +387,6 @@ function queueWords({ place, estimateS }: PlayerEvents['queued']): string {
   const minutes = Math.round(estimateS / 60);
   const about = minutes < 1 ? 'less than a minute' : minutes === 1 ? 'about a minute' : `about ${minutes} minutes`;
   return `All places are taken. ${ahead}: ${about}. It goes on by itself.`;
-}
-
-function farWords({ sooner }: PlayerEvents['queued']): string | null {
-  if (sooner === undefined) return null;
-  return `Play sooner in ${sooner.region}, ${Math.round(sooner.rttMs)} ms away`;
 }
 
 const LOADING_WORDS = { starting: 'Getting a place for you…', connecting: 'Connecting to your game…' } as const;

@@ -1,4 +1,4 @@
-import { el, setText } from './dom';
+import { el } from './dom';
 import { icon, type IconName } from './icons';
 
 export type ButtonOptions = {
@@ -19,12 +19,6 @@ export function button(options: ButtonOptions): HTMLButtonElement {
   );
   element.addEventListener('click', options.press);
   return element;
-}
-
-/** Says something else on a button. */
-export function relabel(element: HTMLButtonElement, label: string): void {
-  const words = element.querySelector('span');
-  if (words !== null) setText(words, label);
 }
 
 /** A button that shows an icon alone; its label is read out and shown as a tooltip. */

@@ -11,7 +11,7 @@ import type { StartSoFar, ToWorker } from './messages';
  * nothing to attach to, or it is the page's to choose.
  */
 export function firstAttach(raw: Raw | null, direct: boolean, start: StartSoFar): Extract<ToWorker, { type: 'attach' }> | null {
-  if (raw?.status !== 201 || !direct || !('WebTransport' in globalThis && 'VideoDecoder' in globalThis)) return null;
+  if (raw?.status !== 201 || !direct) return null;
   // What is not as it should be, the page puts into words.
   const { ticket, endpoints } = parse(raw.text);
   const first = endpoints?.[0];

@@ -155,9 +155,9 @@ export class Studio {
 
   #attach(message: Extract<ToWorker, { type: 'attach' }>): void {
     // The page says what was done already, once it has heard of it.
-    const isBegun = message.url === this.#begun;
+    const begun = this.#begun;
     this.#begun = null;
-    if (!isBegun) this.#attachAnew(message);
+    if (message.url !== begun) this.#attachAnew(message);
   }
 
   #attachAnew({ attempt, kind, url, certSha256, seal, race = false, port, start }: Extract<ToWorker, { type: 'attach' }>): void {
