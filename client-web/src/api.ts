@@ -1,6 +1,7 @@
 /** The engine's HTTP API, as far as a player needs it. Answers and problems are values; only `AbortError` is thrown. */
 import type { Answer, Problem } from './answer';
 import { type Raw, type Request, exchange } from './exchange';
+import { asJson, list, number, parseJson, text, words, type Json } from './json';
 import type { QueuePlace } from './player/types';
 import { type Queued, waitInQueue } from './queue';
 
@@ -181,40 +182,6 @@ function makeKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(32));
   const base64 = btoa(String.fromCharCode(...bytes));
   return `flp_${base64.replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '')}`;
-}
-
-type Json = Readonly<Record<string, unknown>>;
-
-function parseJson(text: string): Json {
-  try {
-    return asJson(JSON.parse(text));
-  } catch {
-    return {};
-  }
-}
-
-function asJson(value: unknown): Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {};
-}
-
-function text(json: Json, key: string): string {
-  const value = json[key];
-  return typeof value === 'string' ? value : '';
-}
-
-function words(json: Json, key: string): string | null {
-  const value = json[key];
-  return typeof value === 'string' && value !== '' ? value : null;
-}
-
-function number(json: Json, key: string): number {
-  const value = json[key];
-  return typeof value === 'number' ? value : 0;
-}
-
-function list(json: Json, key: string): Json[] {
-  const value = json[key];
-  return Array.isArray(value) ? value.map(asJson) : [];
 }
 
 function problemOf(raw: Raw, json: Json): Problem {
