@@ -2,8 +2,8 @@
 
 use crate::fault::{Faults, Step};
 use crate::sessions::{Change, Session};
-use crate::state::{HostRow, Overview, RegionRow, State, is_live};
-use crate::{Error, beats, place, reaper, waiting};
+use crate::state::{HostPage, Overview, RegionRow, State, is_live};
+use crate::{Error, beats, cordon, place, reaper, waiting};
 use firstlight_fleet::messages::{Ask, AskError, Caller, Claimed, Refused, Reply};
 use firstlight_fleet::{Bus, Cause, Roster, Store};
 use firstlight_indexer::{self as indexer, Explanation, TitleTerms};
@@ -184,6 +184,7 @@ impl Cell {
         let cell = Self {
             inner: Arc::new(inner),
         };
+        cordon::read(&cell.inner).await?;
         beats::admit_all(&cell.inner).await?;
         waiting::restore(&cell.inner).await?;
         beats::listen(&cell.inner).await?;
@@ -373,10 +374,17 @@ impl Cell {
         self.inner.admit(host);
     }
 
-    /// Hosts.
+    /// Up to `limit` hosts in the order of their ids, from the one after `after`.
     #[must_use]
-    pub fn hosts(&self) -> Vec<HostRow> {
-        self.inner.state().host_rows()
+    pub fn hosts(&self, after: Option<&str>, limit: usize) -> HostPage {
+        self.inner.state().host_rows(after, limit)
+    }
+
+    /// For how long this cell has known a session.
+    #[must_use]
+    pub fn known_for(&self, id: &SessionId) -> Option<Micros> {
+        let now = self.inner.now();
+        self.inner.state().sessions.known_for(now, id)
     }
 
     /// Regions.
@@ -388,18 +396,19 @@ impl Cell {
     /// The whole cell.
     #[must_use]
     pub fn overview(&self) -> Overview {
-        let now = self.inner.now();
-        self.inner.state().overview(now)
+        let (now, wall) = (self.inner.now(), wall_now());
+        self.inner.state().overview(now, wall)
     }
 
-    /// Nothing new goes to the host, or it may again. The cells of a store each have to be told.
+    /// Nothing new goes to the host, or it may again: from here at once, from the other cells of the store within a second, and
+    /// also after a restart.
     ///
     /// # Errors
-    /// [`Error::UnknownHost`].
-    pub fn cordon(&self, host: &HostId, on: bool) -> Result<(), Error> {
-        let known = self.inner.state().registry.cordon(host.as_str(), on);
-        self.inner.news.notify_waiters();
-        known.then_some(()).ok_or(Error::UnknownHost)
+    /// [`Error::UnknownHost`], or what keeps the store from answering; then nothing has changed here.
+    pub async fn cordon(&self, host: &HostId, on: bool) -> Result<(), Error> {
+        cordon::set(&self.inner, host, on).await?;
+        waiting::dispatch(&self.inner);
+        Ok(())
     }
 
     /// Tells a host to take nothing new and to finish what runs, or to take sessions again.
@@ -485,6 +494,9 @@ impl Inner {
         let mut state = self.state();
         state.guard.admit(host.clone());
         state.registry.admit(now, host.as_str());
+        if state.cordons.has(host) {
+            state.registry.cordon(host.as_str(), true);
+        }
     }
 
     /// Asks a host; what the bus does to it is the caller's to judge.

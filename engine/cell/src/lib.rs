@@ -21,6 +21,7 @@
 
 mod beats;
 mod cell;
+mod cordon;
 mod error;
 mod fault;
 mod place;
@@ -35,4 +36,4 @@ pub use error::Error;
 pub use fault::{Faults, Step};
 pub use firstlight_indexer::{Bounds, Policy, Spec, TitleTerms};
 pub use sessions::Session;
-pub use state::{HostRow, Overview, PoolRow, RegionRow};
+pub use state::{HostPage, HostRow, Overview, PoolRow, RegionRow, WaitingRow};

@@ -1,7 +1,7 @@
 //! What time does: hosts are lost, leases end, those who wait go.
 
 use crate::cell::{Inner, Life};
-use crate::{beats, pools, waiting};
+use crate::{beats, cordon, pools, waiting};
 use firstlight_indexer::PLAN_EVERY;
 use firstlight_units::{HostId, Micros};
 use std::sync::{Arc, Weak};
@@ -34,6 +34,9 @@ async fn tick(inner: Weak<Inner>) {
         turn = turn.wrapping_add(1);
         if deaf == 0 && turn.is_multiple_of(LEASES_EACH) {
             end_leases(&inner).await;
+            if let Err(error) = cordon::read(&inner).await {
+                tracing::warn!(%error, "what is cordoned was not read");
+            }
         }
         if turn.is_multiple_of(POOLS_EACH) {
             pools::ask(&inner);
@@ -95,7 +98,7 @@ async fn end_leases(inner: &Inner) {
 const EVERY: Duration = Duration::from_millis(250);
 /// Three beats, and the time in which a host's connection is made again.
 const DEAF_FOR: u32 = 20;
-/// Every second.
+/// Every second; cordons too, which promise to hold within one.
 const LEASES_EACH: u32 = 4;
 /// As often as pools are to be looked at.
 const POOLS_EACH: u32 = 20;

@@ -167,6 +167,11 @@ impl Sessions {
         self.known.get(id).map(|known| &known.session)
     }
 
+    /// How long ago it was first heard of.
+    pub(crate) fn known_for(&self, now: Timestamp, id: &SessionId) -> Option<Micros> {
+        self.known.get(id).map(|known| now.since(known.began))
+    }
+
     pub(crate) fn all(&self) -> impl Iterator<Item = &Session> {
         self.known.values().map(|known| &known.session)
     }

@@ -1,11 +1,12 @@
 //! What a cell has in memory, all of which it could find again.
 
+use crate::cordon::Cordons;
 use crate::sessions::Sessions;
 use firstlight_fleet::SlotRef;
 use firstlight_fleet::messages::{Beat, Guard, HostState, SessionState};
 use firstlight_indexer as indexer;
-use firstlight_indexer::{Lengths, Paths, Pools, Queue, Registry};
-use firstlight_units::{HostId, Micros, Timestamp, TitleId};
+use firstlight_indexer::{Entry, Lengths, Paths, Pools, Queue, Registry};
+use firstlight_units::{HostId, Micros, Timestamp, TitleId, WallTime};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -25,6 +26,7 @@ pub(crate) struct State {
     pub(crate) pools: Pools,
     /// Round trips that sessions saw, by the players' networks.
     pub(crate) paths: Paths,
+    pub(crate) cordons: Cordons,
     /// How long the last placements took, microseconds.
     pub(crate) took: VecDeque<u64>,
 }
@@ -45,7 +47,7 @@ pub(crate) struct HostNotes {
 }
 
 /// A host, for operators.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct HostRow {
     /// Its id.
     pub host: String,
@@ -55,6 +57,10 @@ pub struct HostRow {
     pub region: String,
     /// `open`, `draining`, `cordoned`, `left` or `lost`.
     pub state: &'static str,
+    /// An operator lets nothing new onto it.
+    pub cordoned: bool,
+    /// It finishes what runs and takes nothing new, by its own word.
+    pub draining: bool,
     /// Sessions that it has room for at most.
     pub slots: u32,
     /// Of those, in use.
@@ -71,13 +77,41 @@ pub struct HostRow {
     pub titles: u32,
 }
 
+/// Some of the hosts.
+#[derive(Clone, Debug)]
+pub struct HostPage {
+    /// In the order of their ids.
+    pub rows: Vec<HostRow>,
+    /// After which the next page begins, where there is one.
+    pub next: Option<String>,
+}
+
+/// One who waits, for operators.
+#[derive(Clone, Debug)]
+pub struct WaitingRow {
+    /// Pseudonym of the player.
+    pub player: String,
+    /// What he wants to play.
+    pub title: String,
+    /// 1 is next.
+    pub place: u32,
+    /// For how long he has waited.
+    pub waited: Micros,
+    /// How long it will take.
+    pub estimate: Micros,
+    /// The host at which a place is held for him.
+    pub held_at: Option<String>,
+}
+
 /// A region, for everybody.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct RegionRow {
     /// Its name.
     pub region: String,
     /// Hosts that are there.
     pub hosts: u32,
+    /// Of those, draining or cordoned.
+    pub closed: u32,
     /// Slots of those that take sessions.
     pub slots: u64,
     /// Of those, not taken.
@@ -98,7 +132,7 @@ pub struct PoolRow {
 }
 
 /// The whole cell, for operators.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Overview {
     /// Regions.
     pub regions: Vec<RegionRow>,
@@ -108,6 +142,8 @@ pub struct Overview {
     pub sessions: usize,
     /// Requests that wait.
     pub queue: usize,
+    /// The first of them, in turn.
+    pub waiting: Vec<WaitingRow>,
     /// Mean length of a session.
     pub session_mean_s: f64,
     /// Median and 99th percentile of the last placements, microseconds.
@@ -128,6 +164,7 @@ impl State {
             titles: BTreeSet::new(),
             pools: Pools::default(),
             paths: Paths::default(),
+            cordons: Cordons::default(),
             took: VecDeque::new(),
         }
     }
@@ -179,10 +216,22 @@ impl State {
         notes.is_some_and(|notes| notes.state == Some(HostState::Leaving) && notes.held.is_empty())
     }
 
-    pub(crate) fn host_rows(&self) -> Vec<HostRow> {
-        let mut rows: Vec<HostRow> = self.registry.hosts().map(|view| self.row(view)).collect();
-        rows.sort_by(|a, b| a.host.cmp(&b.host));
-        rows
+    /// Up to `limit` hosts, from the one after `after`. Only those are looked at closely: of a large fleet the ids are a lot already.
+    pub(crate) fn host_rows(&self, after: Option<&str>, limit: usize) -> HostPage {
+        let later = self
+            .registry
+            .ids()
+            .filter(|id| after.is_none_or(|after| &***id > after));
+        let mut ids: Vec<&Arc<str>> = later.collect();
+        ids.sort_unstable();
+        let more = ids.len() > limit;
+        ids.truncate(limit);
+        let next = ids.last().filter(|_| more).map(ToString::to_string);
+        let views = ids.into_iter().filter_map(|id| self.registry.host(id));
+        HostPage {
+            rows: views.map(|view| self.row(view)).collect(),
+            next,
+        }
     }
 
     fn row(&self, view: indexer::HostView) -> HostRow {
@@ -202,6 +251,8 @@ impl State {
             name: notes.name,
             region: view.region.to_string(),
             state,
+            cordoned: view.cordoned,
+            draining: view.state == indexer::State::Draining,
             slots: view.slots.into(),
             used: u32::from(view.slots).saturating_sub(view.free.into()),
             load: f64::from(view.load) / 1e3,
@@ -218,6 +269,7 @@ impl State {
         let row = |region: indexer::RegionView| RegionRow {
             region: region.region.to_string(),
             hosts: region.hosts,
+            closed: region.closed,
             slots: region.slots,
             free: region.free,
         };
@@ -239,7 +291,7 @@ impl State {
         pools.into_iter().map(row).collect()
     }
 
-    pub(crate) fn overview(&mut self, now: Timestamp) -> Overview {
+    pub(crate) fn overview(&mut self, now: Timestamp, wall: WallTime) -> Overview {
         let mut took: Vec<u64> = self.took.iter().copied().collect();
         took.sort_unstable();
         let at = |percent: usize| took.get((took.len() * percent / 100).min(took.len().saturating_sub(1)));
@@ -248,10 +300,27 @@ impl State {
             pools: self.pool_rows(now),
             sessions: self.sessions.live(),
             queue: self.queue.len(),
+            waiting: self.waiting_rows(now, wall),
             session_mean_s: self.lengths.mean().as_secs_f64(),
             placed_us: (at(50).copied().unwrap_or(0), at(99).copied().unwrap_or(0)),
             refused: self.guard.refusals().clone(),
         }
+    }
+
+    fn waiting_rows(&self, now: Timestamp, wall: WallTime) -> Vec<WaitingRow> {
+        let ages = self.sessions.ages(now);
+        let row = |entry: &Entry| {
+            let place = self.queue.place(&entry.asked.id, &ages, &self.lengths)?;
+            Some(WaitingRow {
+                player: entry.asked.player.clone(),
+                title: entry.asked.title.clone(),
+                place: place.place,
+                waited: Micros::new(wall.as_micros().saturating_sub(entry.since_us)),
+                estimate: place.estimate,
+                held_at: entry.granted.as_ref().map(|(host, _)| host.to_string()),
+            })
+        };
+        self.queue.in_turn().take(WAITING_SHOWN).filter_map(row).collect()
     }
 
     pub(crate) fn record_took(&mut self, took: Micros) {
@@ -326,6 +395,8 @@ const STAGES_MAX_US: u64 = 1_000_000;
 /// Longer than a claim takes; then a beat has told, or it came to nothing.
 const GRANTED_KEPT: Micros = Micros::from_secs(60);
 const TOOK_KEPT: usize = 1024;
+/// As many as anybody reads.
+const WAITING_SHOWN: usize = 50;
 
 /// Region of a candidate, by name.
 pub(crate) fn region_name(registry: &Registry, region: indexer::RegionId) -> Arc<str> {

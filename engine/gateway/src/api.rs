@@ -207,6 +207,34 @@ pub(crate) struct IceServerView {
 pub(crate) struct SessionList {
     /// The player's own; all, for the operator.
     pub(crate) sessions: Vec<SessionView>,
+    /// How many more there are, where a limit was set.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) left_out: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+/// Which sessions are asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct SessionsWanted {
+    /// Only those that have not ended.
+    pub(crate) live: bool,
+    /// So many at most, the newest first.
+    pub(crate) limit: Option<u32>,
+}
+
+/// Which hosts are asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct HostsWanted {
+    /// Those whose ids come after this one.
+    pub(crate) after: Option<String>,
+    /// So many at most.
+    pub(crate) limit: Option<u32>,
 }
 
 /// A session.
@@ -243,6 +271,12 @@ pub(crate) struct SessionView {
 struct OperatorView {
     /// Pseudonym.
     player: String,
+    /// The host that it runs on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<String>,
+    /// Seconds since this gateway first heard of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    known_s: Option<u64>,
     /// It was parked before its player came.
     parked: bool,
     /// How its player's start went: a time in microseconds per step.
@@ -263,7 +297,9 @@ struct OperatorView {
 impl SessionView {
     pub(crate) fn new(gateway: &Inner, seat: Seat, at: &Authority, operator: bool) -> Self {
         let endpoints = endpoints(gateway, &seat, at);
-        let Seat { session, lost, .. } = seat;
+        let Seat {
+            session, lost, host, ..
+        } = seat;
         let (state, wait_left_s, ended) = match session.state {
             State::Starting => ("starting", None, None),
             State::Ready => ("ready", None, None),
@@ -272,8 +308,13 @@ impl SessionView {
             State::Ended(ended) => ("ended", None, Some(ended)),
         };
         let reason = ended.as_ref().map(|ended| ended.reason);
+        let known = operator.then(|| gateway.cell.known_for(&session.id)).flatten();
         let operator = operator.then(|| OperatorView {
             player: session.player,
+            host: host
+                .or_else(|| gateway.cell.local().cloned())
+                .map(|host| host.to_string()),
+            known_s: known.map(|known| known.as_micros() / 1_000_000),
             parked: session.parked,
             start: session.start,
             detail: ended.as_ref().map(|ended| ended.detail.clone()),
@@ -380,6 +421,9 @@ const fn word(reason: End) -> &'static str {
 pub(crate) struct HostList {
     /// In the order of their ids.
     pub(crate) hosts: Vec<HostView>,
+    /// Where there are more: ask with `after` for what follows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next: Option<String>,
 }
 
 /// A machine.
@@ -394,6 +438,10 @@ pub(crate) struct HostView {
     region: String,
     /// `open`, `draining`, `cordoned`, `left` (it said that it goes) or `lost`.
     state: &'static str,
+    /// An operator lets nothing new onto it.
+    cordoned: bool,
+    /// It finishes what runs and takes nothing new.
+    draining: bool,
     /// Slots that are in use.
     sessions: u32,
     /// Slots that it has.
@@ -436,6 +484,8 @@ impl HostView {
             name: row.name,
             region: row.region,
             state: row.state,
+            cordoned: row.cordoned,
+            draining: row.draining,
             sessions: row.used,
             slots: row.slots,
             load: row.load,

@@ -2,7 +2,7 @@
 
 use crate::problem::{Kind, Problem};
 use axum::body::{Bytes, to_bytes};
-use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Path, Request};
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Path, Query, Request};
 use axum::http::header;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -87,6 +87,25 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
         let path = Path::<String>::from_request_parts(parts, state).await;
         let Path(id) = path.map_err(|_| Problem::new(Kind::BadRequest, "The path is not UTF-8."))?;
         Ok(Self(id))
+    }
+}
+
+/// What a query asks for.
+#[derive(Debug)]
+pub(crate) struct Asked<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let query = Query::<T>::from_request_parts(parts, state).await;
+        let refused = |error: axum::extract::rejection::QueryRejection| {
+            Problem::new(
+                Kind::BadRequest,
+                format!("The query is not as described: {}.", error.body_text()),
+            )
+        };
+        query.map(|Query(asked)| Self(asked)).map_err(refused)
     }
 }
 

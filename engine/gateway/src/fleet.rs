@@ -143,7 +143,8 @@ pub(crate) async fn drain(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Lets nothing new onto a host from this gateway, whatever the host says, or lets it again.
+/// Lets nothing new onto a host, whatever the host says, or lets it again. It is written down: it holds at the other gateways of the
+/// store within a second, and after a restart.
 #[utoipa::path(post, path = "/v1/hosts/{id}/cordon", tag = "operate", request_body = Switch, security(("operator" = [])),
     params(("id" = String, Path, description = "The host's id")),
     responses((status = 204, description = "It is so"), (status = 401, body = ProblemBody),
@@ -155,39 +156,8 @@ pub(crate) async fn cordon(
     Body(switch): Body<Switch>,
 ) -> Result<StatusCode, Problem> {
     require_operator(&headers, &gateway.operator)?;
-    gateway.cell.cordon(&host(&id)?, switch.on)?;
+    gateway.cell.cordon(&host(&id)?, switch.on).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// The whole cell: regions, hosts, the queue, how long starts take.
-#[utoipa::path(get, path = "/v1/overview", tag = "operate", security(("operator" = [])),
-    responses((status = 200, body = Object), (status = 401, body = ProblemBody)))]
-pub(crate) async fn overview(
-    State(gateway): Shared,
-    headers: HeaderMap,
-) -> Result<Json<serde_json::Value>, Problem> {
-    require_operator(&headers, &gateway.operator)?;
-    let overview = serde_json::to_value(gateway.cell.overview()).unwrap_or_default();
-    Ok(Json(overview))
-}
-
-/// Why a session was placed where it was.
-#[utoipa::path(get, path = "/v1/sessions/{id}/decision", tag = "operate", security(("operator" = [])),
-    params(("id" = String, Path, description = "The session's id")),
-    responses((status = 200, body = Object), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
-pub(crate) async fn decision(
-    State(gateway): Shared,
-    Id(id): Id,
-    headers: HeaderMap,
-) -> Result<Json<serde_json::Value>, Problem> {
-    require_operator(&headers, &gateway.operator)?;
-    let id = id.parse().map_err(|_| Problem::unknown_session())?;
-    let text = gateway
-        .cell
-        .decision(&id)
-        .await?
-        .ok_or_else(Problem::unknown_session)?;
-    Ok(Json(serde_json::from_str(&text).unwrap_or_default()))
 }
 
 fn host(id: &str) -> Result<HostId, Problem> {

@@ -20,6 +20,7 @@ mod gateway;
 mod keys;
 mod media;
 mod metrics;
+mod operate;
 mod pages;
 mod picture;
 mod problem;

@@ -2,10 +2,10 @@
 
 use crate::access::Authority;
 use crate::api::{
-    Health, HostList, NewSession, NewTicket, RegionList, RegionView, SessionList, SessionView, Started,
-    TicketWanted, Timing, TitleList, TitleView, endpoints,
+    Health, HostList, HostsWanted, NewSession, NewTicket, RegionList, RegionView, SessionList, SessionView,
+    SessionsWanted, Started, TicketWanted, Timing, TitleList, TitleView, endpoints,
 };
-use crate::extract::{Body, Id};
+use crate::extract::{Asked, Body, Id};
 use crate::gateway::Inner;
 use crate::keys::{Caller, caller, require_operator};
 use crate::picture;
@@ -13,7 +13,7 @@ use crate::problem::{Kind, Problem, ProblemBody};
 use crate::seat::Seat;
 use crate::throttle::PeerAddress;
 use crate::titles::Listed;
-use crate::{fleet, queue, whep};
+use crate::{fleet, operate, queue, whep};
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -45,14 +45,14 @@ pub(crate) fn all() -> Vec<(&'static str, MethodRouter<Arc<Inner>>)> {
             "/v1/sessions/{id}/whep/{attachment}",
             patch(whep::trickle).delete(whep::hang_up),
         ),
-        ("/v1/sessions/{id}/decision", get(fleet::decision)),
+        ("/v1/sessions/{id}/decision", get(operate::decision)),
         ("/v1/queue/{id}", get(queue::turn).delete(queue::leave)),
         ("/v1/hosts", get(hosts)),
         ("/v1/hosts/enrol", post(fleet::enrol)),
         ("/v1/hosts/tokens", post(fleet::token)),
         ("/v1/hosts/{id}/drain", post(fleet::drain)),
         ("/v1/hosts/{id}/cordon", post(fleet::cordon)),
-        ("/v1/overview", get(fleet::overview)),
+        ("/v1/overview", get(operate::overview)),
         ("/v1/regions", get(regions)),
         ("/v1/openapi.json", get(openapi)),
         ("/metrics", get(metrics)),
@@ -77,8 +77,8 @@ pub(crate) fn router() -> Router<Arc<Inner>> {
     info(title = "Firstlight", version = "1", description = "Start, see and end game sessions.",
         license(name = "MIT OR Apache-2.0")),
     paths(titles, title_picture, sessions, start_session, session, end_session, new_ticket, whep::whep, whep::trickle,
-        whep::hang_up, crate::media::media, fleet::decision, queue::turn, queue::leave, hosts, fleet::enrol, fleet::token,
-        fleet::drain, fleet::cordon, fleet::overview, regions, openapi,
+        whep::hang_up, crate::media::media, operate::decision, queue::turn, queue::leave, hosts, fleet::enrol, fleet::token,
+        fleet::drain, fleet::cordon, operate::overview, regions, openapi,
         metrics, healthz),
     components(schemas(ProblemBody)),
     modifiers(&Keys),
@@ -128,23 +128,33 @@ async fn title_picture(State(gateway): Shared, Id(id): Id, headers: HeaderMap) -
     picture::answer(dir, headers.get(header::IF_NONE_MATCH))
 }
 
-/// The player's own sessions, live and ended within an hour; all of them, for the operator.
+/// The player's own sessions, live and ended within an hour; all of them, for the operator. With `limit`, the newest come first.
 #[utoipa::path(get, path = "/v1/sessions", tag = "play", security(("player" = []), ("operator" = [])),
+    params(("live" = Option<bool>, Query, description = "Only those that have not ended"),
+        ("limit" = Option<u32>, Query, description = "So many at most; `left_out` says how many more there are")),
     responses((status = 200, body = SessionList), (status = 401, body = ProblemBody)))]
 async fn sessions(
     State(gateway): Shared,
     Extension(at): Extension<Authority>,
     headers: HeaderMap,
+    Asked(wanted): Asked<SessionsWanted>,
 ) -> Result<Json<SessionList>, Problem> {
     let caller = caller(&headers, &gateway.operator)?;
-    let sessions = gateway
-        .seats()
-        .into_iter()
-        .filter(|seat| may_see(&caller, &seat.session));
+    let mut seats = gateway.seats();
+    seats.retain(|seat| may_see(&caller, &seat.session) && !(wanted.live && seat.is_over()));
+    let mut left_out = 0;
+    if let Some(limit) = wanted.limit {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        seats.sort_by_cached_key(|seat| gateway.cell.known_for(&seat.session.id));
+        left_out = seats.len().saturating_sub(limit);
+        seats.truncate(limit);
+    }
+    let seats = seats.into_iter();
     Ok(Json(SessionList {
-        sessions: sessions
+        sessions: seats
             .map(|s| SessionView::new(&gateway, s, &at, caller.operator))
             .collect(),
+        left_out,
     }))
 }
 
@@ -334,14 +344,23 @@ async fn new_ticket(
     ))
 }
 
-/// The machines of this fleet.
+/// The machines of this fleet, a page at a time.
 #[utoipa::path(get, path = "/v1/hosts", tag = "operate", security(("operator" = [])),
-    responses((status = 200, body = HostList), (status = 401, body = ProblemBody)))]
-async fn hosts(State(gateway): Shared, headers: HeaderMap) -> Result<Json<HostList>, Problem> {
+    params(("after" = Option<String>, Query, description = "`next` of the page before"),
+        ("limit" = Option<u32>, Query, description = "So many at most: 1 to 1000, which is the default")),
+    responses((status = 200, body = HostList), (status = 400, body = ProblemBody), (status = 401, body = ProblemBody)))]
+async fn hosts(
+    State(gateway): Shared,
+    headers: HeaderMap,
+    Asked(wanted): Asked<HostsWanted>,
+) -> Result<Json<HostList>, Problem> {
     require_operator(&headers, &gateway.operator)?;
-    Ok(Json(HostList {
-        hosts: gateway.host_views(),
-    }))
+    let limit = wanted.limit.unwrap_or(HOSTS_PAGE);
+    if !(1..=HOSTS_PAGE).contains(&limit) {
+        return Err(Problem::new(Kind::BadRequest, "A page has 1 to 1000 hosts."));
+    }
+    let (hosts, next) = gateway.host_views(wanted.after.as_deref(), limit);
+    Ok(Json(HostList { hosts, next }))
 }
 
 /// Where this fleet has machines.
@@ -444,6 +463,8 @@ fn require_common(wanted: &NewSession) -> Result<(), Problem> {
     Ok(())
 }
 
+/// A quarter of a megabyte of JSON.
+const HOSTS_PAGE: u32 = 1000;
 /// 65 bytes in base64url.
 const KEY_CHARS: usize = 87;
 /// More than any page measures.

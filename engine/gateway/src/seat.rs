@@ -7,7 +7,7 @@ use firstlight_cell as cell;
 use firstlight_fleet::messages::{SessionState, SessionView};
 use firstlight_host::{Ended, Session, State};
 use firstlight_link::{Answer, Credential, End};
-use firstlight_units::SessionId;
+use firstlight_units::{HostId, SessionId};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -19,6 +19,14 @@ pub(crate) struct Seat {
     pub(crate) addresses: Vec<IpAddr>,
     /// Its host is gone.
     pub(crate) lost: bool,
+    /// Where it runs; none: on this machine's own.
+    pub(crate) host: Option<HostId>,
+}
+
+impl Seat {
+    pub(crate) const fn is_over(&self) -> bool {
+        matches!(self.session.state, State::Ended(_))
+    }
 }
 
 impl From<Session> for Seat {
@@ -27,6 +35,7 @@ impl From<Session> for Seat {
             session,
             addresses: Vec::new(),
             lost: false,
+            host: None,
         }
     }
 }
@@ -74,6 +83,7 @@ impl From<cell::Session> for Seat {
             },
             addresses: session.addresses,
             lost: session.lost,
+            host: Some(session.host),
         }
     }
 }
@@ -175,15 +185,18 @@ impl Inner {
         }
     }
 
-    /// The fleet's hosts; this machine's own also tells of what it keeps ready.
-    pub(crate) fn host_views(&self) -> Vec<HostView> {
+    /// A page of the fleet's hosts, and where the next begins; this machine's own also tells of what it keeps ready.
+    pub(crate) fn host_views(&self, after: Option<&str>, limit: u32) -> (Vec<HostView>, Option<String>) {
         let own = self.cell.local().map(|id| id.as_str());
         let view = |row: cell::HostRow| {
             let here = self.host.as_ref().filter(|_| own == Some(row.host.as_str()));
             let warm = here.map(firstlight_host::Host::warm).unwrap_or_default();
             HostView::new(row, warm)
         };
-        self.cell.hosts().into_iter().map(view).collect()
+        let page = self
+            .cell
+            .hosts(after, usize::try_from(limit).unwrap_or(usize::MAX));
+        (page.rows.into_iter().map(view).collect(), page.next)
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

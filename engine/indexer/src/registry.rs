@@ -350,6 +350,11 @@ impl Registry {
         self.hosts[at as usize].as_ref().map(|host| self.view(host))
     }
 
+    /// Every host's id, in no order that means anything.
+    pub fn ids(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.hosts.iter().flatten().map(|host| &host.id)
+    }
+
     /// Every host, in no order that means anything.
     pub fn hosts(&self) -> impl Iterator<Item = HostView> {
         self.hosts.iter().flatten().map(|host| self.view(host))

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod bus;
+mod cordons;
 mod histories;
 mod host;
 mod learning;
