@@ -24,7 +24,9 @@ fn main() -> io::Result<()> {
 fn placeholder(out: &Path) -> io::Result<PathBuf> {
     let folder = out.join("client");
     fs::create_dir_all(&folder)?;
-    fs::write(folder.join("index.html"), PAGE)?;
+    for page in ["index.html", "ops.html"] {
+        fs::write(folder.join(page), PAGE)?;
+    }
     Ok(folder)
 }
 

@@ -134,7 +134,8 @@ fn judge_origin(names: &Names, headers: &HeaderMap, authority: &Authority) -> Re
 
 /// A link on another site opens a page in a window, not in a frame.
 fn is_visit(asked: Asked<'_>) -> bool {
-    let page = asked.uri.path() == "/" || asked.uri.path().starts_with("/play/");
+    let path = asked.uri.path();
+    let page = matches!(path, "/" | "/ops") || path.starts_with("/play/");
     page && matches!(*asked.method, Method::GET | Method::HEAD)
         && text(asked.headers, "sec-fetch-mode") == Some("navigate")
         && text(asked.headers, "sec-fetch-dest") == Some("document")

@@ -120,6 +120,7 @@ impl Gateway {
         routes::router()
             .route("/", get(pages::page))
             .route("/play/{title}", get(pages::page))
+            .route("/ops", get(pages::operators))
             .route("/assets/{*path}", get(pages::file))
             .fallback(pages::file)
             .method_not_allowed_fallback(wrong_method)

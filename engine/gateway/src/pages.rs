@@ -2,7 +2,7 @@
 
 use crate::problem::{Kind, Problem};
 use axum::body::Body;
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
 
@@ -20,6 +20,11 @@ pub fn has_client() -> bool {
 /// The page; it decides by its own address whether it is the library or a player.
 pub(crate) async fn page(headers: HeaderMap) -> Result<Response, Problem> {
     asset("index.html", &headers)
+}
+
+/// The operators' page: a page of its own, which talks to this gateway and to nobody else.
+pub(crate) async fn operators(headers: HeaderMap) -> Result<Response, Problem> {
+    asset(OPERATORS, &headers)
 }
 
 /// Whatever else the client consists of.
@@ -48,11 +53,20 @@ fn asset(path: &str, headers: &HeaderMap) -> Result<Response, Problem> {
         .get(header::IF_NONE_MATCH)
         .is_some_and(|have| have.as_bytes() == tag.as_bytes());
     let common = [(header::CACHE_CONTROL, cache.to_owned()), (header::ETAG, tag)];
-    if known {
-        return Ok((StatusCode::NOT_MODIFIED, common).into_response());
+    let mut answer = if known {
+        (StatusCode::NOT_MODIFIED, common).into_response()
+    } else {
+        let kind = [(header::CONTENT_TYPE, content_type(path))];
+        (common, kind, Body::from(file.data.into_owned())).into_response()
+    };
+    // Also where nothing has changed: a browser takes what such an answer says for the page that it has.
+    if path == OPERATORS {
+        let policy = HeaderValue::from_static(OPERATORS_CSP);
+        answer
+            .headers_mut()
+            .insert(header::CONTENT_SECURITY_POLICY, policy);
     }
-    let kind = [(header::CONTENT_TYPE, content_type(path))];
-    Ok((common, kind, Body::from(file.data.into_owned())).into_response())
+    Ok(answer)
 }
 
 fn content_type(path: &str) -> &'static str {
@@ -74,4 +88,9 @@ fn content_type(path: &str) -> &'static str {
     }
 }
 
+const OPERATORS: &str = "ops.html";
+/// The page holds the operator's key: nothing that it is made of comes from elsewhere, nothing it knows goes elsewhere, and nobody
+/// shows it in a frame.
+const OPERATORS_CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const HASHED: &str = "assets/";

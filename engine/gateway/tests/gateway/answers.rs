@@ -29,6 +29,7 @@ async fn without_a_key_there_is_nothing_but_what_is_public() {
     for path in [
         "/",
         "/play/plain",
+        "/ops",
         "/v1/titles",
         "/v1/regions",
         "/v1/openapi.json",
@@ -337,6 +338,35 @@ async fn pages_come_with_their_guards() {
         rig.ask(again.body(Body::empty()).unwrap()).await.status,
         StatusCode::NOT_MODIFIED
     );
+}
+
+#[tokio::test]
+async fn the_operators_page_talks_to_nobody_else_and_is_shown_in_no_frame() {
+    let rig = Rig::new(1).await;
+    let page = rig.get("/ops", "").await;
+    assert_eq!(
+        (page.status, &page.headers["content-type"]),
+        (StatusCode::OK, &"text/html; charset=utf-8".parse().unwrap())
+    );
+    let tag = page.headers["etag"].to_str().unwrap().to_owned();
+    let again = request("GET", "/ops", "", &[("if-none-match", &tag)]);
+    let again = rig.ask(again.body(Body::empty()).unwrap()).await;
+    assert_eq!(again.status, StatusCode::NOT_MODIFIED);
+    for answer in [page, again, rig.get("/ops.html", "").await] {
+        let policy = answer.headers["content-security-policy"].to_str().unwrap();
+        let parts: Vec<&str> = policy.split(';').map(str::trim).collect();
+        for part in [
+            "default-src 'none'",
+            "connect-src 'self'",
+            "frame-ancestors 'none'",
+        ] {
+            assert!(parts.contains(&part), "{policy}");
+        }
+        assert!(
+            !policy.contains("unsafe") && !policy.contains("https:"),
+            "{policy}"
+        );
+    }
 }
 
 #[tokio::test]
