@@ -2,6 +2,7 @@
 
 use crate::{Process, await_port, free_port};
 use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// A NATS server without JetStream.
@@ -9,6 +10,8 @@ use std::process::{Command, Stdio};
 pub struct Nats {
     process: Option<Process>,
     port: u16,
+    config: Option<PathBuf>,
+    env: Vec<(String, String)>,
 }
 
 impl Nats {
@@ -17,9 +20,24 @@ impl Nats {
     /// # Errors
     /// When Debian's `nats-server` is not installed or does not start.
     pub fn start() -> Result<Self> {
+        Self::started(None, &[])
+    }
+
+    /// Starts one with a configuration, which finds `env` in its environment.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn configured(config: &Path, env: &[(&str, &str)]) -> Result<Self> {
+        Self::started(Some(config.to_owned()), env)
+    }
+
+    fn started(config: Option<PathBuf>, env: &[(&str, &str)]) -> Result<Self> {
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let mut nats = Self {
             process: None,
             port: 0,
+            config,
+            env: env.iter().map(own).collect(),
         };
         for _ in 0..3 {
             nats.port = free_port()?;
@@ -48,7 +66,13 @@ impl Nats {
     /// When it does not start.
     pub fn restart(&mut self) -> Result<()> {
         self.kill();
-        let child = Command::new("nats-server")
+        let mut command = Command::new("nats-server");
+        if let Some(config) = &self.config {
+            // Without the fixed port of its own figures, which two tests at once would want.
+            command.arg("-c").arg(config).args(["-m", "0"]);
+        }
+        let child = command
+            .envs(self.env.iter().cloned())
             .args(["-a", "127.0.0.1", "-p", &self.port.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -26,7 +26,12 @@ impl NatsBus {
     pub async fn connect(url: &str) -> Result<Self, BusError> {
         let dropped = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&dropped);
-        let client = ConnectOptions::new()
+        let (address, login) = apart(url).ok_or_else(|| BusError::Url(crate::error::shown(url)))?;
+        let options = match login {
+            Some((user, password)) => ConnectOptions::with_user_and_password(user, password),
+            None => ConnectOptions::new(),
+        };
+        let client = options
             .name("firstlight")
             .retry_on_initial_connect()
             .max_reconnects(None)
@@ -53,7 +58,7 @@ impl NatsBus {
                     }
                 }
             })
-            .connect(url)
+            .connect(address)
             .await
             .map_err(|_| BusError::Url(crate::error::shown(url)))?;
         Ok(Self { client, dropped })
@@ -135,6 +140,28 @@ impl Bus for NatsBus {
     }
 }
 
+/// An address without name and password, and those: the library takes no notice of them where they stand in an address.
+fn apart(address: &str) -> Option<(String, Option<(String, String)>)> {
+    let mut url = url::Url::parse(address).ok()?;
+    let login = match (url.username(), url.password()) {
+        ("", None) => None,
+        (user, password) => Some((plain(user), plain(password.unwrap_or_default()))),
+    };
+    url.set_username("").ok()?;
+    url.set_password(None).ok()?;
+    Some((url.into(), login))
+}
+
+/// Without the escapes that an address needs; a plus is a plus there.
+fn plain(escaped: &str) -> String {
+    let pair = escaped.replace('+', "%2B").replace('&', "%26");
+    let mut values = url::form_urlencoded::parse(pair.as_bytes());
+    // One key without a value.
+    values
+        .next()
+        .map_or_else(String::new, |(key, _)| key.into_owned())
+}
+
 pub(super) fn message(message: async_nats::Message, client: &Client) -> Message {
     let reply = message.reply.map(|to| Reply::Nats(client.clone(), to));
     Message {
@@ -155,3 +182,28 @@ const PING_EVERY: Duration = Duration::from_secs(2);
 const RECONNECT_MAX: Duration = Duration::from_secs(1);
 /// Messages on their way to the connection; whoever sends more waits.
 const SENT_MAX: usize = 2048;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_and_a_login_are_told_apart() {
+        let login = |user: &str, password: &str| Some((user.to_owned(), password.to_owned()));
+        for (address, bare, expected) in [
+            ("nats://bus:4222", "nats://bus:4222", None),
+            ("tls://bus", "tls://bus", None),
+            ("nats://a:b@bus:4222", "nats://bus:4222", login("a", "b")),
+            ("nats://token@bus", "nats://bus", login("token", "")),
+            (
+                "nats://a:p%40s+s%3A%26%3D@[::1]:4222",
+                "nats://[::1]:4222",
+                login("a", "p@s+s:&="),
+            ),
+        ] {
+            let told = apart(address).unwrap();
+            assert_eq!(told, (bare.to_owned(), expected), "{address}");
+        }
+        assert_eq!(apart("nonsense"), None);
+    }
+}
