@@ -27,7 +27,7 @@ BUILD_PACKAGES=(build-essential ca-certificates clang cmake curl libavcodec-dev 
 # To run a session: display, sound, sandbox.
 RUN_PACKAGES=(bubblewrap libgl1-mesa-dri pulseaudio x11-xkb-utils xkb-data xvfb)
 # To test in a browser and to measure.
-TEST_PACKAGES=(chromium ffmpeg iproute2 nats-server postgresql procps pulseaudio-utils)
+TEST_PACKAGES=(chromium ffmpeg iproute2 nats-server postgresql procps pulseaudio-utils systemd)
 REACH_PACKAGES=(coturn iproute2 nftables)
 
 title_packages() { cat titles/*/packages.txt 2>/dev/null | sed 's/#.*//' | xargs -r -n1 echo | sort -u; }
@@ -52,6 +52,20 @@ need_node() {
   export PATH="$tools/node_modules/.bin:$PATH"
   [ "$(node --version | sed 's/^v\([0-9]*\).*/\1/')" -ge "$NODE_MAJOR_MIN" ] ||
     die "Node $NODE_MAJOR_MIN or newer is needed, found $(node --version): put a newer one first in PATH"
+}
+
+# promtool alone: Debian's package for it brings a Prometheus that starts.
+need_promtool() {
+  local tools="${XDG_CACHE_HOME:-$HOME/.cache}/firstlight/promtool" fetched
+  export PATH="$PATH:$tools/usr/bin"
+  command -v promtool >/dev/null && return
+  say "Fetching promtool (of Debian's package prometheus) into $tools"
+  fetched=$(mktemp -d)
+  chmod 755 "$fetched"
+  mkdir -p "$tools"
+  (cd "$fetched" && { apt-get download -qq prometheus || { as_root apt-get update -q && apt-get download -qq prometheus; }; }) 2>/dev/null
+  dpkg-deb --fsys-tarfile "$fetched"/prometheus_*.deb | tar -x -C "$tools" ./usr/bin/promtool
+  rm -rf "$fetched"
 }
 
 target_dir() { echo "${CARGO_TARGET_DIR:-$PWD/target}"; }

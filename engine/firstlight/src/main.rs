@@ -5,6 +5,8 @@
 
 mod cell;
 mod cli;
+#[cfg(test)]
+mod deploy;
 mod doctor;
 mod encode_speed;
 mod host;

@@ -19,6 +19,9 @@ pub enum Placed {
 }
 
 impl Placed {
+    /// Every outcome.
+    pub const ALL: [Self; 4] = [Self::Started, Self::Queued, Self::Refused, Self::Failed];
+
     /// The label's value.
     #[must_use]
     pub const fn name(self) -> &'static str {

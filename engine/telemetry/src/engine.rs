@@ -270,9 +270,10 @@ fn status_class(status: u16) -> &'static str {
 }
 
 /// The gateway's routes.
-pub(crate) const ROUTES: [&str; 20] = [
+pub(crate) const ROUTES: [&str; 21] = [
     "/",
     "/play/{title}",
+    "/ops",
     "/assets/{*path}",
     "/healthz",
     "/metrics",

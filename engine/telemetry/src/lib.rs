@@ -28,4 +28,6 @@ pub use relay::{RelayRefused, RelayTraffic, relay_attached, relay_refused, relay
 pub use stream::{Second, Stream};
 
 #[cfg(test)]
+mod deployed;
+#[cfg(test)]
 mod tests;

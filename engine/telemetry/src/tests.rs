@@ -48,6 +48,10 @@ fn the_documented_label_values_are_the_code() {
             list(&mut RelayRefused::ALL.into_iter().map(RelayRefused::name))
         ),
         format!(
+            "- `outcome`: {}",
+            list(&mut Placed::ALL.into_iter().map(Placed::name))
+        ),
+        format!(
             "- `transport`: {}",
             list(&mut Carrier::ALL.into_iter().map(Carrier::name))
         ),
