@@ -1,7 +1,7 @@
 /** The engine's HTTP API, as far as an operator needs it. Answers and problems are values; only `AbortError` is thrown. */
 import { asJson, list, number, parseJson, text, words, type Json } from '../json';
 
-export type HostState = 'open' | 'draining' | 'cordoned' | 'lost';
+export type HostState = 'open' | 'draining' | 'cordoned' | 'left' | 'lost';
 
 /** Copies of a title that are nobody's. */
 export type Warm = { readonly title: string; readonly wanted: number; readonly parked: number; readonly booting: number };
@@ -280,7 +280,7 @@ function counts(json: Json): ReadonlyMap<string, number> {
   return new Map(Object.entries(json).filter((entry): entry is [string, number] => typeof entry[1] === 'number'));
 }
 
-const STATES: readonly HostState[] = ['open', 'draining', 'cordoned', 'lost'];
+const STATES: readonly HostState[] = ['open', 'draining', 'cordoned', 'left', 'lost'];
 /** More rows than anybody reads; what is left out is counted. */
 const SESSIONS_SHOWN = 200;
 const ANSWER_MS = 10_000;

@@ -85,7 +85,7 @@ class HostRow implements Row<Host> {
     label(this.#drain, host.draining ? 'Stop draining' : 'Drain', host);
     label(this.#cordon, host.cordoned ? 'Lift cordon' : 'Cordon', host);
     // It hears nothing; a cordon is ours alone.
-    this.#drain.disabled = host.state === 'lost';
+    this.#drain.disabled = host.state === 'lost' || host.state === 'left';
   }
 }
 

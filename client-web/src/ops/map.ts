@@ -40,7 +40,8 @@ export class WorldMap {
       this.#shown.delete(id);
     }
     this.#picture.toggleAttribute('hidden', places.length === 0);
-    const unknown = [...elsewhere].map(([region, hosts]) => `${region} (${plural(hosts, 'host')})`);
+    // Where there is no map, the list of regions says it all.
+    const unknown = places.length === 0 ? [] : [...elsewhere].map(([region, hosts]) => `${region} (${plural(hosts, 'host')})`);
     this.#elsewhere.textContent = unknown.length === 0 ? '' : `Without a position: ${unknown.join(', ')}`;
   }
 

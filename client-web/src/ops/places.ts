@@ -59,4 +59,4 @@ function near(degrees: number): number {
   return Math.round(degrees / 2) * 2;
 }
 
-const BY_TROUBLE: readonly HostState[] = ['open', 'draining', 'cordoned', 'lost'];
+const BY_TROUBLE: readonly HostState[] = ['open', 'left', 'draining', 'cordoned', 'lost'];

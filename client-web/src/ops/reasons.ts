@@ -17,7 +17,7 @@ export function reasons(decision: Decision, nameOf: NameOf): Reasons {
   if (first === undefined) return { chosen: 'Nothing was written down.', others: [], out: [] };
   const { latency } = first.terms;
   return {
-    chosen: `${nameOf(first.host)} in ${first.region}: ${WARMTH[first.warmth] ?? first.warmth}, ${ms(latency)} from click to picture without the game; ${POLICY[decision.policy] ?? decision.policy}.`,
+    chosen: `${nameOf(first.host)} in ${first.region}: ${WARMTH[first.warmth] ?? first.warmth}, ${ms(latency)} predicted from click to picture, without the game; ${POLICY[decision.policy] ?? decision.policy}.`,
     others: rest.map((other) => `${nameOf(other.host)} in ${other.region}: ${against(first, other)}`),
     out: [
       ...FILTERS.filter(([filter]) => decision.filtered[filter] > 0).map(

@@ -334,9 +334,12 @@ impl State {
 /// As decisions need it. `boot` and `seq` are those of its seal.
 pub(crate) fn heard(host: &HostId, boot: u64, seq: u64, beat: &Beat) -> indexer::Beat {
     let narrow = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
-    let slots = u16::try_from(beat.slots).unwrap_or(u16::MAX);
+    // A host counts slots up to its last free one: those that it holds above are as much its own.
+    let numbered = usize::try_from(beat.slots).unwrap_or(usize::MAX);
+    let below = beat.held.iter().filter(|held| held.slot < beat.slots).count();
+    let free = narrow(numbered.saturating_sub(below));
+    let slots = free.saturating_add(narrow(beat.held.len()));
     let open = beat.state == HostState::Open;
-    let free = slots.saturating_sub(narrow(beat.held.len()));
     let charged = u64::from(beat.spec.millicores_charged);
     let load = charged / u64::from(beat.spec.cores.max(1));
     indexer::Beat {
@@ -401,4 +404,37 @@ const WAITING_SHOWN: usize = 50;
 /// Region of a candidate, by name.
 pub(crate) fn region_name(registry: &Registry, region: indexer::RegionId) -> Arc<str> {
     registry.region_name(region)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use firstlight_fleet::messages::Held;
+
+    fn told(slots: u32, held: &[u32], state: HostState) -> (u16, u16) {
+        let hold = |slot: &u32| Held {
+            slot: *slot,
+            fence: 1,
+            session: "s".parse().unwrap(),
+        };
+        let beat = Beat {
+            slots,
+            held: held.iter().map(hold).collect(),
+            state,
+            ..Beat::new("here".parse().unwrap())
+        };
+        let heard = heard(&"h".parse().unwrap(), 1, 1, &beat);
+        (heard.slots, heard.free)
+    }
+
+    #[test]
+    fn a_hosts_slots_are_those_that_are_free_and_those_that_it_holds() {
+        assert_eq!(told(3, &[], HostState::Open), (3, 3));
+        assert_eq!(told(3, &[1], HostState::Open), (3, 2));
+        // Full: no slot is numbered for want of a free one.
+        assert_eq!(told(0, &[0, 1], HostState::Open), (2, 0));
+        // The first has ended, and the second goes on.
+        assert_eq!(told(1, &[1], HostState::Open), (2, 1));
+        assert_eq!(told(3, &[1], HostState::Draining), (3, 0));
+    }
 }
