@@ -61,7 +61,9 @@ fn commands(text: &str) -> Vec<Vec<String>> {
     };
     let of_container = |line: &str| {
         let line = line.trim().trim_start_matches("- ");
-        let list = line.strip_prefix("command: ").or(line.strip_prefix("args: "))?;
+        let list = ["command: ", "args: "]
+            .iter()
+            .find_map(|key| line.strip_prefix(key))?;
         let words: Vec<String> = serde_json::from_str(list).ok()?;
         let ours = ["up", "host", "indexer", "relay"];
         words

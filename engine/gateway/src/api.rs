@@ -212,7 +212,6 @@ pub(crate) struct SessionList {
     pub(crate) left_out: usize,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 const fn is_zero(count: &usize) -> bool {
     *count == 0
 }
