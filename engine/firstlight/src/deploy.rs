@@ -8,9 +8,11 @@ use std::path::Path;
 #[test]
 fn every_command_of_the_deployment_files_is_taken() {
     let expected = [
-        ("systemd/firstlight-indexer.service", &["indexer"][..]),
+        ("systemd/firstlight-host.service", &["host"][..]),
+        ("systemd/firstlight-indexer.service", &["indexer"]),
         ("systemd/firstlight-relay.service", &["relay"]),
-        ("compose/compose.yaml", &["indexer"]),
+        ("compose/compose.yaml", &["indexer", "host"]),
+        ("kubernetes/host.yaml", &["host"]),
         ("kubernetes/indexer.yaml", &["indexer"]),
     ];
     let mut seen = Vec::new();
