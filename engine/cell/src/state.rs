@@ -7,7 +7,6 @@ use firstlight_fleet::messages::{Beat, Guard, HostState, SessionState};
 use firstlight_indexer as indexer;
 use firstlight_indexer::{Entry, Lengths, Paths, Pools, Queue, Registry};
 use firstlight_units::{HostId, Micros, Timestamp, TitleId, WallTime};
-use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -119,7 +118,7 @@ pub struct RegionRow {
 }
 
 /// A title's warm pool in a region, for operators.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct PoolRow {
     /// The title's id.
     pub title: String,

@@ -7,7 +7,7 @@ use crate::routes::Shared;
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use firstlight_cell::{Overview, RegionRow, WaitingRow};
+use firstlight_cell::{Overview, PoolRow, RegionRow, WaitingRow};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -17,6 +17,8 @@ use utoipa::ToSchema;
 #[schema(as = Overview)]
 pub(crate) struct OverviewView {
     regions: Vec<RegionTotals>,
+    /// Warm pools, of each title in each region.
+    pools: Vec<PoolView>,
     /// Sessions that run.
     sessions: usize,
     /// Requests that wait.
@@ -42,6 +44,19 @@ struct RegionTotals {
     slots: u64,
     /// Of those, not taken.
     free: u64,
+}
+
+/// A title's warm pool in a region.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Pool)]
+struct PoolView {
+    /// The title's id.
+    title: String,
+    region: String,
+    /// Sessions that are expected to begin in a minute.
+    per_minute: f64,
+    /// Parked copies that hosts were asked for beyond what they keep by themselves.
+    asked: u32,
 }
 
 /// One who waits.
@@ -76,6 +91,7 @@ impl From<Overview> for OverviewView {
         let (p50, p99) = of.placed_us;
         Self {
             regions: of.regions.into_iter().map(RegionTotals::from).collect(),
+            pools: of.pools.into_iter().map(PoolView::from).collect(),
             sessions: of.sessions,
             queue: of.queue,
             waiting: of.waiting.into_iter().map(WaitingView::from).collect(),
@@ -97,6 +113,17 @@ impl From<RegionRow> for RegionTotals {
             closed: row.closed,
             slots: row.slots,
             free: row.free,
+        }
+    }
+}
+
+impl From<PoolRow> for PoolView {
+    fn from(row: PoolRow) -> Self {
+        Self {
+            title: row.title,
+            region: row.region,
+            per_minute: row.per_minute,
+            asked: row.asked,
         }
     }
 }
