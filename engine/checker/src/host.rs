@@ -5,9 +5,11 @@
 //! minutes in ten thousand, and none can stand higher than its record proves.
 
 use crate::Score;
+use serde::{Deserialize, Serialize};
 
 /// A host's record, of fixed size.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Record {
     /// [`None`] before the first minute.
     fast: Option<u32>,

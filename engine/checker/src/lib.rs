@@ -5,6 +5,8 @@
 //!                                                |
 //!                      session::Tally <----------+------> host::Record
 //!                      (start, middle, exit)              (routing, standing)
+//!                             |
+//! attach, wait, end ->  report::Chronicle -> Report (what happened, when, and why it scores as it does) -> trace
 //! challenge, answers, rule -> evidence::Verdict -> signed record -> log (Merkle root per epoch)
 //! ```
 //!
@@ -15,6 +17,7 @@
 mod curve;
 pub mod host;
 pub mod quality;
+pub mod report;
 mod score;
 pub mod session;
 mod tables;
