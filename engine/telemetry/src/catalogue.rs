@@ -142,6 +142,26 @@ const TARGET_BYTES_PER_SECOND: &[f64] = &[
 /// The engine's own bar is 0.15 of a core; an encoder may take several.
 const CPU_CORES: &[f64] = &[0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 4.0];
 
+/// In tenths, and finer where people tell good from very good; 0.7 is what counts as good.
+const SCORES: &[f64] = &[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0];
+/// From a player next door to one who will not play on.
+const CLICK_SECONDS: &[f64] = &[
+    0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.3, 0.5, 1.0,
+];
+
+pub(crate) const SESSION_SCORE: Metric = histogram(
+    "host_session_score",
+    Unit::Count,
+    &["class"],
+    SCORES,
+    "Scores of sessions that ended, 0 to 1, as docs/QOE.md has it.",
+);
+pub(crate) const SESSION_SECONDS: Metric = counter(
+    "host_session_seconds_total",
+    Unit::Count,
+    &["class", "lacking"],
+    "Seconds that were judged, by what those that were not good lacked most.",
+);
 pub(crate) const SESSIONS_ACTIVE: Metric = gauge("host_sessions_active", "Sessions that hold a slot.");
 pub(crate) const SESSIONS_WAITING: Metric = gauge(
     "host_sessions_waiting",
@@ -240,12 +260,19 @@ pub(crate) const REQUEST_DURATION: Metric = histogram(
     REQUEST_SECONDS,
     "Time to answer an HTTP request.",
 );
+pub(crate) const CLICK_TO_PHOTON: Metric = histogram(
+    "stream_click_to_photon_seconds",
+    Unit::Seconds,
+    &[],
+    CLICK_SECONDS,
+    "From an input to the first picture drawn after it, on the player's screen: the median of each second that had one.",
+);
 pub(crate) const STAGE_DURATION: Metric = histogram(
     "stream_stage_duration_seconds",
     Unit::Seconds,
     &["stage"],
     STAGE_SECONDS,
-    "Time a picture spends in a stage of the media path; from streams, the median of each second.",
+    "Time a picture spends in a stage of the media path, once a second: the median of what the worker measures, the mean of what the player's page does.",
 );
 pub(crate) const RTT: Metric = histogram(
     "stream_rtt_seconds",
@@ -395,9 +422,12 @@ pub const METRICS: &[Metric] = &[
     FIRST_PICTURE,
     START_TOTAL,
     START_STEP,
+    SESSION_SCORE,
+    SESSION_SECONDS,
     REQUESTS,
     REQUEST_DURATION,
     STAGE_DURATION,
+    CLICK_TO_PHOTON,
     RTT,
     TARGET,
     SENT,

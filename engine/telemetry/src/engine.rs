@@ -270,7 +270,7 @@ fn status_class(status: u16) -> &'static str {
 }
 
 /// The gateway's routes.
-pub(crate) const ROUTES: [&str; 21] = [
+pub(crate) const ROUTES: [&str; 24] = [
     "/",
     "/play/{title}",
     "/ops",
@@ -289,6 +289,9 @@ pub(crate) const ROUTES: [&str; 21] = [
     "/v1/hosts/{id}/cordon",
     "/v1/overview",
     "/v1/sessions/{id}/decision",
+    "/v1/sessions/{id}/report",
+    "/v1/sessions/{id}/trace",
+    "/report/{session}",
     "/v1/hosts/tokens",
     "/v1/hosts/{id}/drain",
     "/v1/hosts/enrol",

@@ -14,6 +14,7 @@ mod catalogue;
 mod cell;
 mod engine;
 mod relay;
+mod session;
 pub mod span;
 mod stream;
 
@@ -25,6 +26,7 @@ pub use engine::{
     sessions_waiting, stage_seconds, start_step,
 };
 pub use relay::{RelayRefused, RelayTraffic, relay_attached, relay_refused, relay_sessions, relay_traffic};
+pub use session::{Lacking, click_to_photon_seconds, second_judged, session_score};
 pub use stream::{Second, Stream};
 
 #[cfg(test)]

@@ -60,6 +60,18 @@ fn the_documented_label_values_are_the_code() {
             list(&mut Stage::ALL.into_iter().map(Stage::name))
         ),
         format!(
+            "- `class`: {}",
+            list(
+                &mut firstlight_units::Class::ALL
+                    .into_iter()
+                    .map(firstlight_units::Class::name)
+            )
+        ),
+        format!(
+            "- `lacking`: {}",
+            list(&mut crate::Lacking::ALL.into_iter().map(crate::Lacking::name))
+        ),
+        format!(
             "- `step`: {}",
             list(&mut crate::StartStep::ALL.into_iter().map(crate::StartStep::name))
         ),
@@ -187,6 +199,9 @@ fn record_everything() -> BTreeMap<String, (String, f64)> {
         relay_refused(RelayRefused::Full);
         relay_traffic(RelayTraffic::default());
         first_picture_seconds(0.2);
+        crate::session_score(firstlight_units::Class::Action, 0.9);
+        crate::second_judged(firstlight_units::Class::Action, crate::Lacking::Nothing);
+        crate::click_to_photon_seconds(0.03);
         crate::session_placed(true);
         crate::copies_parked(1);
         crate::second_on(true, Micros::from_millis(200));
