@@ -6,6 +6,7 @@ import type { ReceiverCounts } from '../receive/receiver';
 import { type Dist, STAGES, type StageName } from '../stats';
 import type { Micros } from '../time';
 import { type Spans, timelineOf } from '../timeline';
+import { SecondMeter, type SecondReport, type Totals } from './second';
 
 type Shown = Pick<Picture, 'unit' | 'submittedAt' | 'decodedAt'>;
 
@@ -16,7 +17,7 @@ export type Second = {
   readonly glassToGlassUs: number;
   readonly clickToPhotonUs: number;
   readonly frozenMs: number;
-};
+} & SecondReport;
 
 export class Meter {
   readonly ackAges = new Rolling();
@@ -46,13 +47,16 @@ export class Meter {
   #base = { received: 0, lost: 0, late: 0, dropped: 0 };
   #basePackets = { received: 0, lost: 0, duplicate: 0, malformed: 0, repeated: 0 };
   #lastSecond = { decoded: 0, presented: 0, frozen: 0 };
+  readonly #second = new SecondMeter();
 
   onReceived(now: Micros): void {
     this.#received.add(now, 1);
   }
 
-  onDecoded(timestamp: number, picture: Shown): void {
+  /** `counts`: what the attachment received so far. */
+  onDecoded(timestamp: number, picture: Shown, counts: ReceiverCounts | null = null): void {
     const now = picture.decodedAt;
+    this.#second.onDecoded(now, picture.unit.frame, () => this.#totals(counts));
     this.decoded += 1;
     if (picture.unit.idr) this.idr += 1;
     if (picture.unit.recovery) this.recovery += 1;
@@ -88,6 +92,7 @@ export class Meter {
     if (fresh) this.#lastInput = id;
     const timeline = timelineOf({ ...shown, presentedAt: at, inputAt: fresh ? inputAt(id) : null }, offset);
     if (timeline === null) return;
+    this.#second.onTimeline(timeline);
     this.#glass.add(at, timeline.glassToGlass);
     this.#stages.add(at, timeline.stages);
     const { clickToPhoton, clickStages } = timeline;
@@ -103,6 +108,7 @@ export class Meter {
     this.#baseBytes += counts.bytes;
     this.#waiting.clear();
     this.#lastInput = 0;
+    this.#second.onAttachmentOver();
   }
 
   measure(now: Micros, counts: ReceiverCounts | null) {
@@ -139,10 +145,16 @@ export class Meter {
     };
   }
 
-  /** What happened since the last call, for the operator's statistics. */
-  takeSecond(now: Micros): Second {
+  /** A second of pictures is over. */
+  isSecondOver(now: Micros): boolean {
+    return this.#second.isDue(now);
+  }
+
+  /** What happened since the last call, for the report of the session and the operator's statistics. */
+  takeSecond(now: Micros, counts: ReceiverCounts | null, known: Pick<Totals, 'rtt' | 'clockError'>): Second {
     const frozen = this.#frozenMs(now);
     const second = {
+      ...this.#second.take(now, { ...this.#totals(counts), ...known }),
       decoded: this.decoded - this.#lastSecond.decoded,
       presented: this.presented - this.#lastSecond.presented,
       decodeUs: Math.round(this.#stages.p50('decode', now)),
@@ -152,6 +164,11 @@ export class Meter {
     };
     this.#lastSecond = { decoded: this.decoded, presented: this.presented, frozen };
     return second;
+  }
+
+  #totals(counts: ReceiverCounts | null): Omit<Totals, 'rtt' | 'clockError'> {
+    const { lost, late, dropped } = counts === null ? this.#base : sum(this.#base, counts.frames);
+    return { lost, late, dropped, bytes: this.#baseBytes + (counts?.bytes ?? 0), width: this.width, height: this.height };
   }
 
   #bitrate(now: Micros, bytes: number): number {

@@ -65,7 +65,6 @@ export class Studio {
   #begun: string | null = null;
   /** Of the start that made the session. */
   #start: StartTrace | null = null;
-  #ticks = 0;
 
   constructor(wiring: StudioWiring) {
     this.#wiring = wiring;
@@ -322,7 +321,7 @@ export class Studio {
     const { frame, unit, decodedAt } = picture;
     const { displayWidth: width, displayHeight: height, timestamp } = frame;
     this.#seen(decodedAt, { width, height }, unit.trace);
-    this.#meter.onDecoded(timestamp, picture);
+    this.#meter.onDecoded(timestamp, picture, this.#attachment?.counts);
     this.#start?.arrived(unit.arrivedAt);
     this.#observers.look(picture, this.#shown ?? { width, height });
     this.#sink.show(frame, () => this.#onPresented(timestamp, this.#wiring.now()));
@@ -353,7 +352,8 @@ export class Studio {
       if (older === rtp) break;
     }
     this.#meter.onReceived(receivedAt);
-    this.#meter.onDecoded(unit.capturedAt, { unit, submittedAt: Math.max(receivedAt, unit.arrivedAt), decodedAt });
+    const passed = { unit, submittedAt: Math.max(receivedAt, unit.arrivedAt), decodedAt };
+    this.#meter.onDecoded(unit.capturedAt, passed, this.#attachment?.counts);
     this.#start?.arrived(receivedAt);
     this.#onPresented(unit.capturedAt, at);
   }
@@ -374,25 +374,17 @@ export class Studio {
 
   #tick(): void {
     const now = this.#wiring.now();
-    this.#ticks += 1;
     this.#wiring.post({ type: 'measured', measured: this.#measure(now) });
     const attachment = this.#attachment;
-    const start = this.#start?.takeReport(this.#clock.offset(now)?.micros ?? null) ?? null;
+    const offset = this.#clock.offset(now);
+    const start = this.#start?.takeReport(offset?.micros ?? null) ?? null;
     if (start !== null) attachment?.send({ case: 'start', value: start });
-    if (attachment === null || this.#ticks % TICKS_PER_SECOND !== 0) return;
-    const second = this.#meter.takeSecond(now);
-    attachment.send({
-      case: 'report',
-      value: {
-        decodedFrames: second.decoded,
-        presentedFrames: second.presented,
-        decodeUs: second.decodeUs,
-        glassToGlassUs: second.glassToGlassUs,
-        clickToPhotonUs: second.clickToPhotonUs,
-        rttUs: Math.round(this.#clock.latestRtt ?? 0),
-        frozenMs: second.frozenMs,
-      },
-    });
+    if (attachment === null || !this.#meter.isSecondOver(now)) return;
+    const rtt = this.#clock.latestRtt ?? 0;
+    const known = { rtt, clockError: offset?.error ?? 0 };
+    const { decoded, presented, ...second } = this.#meter.takeSecond(now, attachment.counts, known);
+    const value = { ...second, decodedFrames: decoded, presentedFrames: presented, rttUs: Math.round(rtt) };
+    attachment.send({ case: 'report', value });
   }
 
   #measure(now: Micros): Measured {
@@ -437,8 +429,6 @@ const END_REASONS: Partial<Record<EndReason, string>> = {
 const TRACES_MAX = 120;
 /** The overlay is read by eye. */
 const MEASURE_MS = 250;
-const TICKS_PER_SECOND = 4;
-
 /** As docs/PROTOCOL.md has it. */
 const RUMBLE_MS_MAX = 2_000;
 

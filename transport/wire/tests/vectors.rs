@@ -94,6 +94,14 @@ fn client(message: &ClientMessage) -> Value {
         Some(M::VideoLimits(limits)) => {
             json!({ "case": "videoLimits", "bitrateMaxBps": limits.bitrate_max_bps.to_string() })
         }
+        Some(M::Report(second)) => json!({
+            "case": "report",
+            "presentedFrames": second.presented_frames,
+            "delayUs": second.delay_us,
+            "receivedBps": second.received_bps,
+            "stagesUs": second.stages_us,
+            "clickStagesUs": second.click_stages_us,
+        }),
         Some(other) => panic!("no vector describes {other:?}"),
         None => json!({ "case": null }),
     }

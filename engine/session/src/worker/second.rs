@@ -62,7 +62,7 @@ impl Second {
     }
 
     pub(super) fn client(&mut self, report: &ClientReport) {
-        self.client = *report;
+        self.client = report.clone();
     }
 
     /// Moves on to the next certificate when it is time.
