@@ -1,5 +1,6 @@
 //! One session of this host, and how far it has come.
 
+use crate::account::Account;
 use crate::admission::{Cost, Holder};
 use crate::pool::Installed;
 use crate::session::{Ended, Session, State};
@@ -41,6 +42,8 @@ pub(crate) struct Entry {
     pub(crate) seal_key: String,
     pub(crate) stats: Option<Box<Stats>>,
     pub(crate) start: Option<StartTrace>,
+    /// How it was; none while it is nobody's.
+    pub(crate) account: Option<Account>,
     pub(crate) orders: mpsc::Sender<Order>,
     pub(crate) life: watch::Sender<Life>,
     pub(crate) pid: Option<u32>,
@@ -71,6 +74,12 @@ impl Entry {
 
     pub(crate) fn over(&self) -> bool {
         matches!(self.phase, Phase::Ending(_) | Phase::Gone(_))
+    }
+
+    pub(crate) fn close_account(&mut self, now: Timestamp, ended: &Ended) {
+        if let Some(account) = &mut self.account {
+            account.close(now, ended);
+        }
     }
 
     pub(crate) fn holder(&self, session: &SessionId, now: Timestamp) -> Holder {

@@ -10,6 +10,7 @@ use crate::start::start;
 use crate::table::Table;
 use crate::{Config, Error, load, park};
 use firstlight_container::now;
+use firstlight_fleet::messages::Quality;
 use firstlight_link::{Answer, Credential, End, IceServer, Offer, Order};
 use firstlight_ticket::{Claims, Issuer, LIFE};
 use firstlight_title::Title;
@@ -187,6 +188,12 @@ impl Host {
         let mut table = self.inner.table();
         table.forget(now());
         table.view(session, now())
+    }
+
+    /// How a session was so far; kept as long as the session is known here.
+    #[must_use]
+    pub fn quality(&self, session: &SessionId) -> Option<Quality> {
+        self.inner.table().quality(session, now())
     }
 
     /// All of them.
@@ -493,14 +500,17 @@ async fn measure(inner: std::sync::Weak<Inner>) {
 
 /// 100 bits: not to be guessed, though knowing one gives nothing away.
 pub(crate) fn random_session() -> Result<SessionId, Error> {
-    const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-    let text: String = random::<20>()?
-        .iter()
-        .map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()]))
-        .collect();
-    Ok(text
+    Ok(random_letters::<20>()?
         .parse()
         .expect("invariant: twenty characters of the alphabet are an id"))
+}
+
+/// Five bits each.
+pub(crate) fn random_letters<const N: usize>() -> Result<String, Error> {
+    const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let bytes = random::<N>()?;
+    let letter = |byte: &u8| char::from(LETTERS[usize::from(*byte) % LETTERS.len()]);
+    Ok(bytes.iter().map(letter).collect())
 }
 
 fn random<const N: usize>() -> Result<[u8; N], Error> {

@@ -13,6 +13,7 @@
 //! What the host does not do: it knows no HTTP, and it never touches a picture.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
+mod account;
 mod admission;
 pub mod agent;
 mod config;

@@ -7,6 +7,7 @@
 //!
 //! A copy that fails at its claim costs its player the time, not the session: the start goes on without it.
 
+use crate::account::Account;
 use crate::admission::{Cost, Verdict};
 use crate::entry::Life;
 use crate::host::Inner;
@@ -48,6 +49,7 @@ async fn place(inner: &Arc<Inner>, request: &Request, began: Timestamp, warm: bo
         .await
         .inspect_err(|_| firstlight_telemetry::session_refused())?;
     let placed = now().since(began);
+    open_account(inner, request, &room)?;
     let (session, parked) = match room {
         Room::New(reservation) => (boot(inner, request, reservation).await?, false),
         Room::Parked(claimed) => (claim(inner, request, claimed).await?, true),
@@ -62,6 +64,19 @@ async fn place(inner: &Arc<Inner>, request: &Request, began: Timestamp, warm: bo
         placed,
         ready,
     })
+}
+
+/// Before its worker can say anything of it.
+fn open_account(inner: &Inner, request: &Request, room: &Room) -> Result<(), Error> {
+    let session = match room {
+        Room::New(reservation) => &reservation.session,
+        Room::Parked(claimed) => &claimed.session,
+    };
+    let link = host::random_letters::<LINK_LETTERS>()?;
+    let times = (now(), crate::agent::wall_now());
+    let account = Account::new(session, &request.player, &request.title, link, times);
+    inner.table().open_account(session, account);
+    Ok(())
 }
 
 async fn boot(inner: &Arc<Inner>, request: &Request, reservation: Reservation) -> Result<SessionId, Error> {
@@ -352,6 +367,8 @@ fn encoder_threads() -> u8 {
     if cores > 1 { 2 } else { 1 }
 }
 
+/// 160 bits: not to be guessed.
+const LINK_LETTERS: usize = 32;
 /// A round more than it takes, should those who were to give way have been attached to in the meantime.
 const ROUNDS_MAX: usize = 3;
 /// A boot behind everything else on the machine; nobody waits for it.

@@ -119,12 +119,15 @@ impl Watch<'_> {
                     firstlight_telemetry::Carrier::from_word(over),
                 );
             }
-            Report::Certificate { .. } | Report::Waiting { .. } | Report::Answer { .. } => {}
+            Report::Certificate { .. }
+            | Report::Waiting { .. }
+            | Report::Answer { .. }
+            | Report::Played(_) => {}
         }
         tracing::debug!(session = %self.session, report = word(&report), "the worker reported");
         let changes = !matches!(
             report,
-            Report::Stats(_) | Report::Answer { .. } | Report::FirstPicture { .. }
+            Report::Stats(_) | Report::Played(_) | Report::Answer { .. } | Report::FirstPicture { .. }
         );
         self.inner
             .table()
@@ -264,6 +267,7 @@ const fn word(report: &Report) -> &'static str {
         Report::Waiting { .. } => "waiting",
         Report::Started(_) => "started",
         Report::Stats(_) => "stats",
+        Report::Played(_) => "played",
         Report::Ended { .. } => "ended",
     }
 }

@@ -1,5 +1,6 @@
 //! The sessions of this host, live and lately ended, and what each holds.
 
+use crate::account::Account;
 use crate::admission::{Cost, Holder, Verdict, decide, may_park};
 use crate::entry::{Entry, Life, Phase};
 use crate::load;
@@ -7,6 +8,7 @@ use crate::pool::{CopyView, Installed};
 use crate::ports::Ports;
 use crate::session::{Ended, Session};
 use crate::{Config, Error};
+use firstlight_fleet::messages::Quality;
 use firstlight_link::{Answer, Offer, Order, Report};
 use firstlight_title::Title;
 use firstlight_units::{ByteCount, Micros, SessionId, Timestamp, TitleId};
@@ -336,6 +338,7 @@ impl Table {
             seal_key: String::new(),
             stats: None,
             start: None,
+            account: None,
             orders,
             life,
             pid: None,
@@ -384,6 +387,9 @@ impl Table {
         if entry.over() {
             return;
         }
+        if let Some(account) = &mut entry.account {
+            account.on_report(now, &report);
+        }
         match report {
             Report::Ready {
                 cert_sha256,
@@ -395,7 +401,7 @@ impl Table {
             }
             Report::Certificate { cert_sha256 } => entry.cert_sha256 = cert_sha256,
             Report::Parked { .. } => entry.phase = Phase::Parked,
-            Report::FirstPicture { .. } => {}
+            Report::FirstPicture { .. } | Report::Played(_) => {}
             Report::Attached { .. } => entry.phase = Phase::Attached,
             Report::Waiting { left_s } => {
                 entry.phase = Phase::Waiting {
@@ -420,12 +426,14 @@ impl Table {
                 exit_code,
                 tail,
             } => {
-                entry.phase = Phase::Ending(Ended {
+                let ended = Ended {
                     reason,
                     detail,
                     exit_code,
                     tail,
-                });
+                };
+                entry.close_account(now, &ended);
+                entry.phase = Phase::Ending(ended);
             }
         }
         let ready = !matches!(entry.phase, Phase::Starting | Phase::Parked | Phase::Ending(_));
@@ -451,6 +459,7 @@ impl Table {
         } else {
             ended
         };
+        entry.close_account(now, &ended);
         entry.phase = Phase::Gone(ended.clone());
         entry.pid = None;
         entry.life.send_replace(Life::Gone(ended.clone()));
@@ -510,6 +519,19 @@ impl Table {
             .filter(|(_, entry)| entry.copy.is_none())
             .map(|(id, entry)| entry.view(id, now))
             .collect()
+    }
+
+    /// Begins to write down how a session is.
+    pub(crate) fn open_account(&mut self, session: &SessionId, account: Account) {
+        if let Some(entry) = self.entries.get_mut(session).filter(|entry| !entry.over()) {
+            entry.account = Some(account);
+        }
+    }
+
+    /// How a session was so far.
+    pub(crate) fn quality(&self, session: &SessionId, now: Timestamp) -> Option<Quality> {
+        let account = self.entries.get(session)?.account.as_ref()?;
+        Some(account.quality(now))
     }
 
     /// Player and epoch of a session that can be attached to.
@@ -587,6 +609,6 @@ const ROOM_MAX: u32 = 1024;
 const OFFERS_MAX: usize = 8;
 /// A start, an end, some cancelled tickets, an offer and its candidates.
 const ORDERS_MAX: usize = 16;
-/// Ended sessions whose reason can be read; a kilobyte or ten each.
+/// Ended sessions whose reason and report can be read; ten to fifty kilobytes each.
 const ENDED_MAX: usize = 1000;
 const ENDED_KEPT: Micros = Micros::from_secs(3600);

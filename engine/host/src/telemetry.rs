@@ -1,6 +1,6 @@
 //! What workers report, in the words of the metrics.
 
-use firstlight_link::{End, StartTrace, Stats};
+use firstlight_link::{End, Played, StartTrace, Stats};
 use firstlight_telemetry::{Attach, Second, StartStep};
 use firstlight_units::{Bitrate, Micros, Stage};
 
@@ -36,6 +36,26 @@ pub(crate) fn second(stats: &Stats) -> Second {
             .collect(),
         cpu_encoder: Micros::new(stats.cpu_encoder_us),
         cpu_engine: Micros::new(stats.cpu_engine_us),
+    }
+}
+
+/// What the client's second says of the stages that a worker does not see, and of the whole.
+pub(crate) fn played(played: &Played) {
+    let seconds = |us: i64| Micros::new(u64::try_from(us).unwrap_or(0)).as_secs_f64();
+    let worker = [Stage::Capture, Stage::Convert, Stage::Encode, Stage::Pace];
+    let mean = |us: i32| seconds(us.into());
+    // The way of an input is known of the pictures that answer one.
+    let input = [Stage::Input, Stage::Inject, Stage::App];
+    let click = Stage::ALL.into_iter().zip(&played.click_stages_us);
+    for (stage, us) in click.filter(|(stage, _)| input.contains(stage)) {
+        firstlight_telemetry::stage_seconds(stage, mean(*us));
+    }
+    let picture = Stage::ALL.into_iter().zip(&played.stages_us);
+    for (stage, us) in picture.filter(|(stage, _)| !input.contains(stage) && !worker.contains(stage)) {
+        firstlight_telemetry::stage_seconds(stage, mean(*us));
+    }
+    if played.clicks > 0 {
+        firstlight_telemetry::click_to_photon_seconds(seconds(played.delay_us.into()));
     }
 }
 

@@ -372,6 +372,42 @@ async fn nobody_but_the_cell_is_answered_and_nothing_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn how_a_session_was_is_asked_for_while_it_lasts_and_goes_with_its_end() {
+    let rig = Rig::new().await;
+    let mut reports = rig.bus.subscribe(&Subject::reports()).await.unwrap();
+    rig.claim(claim("s1", "attached", 0, 1)).await.unwrap();
+    let Ok(Reply::Quality(live)) = rig.ask(Ask::Quality { session: id("s1") }).await else {
+        panic!("no account of a session that runs");
+    };
+    assert_eq!(
+        (live.player.as_str(), live.report["ended"].is_null()),
+        ("ps1", true)
+    );
+    let unknown = rig.ask(Ask::Quality { session: id("s9") }).await;
+    assert!(
+        matches!(unknown, Err(AskError::Refused(Refused::UnknownSession))),
+        "{unknown:?}"
+    );
+    rig.host.end(&id("s1"), End::ByPlayer).await.unwrap();
+    let mut guard = Guard::default();
+    guard.admit(rig.agent.id());
+    loop {
+        let message = reports.next().await.unwrap();
+        let opened = guard.open(Channel::Report, Some(&rig.agent.id()), &message.body, wall_now());
+        let report = Report::read(&opened.unwrap().body).unwrap();
+        // Not before.
+        assert_eq!(report.quality.is_some(), report.session.state.is_over());
+        if let Some(quality) = report.quality {
+            assert_eq!(
+                (quality.link == live.link, &quality.report["ended"]["reason"]),
+                (true, &"by_player".into())
+            );
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_drains_finishes_and_one_that_leaves_loses_nobody() {
     let rig = Rig::new().await;
     let mut beats = rig.bus.subscribe(&Subject::beats()).await.unwrap();

@@ -197,6 +197,36 @@ async fn a_killed_worker_ends_its_session_with_a_reason_and_no_other() {
 }
 
 #[tokio::test]
+async fn how_a_session_was_is_written_down_until_its_end_whatever_way_it_ends() {
+    let rig = Rig::new();
+    let placed = rig.start("p1", "attached").await.unwrap();
+    let report = || rig.host.quality(&placed.session).unwrap().report;
+    // The stand-in tells of forty seconds.
+    for _ in 0..500 {
+        if report()["scores"]["seconds"] == 40 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(
+        (&report()["scores"]["seconds"], report()["ended"].is_null()),
+        (&40.into(), true)
+    );
+    kill(&rig.run_dir(&placed.session).join("worker.pid"));
+    rig.ended(&placed.session).await;
+    assert_eq!(report()["ended"]["reason"], "engine_fault");
+    assert_eq!(
+        (&report()["scores"]["exit"], &report()["title"]),
+        (&0.into(), &"attached".into())
+    );
+    let quality = rig.host.quality(&placed.session).unwrap();
+    assert_eq!((quality.player.as_str(), quality.minutes), ("p1", vec![10_000]));
+    assert_eq!(quality.link.len(), 32);
+    let other = rig.start("p1", "plain").await.unwrap();
+    assert_ne!(rig.host.quality(&other.session).unwrap().link, quality.link);
+}
+
+#[tokio::test]
 async fn a_panic_in_a_worker_is_kept_for_the_operator() {
     let rig = Rig::new();
     let ended = rig.start_and_end("panics").await;

@@ -107,6 +107,12 @@ async fn players_get_the_parked_copies_and_others_are_booted_when_they_have_gone
     assert!(placed.parked);
     let session = rig.host.session(&placed.session).unwrap();
     assert!(session.parked && session.state == State::Ready && session.cert_sha256 == ["cd".repeat(32)]);
+    // Its account begins with its player, under its player's name for it.
+    let quality = rig.host.quality(&placed.session).unwrap();
+    assert_eq!(
+        (quality.player.as_str(), quality.report["session"].as_str()),
+        ("p1", Some(placed.session.as_str()))
+    );
     let home = rig.path("data/players/p1/a");
     let claim: Claim = serde_json::from_slice(&fs::read(home.join("claim.json")).unwrap()).unwrap();
     assert_eq!(

@@ -255,6 +255,8 @@ pub enum Report {
     Started(StartTrace),
     /// Once a second while attached.
     Stats(Box<Stats>),
+    /// A second passed for the player, as the client says.
+    Played(Box<Played>),
     /// The session is over; the process exits next.
     Ended {
         /// Why.
@@ -316,6 +318,56 @@ pub struct StartTrace {
     pub shown_us: u32,
     /// Click to presentation.
     pub total_us: u32,
+}
+
+/// A second as its player saw it. What this side did is since the second before. Times in microseconds, rates in bits per second.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Played {
+    /// What it covers.
+    pub span_us: u64,
+    /// The page could not be seen.
+    pub hidden: bool,
+    /// Pictures that were sent.
+    pub sent: u32,
+    /// Pictures that were drawn and not coded: the sender was blocked.
+    pub skipped: u32,
+    /// One of so many pictures was coded.
+    pub divisor: u8,
+    /// Pictures shown.
+    pub shown: u32,
+    /// Of those, the ones that answer an input.
+    pub clicks: u32,
+    /// Median from input to picture; 0: there was no picture.
+    pub delay_us: u32,
+    /// Its 95th percentile less that.
+    pub variation_us: u32,
+    /// Time without a new picture while there was one to show.
+    pub frozen_us: u32,
+    /// Round trip.
+    pub rtt_us: u32,
+    /// What the clocks' offset can be wrong by.
+    pub clock_error_us: u32,
+    /// Means over all pictures, one for each stage; or empty.
+    pub stages_us: Vec<i32>,
+    /// Means over pictures that answer an input, one for each stage; or empty.
+    pub click_stages_us: Vec<i32>,
+    /// As decoded.
+    pub width: u32,
+    /// As decoded.
+    pub height: u32,
+    /// What the client received.
+    pub received_bps: u64,
+    /// Video that was coded.
+    pub video_bps: u64,
+    /// Target of the rate rule.
+    pub target_bps: u64,
+    /// Frames that never came.
+    pub lost: u32,
+    /// Frames that came too late.
+    pub late: u32,
+    /// Frames that the client discarded.
+    pub dropped: u32,
 }
 
 /// A second of a session's life. Rates are bits per second, times microseconds.

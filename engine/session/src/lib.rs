@@ -31,6 +31,7 @@ mod link;
 mod media;
 mod orders;
 mod pictures;
+mod played;
 mod player;
 mod quality;
 mod rumble;

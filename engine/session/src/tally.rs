@@ -13,6 +13,11 @@ impl Spans {
         }
     }
 
+    fn join(&mut self, other: Self) {
+        let room = SPANS_MAX.saturating_sub(self.0.len());
+        self.0.extend(other.0.into_iter().take(room));
+    }
+
     /// Microseconds; 0 when there was nothing.
     pub(crate) fn median(&mut self) -> u32 {
         let middle = self.0.len() / 2;
@@ -37,6 +42,22 @@ pub(crate) struct MediaTally {
     pub(crate) encode: Spans,
     /// Processor time inside the encoder, of the media thread alone.
     pub(crate) encoder_cpu: Micros,
+}
+
+impl MediaTally {
+    /// And what came after it.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.captured = self.captured.saturating_add(other.captured);
+        self.encoded = self.encoded.saturating_add(other.encoded);
+        self.skipped = self.skipped.saturating_add(other.skipped);
+        self.idr = self.idr.saturating_add(other.idr);
+        self.recovery = self.recovery.saturating_add(other.recovery);
+        self.video_bytes = self.video_bytes.saturating_add(other.video_bytes);
+        self.capture.join(other.capture);
+        self.convert.join(other.convert);
+        self.encode.join(other.encode);
+        self.encoder_cpu += other.encoder_cpu;
+    }
 }
 
 /// More pictures than any title draws in a second.

@@ -1,6 +1,6 @@
 //! What indexers ask of a host.
 
-use super::{Refusal, SessionView, VERSION, understood};
+use super::{Quality, Refusal, SessionView, VERSION, understood};
 use crate::serde_text;
 use firstlight_link::{Answer, Credential, End};
 use firstlight_units::{HostId, SessionId, TitleId};
@@ -75,6 +75,12 @@ pub enum Ask {
     },
     /// A session as it is, with its statistics.
     Session {
+        /// Which.
+        #[serde(with = "serde_text")]
+        session: SessionId,
+    },
+    /// How a session was so far.
+    Quality {
         /// Which.
         #[serde(with = "serde_text")]
         session: SessionId,
@@ -156,6 +162,8 @@ pub enum Reply {
     },
     /// A session.
     Session(Box<SessionView>),
+    /// How a session was so far.
+    Quality(Box<Quality>),
     /// Sessions.
     Sessions {
         /// Each without its statistics.
@@ -344,6 +352,7 @@ impl Replied {
         match &replied.reply {
             Reply::Claimed(claimed) => claimed.view.check()?,
             Reply::Session(view) => view.check()?,
+            Reply::Quality(quality) => quality.check()?,
             Reply::Sessions { sessions } => sessions.iter().try_for_each(SessionView::check)?,
             Reply::Done | Reply::Ticket { .. } | Reply::Offered { .. } | Reply::Refused(_) => {}
         }

@@ -21,7 +21,7 @@ pub use caller::{AskError, Caller};
 pub use enrol::{Enrol, Enrolled};
 pub use envelope::{Channel, Signer};
 pub use guard::{Guard, Opened, Refusal};
-pub use report::{Report, SessionState, SessionView};
+pub use report::{Quality, Report, SessionState, SessionView};
 
 /// The version of the messages. A receiver takes this one and the one before.
 pub const VERSION: u32 = 1;

@@ -14,6 +14,56 @@ pub struct Report {
     /// The session as it is.
     #[serde(flatten)]
     pub session: SessionView,
+    /// How it was; of a session that has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Box<Quality>>,
+}
+
+/// How a session was, as its host says.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Quality {
+    /// Pseudonym of its player.
+    pub player: String,
+    /// What lets others read it: a secret.
+    pub link: String,
+    /// Mean scores of its minutes, ten-thousandths.
+    #[serde(default)]
+    pub minutes: Vec<u16>,
+    /// The report of `firstlight-checker`, as JSON.
+    pub report: serde_json::Value,
+}
+
+impl std::fmt::Debug for Quality {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Quality")
+            .field("player", &self.player)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Quality {
+    /// Refuses what cannot be.
+    ///
+    /// # Errors
+    /// [`Refusal::Absurd`].
+    pub fn check(&self) -> Result<(), Refusal> {
+        let checks = [
+            (self.player.len() <= 128, "the player"),
+            ((16..=128).contains(&self.link.len()), "the report's link"),
+            (
+                self.minutes.len() <= MINUTES_MAX && self.minutes.iter().all(|score| *score <= 10_000),
+                "the minutes",
+            ),
+            (
+                self.report.is_object() && self.report.to_string().len() <= REPORT_BYTES_MAX,
+                "the report",
+            ),
+        ];
+        match checks.into_iter().find(|(holds, _)| !holds) {
+            Some((_, what)) => Err(Refusal::Absurd(what)),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A session as its host sees it.
@@ -92,7 +142,11 @@ impl Report {
     /// Of a session.
     #[must_use]
     pub const fn new(session: SessionView) -> Self {
-        Self { v: VERSION, session }
+        Self {
+            v: VERSION,
+            session,
+            quality: None,
+        }
     }
 
     /// Reads a message's content and refuses what cannot be.
@@ -105,6 +159,9 @@ impl Report {
             return Err(Refusal::Version(report.v));
         }
         report.session.check()?;
+        if let Some(quality) = &report.quality {
+            quality.check()?;
+        }
         Ok(report)
     }
 
@@ -149,3 +206,7 @@ impl SessionView {
 /// A panic with its backtrace.
 const TAIL_LINES_MAX: usize = 80;
 const TEXT_BYTES_MAX: usize = 4096;
+/// Half a day.
+const MINUTES_MAX: usize = 720;
+/// With the minutes and the rest, it fits a record.
+const REPORT_BYTES_MAX: usize = 56 * 1024;

@@ -103,6 +103,10 @@ async fn answer(inner: &Inner, ask: Ask) -> Reply {
             let found = host.session(&session).ok_or(Error::UnknownSession(session));
             found.map(|session| Reply::Session(Box::new(reports::view(session, true))))
         }
+        Ask::Quality { session } => {
+            let found = host.quality(&session).ok_or(Error::UnknownSession(session));
+            found.map(|quality| Reply::Quality(Box::new(quality)))
+        }
         Ask::Sessions => {
             let sessions = host.sessions().into_iter().take(SESSIONS_MAX);
             Ok(Reply::Sessions {

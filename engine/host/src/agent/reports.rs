@@ -3,7 +3,7 @@
 use super::Inner;
 use crate::session::{Session, State};
 use firstlight_fleet::Subject;
-use firstlight_fleet::messages::{Channel, Report, SessionState, SessionView};
+use firstlight_fleet::messages::{Channel, Quality, Report, SessionState, SessionView};
 use firstlight_units::SessionId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,7 +37,10 @@ pub(super) async fn send_all(inner: &Arc<Inner>, said: &mut Said) -> bool {
             continue;
         }
         let id = session.id.clone();
-        let report = Report::new(view(session, false));
+        let mut report = Report::new(view(session, false));
+        if report.session.state.is_over() {
+            report.quality = quality(inner, &id);
+        }
         let to = Subject::report(&inner.settings.signer.id());
         if let Err(error) = inner.send(Channel::Report, &to, &report.write()).await {
             tracing::debug!(session = %id, %error, "a report was not sent");
@@ -62,6 +65,16 @@ pub(super) fn view(session: Session, with_stats: bool) -> SessionView {
         seal_key: session.seal_key,
         stats: session.stats.filter(|_| with_stats),
     }
+}
+
+/// How a session was. What its receiver would not take is left out, so that its end is heard of all the same.
+fn quality(inner: &Inner, id: &SessionId) -> Option<Box<Quality>> {
+    let quality = inner.settings.host.quality(id)?;
+    if let Err(refusal) = quality.check() {
+        tracing::warn!(session = %id, %refusal, "how a session was is not told");
+        return None;
+    }
+    Some(Box::new(quality))
 }
 
 /// A countdown is no change: `exact` asks for it.

@@ -2,7 +2,7 @@
 //!
 //! While it lives it holds a lock on `worker.lock` in its run folder, so that a test can wait for its end.
 
-use firstlight_link::{Answer, Credential, End, LINE_BYTES_MAX, Offer, Order, Report, Start, Stats};
+use firstlight_link::{Answer, Credential, End, LINE_BYTES_MAX, Offer, Order, Played, Report, Start, Stats};
 use std::fs::{self, File};
 use std::io::{BufRead, Write, stdin, stdout};
 use std::process::ExitCode;
@@ -60,6 +60,9 @@ fn main() -> ExitCode {
                 target_bps: 5_000_000,
                 ..Stats::default()
             })));
+            for _ in 0..SECONDS {
+                report(&Report::Played(Box::new(second())));
+            }
         }
         "deaf" => {
             // Reads its orders and does nothing about them, like a worker whose loop hangs.
@@ -155,6 +158,28 @@ fn report(report: &Report) {
     // A host that has gone is noticed at the end of the orders.
     drop(stdout().write_all(&line).and_then(|()| stdout().flush()));
 }
+
+/// A good second, but for what the title of the class may be judged by.
+fn second() -> Played {
+    let mut click_stages_us = vec![2_000; 13];
+    click_stages_us[12] = -1_000;
+    Played {
+        span_us: 1_000_000,
+        divisor: 1,
+        sent: 60,
+        shown: 60,
+        clicks: 2,
+        delay_us: 23_000,
+        width: 1280,
+        height: 720,
+        stages_us: vec![1_000; 13],
+        click_stages_us,
+        ..Played::default()
+    }
+}
+
+/// More than half a minute: it counts for the host.
+const SECONDS: usize = 40;
 
 fn babble() {
     let line = vec![b'x'; LINE_BYTES_MAX + 2];

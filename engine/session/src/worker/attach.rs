@@ -167,6 +167,7 @@ impl Worker {
         self.serial += 1;
         self.wants = super::Wants::default();
         self.quality.attach(now);
+        self.played.attach(now);
         self.blocked = false;
         self.media_idle = false;
         self.freeze_due = false;
@@ -329,16 +330,19 @@ impl Worker {
             }
             Message::Visibility(visibility) => {
                 self.wants.hidden = visibility.hidden;
+                if visibility.hidden {
+                    self.played.on_hidden();
+                }
                 self.retarget();
             }
             Message::Report(report) => {
-                self.second.client(&report);
                 if report.decoded_frames > 0 {
                     let target = self.wants.target(self.sender.target());
                     let took = Micros::new(report.decode_us.into());
                     self.quality.on_decode_time(now, target, took);
                     self.tell_choice();
                 }
+                self.on_client_second(now, report);
             }
             Message::Start(report) => self.on_started(&report),
             Message::Leave(leave) if leave.end_session => {

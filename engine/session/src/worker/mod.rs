@@ -22,6 +22,7 @@ use crate::lifecycle::{Action, Lifecycle, Phase};
 use crate::media::MediaEvent;
 use crate::orders::Reports;
 use crate::pictures::Asked;
+use crate::played::Seconds;
 use crate::player::{ControlEvent, Player};
 use crate::quality::{Choice, Quality};
 use crate::sealing::Keyring;
@@ -101,6 +102,8 @@ pub(crate) struct Worker {
     blocked: bool,
     exit_look: Timestamp,
     second: Second,
+    /// The client's seconds.
+    played: Seconds,
     /// What could not be read, of datagrams here and of control messages there.
     malformed: u64,
     malformed_control: Arc<AtomicU64>,
@@ -183,6 +186,7 @@ impl Worker {
             blocked: false,
             exit_look: now,
             second: Second::new(now),
+            played: Seconds::default(),
             malformed: 0,
             malformed_control: Arc::default(),
             keyring: Keyring::generate().map_err(Error::Seal)?,

@@ -3,8 +3,9 @@
 use super::Worker;
 use crate::clock;
 use crate::player::Player;
+use crate::played::{Own, Told};
 use crate::run::MEDIA;
-use crate::tally::Spans;
+use crate::tally::{MediaTally, Spans};
 use firstlight_link::{Report, Stats};
 use firstlight_proto::send::SenderStats;
 use firstlight_quic::{Certificates, Fingerprint, Listener};
@@ -22,6 +23,7 @@ pub(super) struct Second {
     recovery_total: u64,
     refused_total: u64,
     client: ClientReport,
+    media: MediaTally,
 }
 
 /// Processor time so far.
@@ -45,6 +47,7 @@ impl Second {
             recovery_total: 0,
             refused_total: 0,
             client: ClientReport::default(),
+            media: MediaTally::default(),
         }
     }
 
@@ -61,8 +64,8 @@ impl Second {
         self.refused_total += 1;
     }
 
-    pub(super) fn client(&mut self, report: &ClientReport) {
-        self.client = report.clone();
+    fn client(&mut self, report: ClientReport) {
+        self.client = report;
     }
 
     /// Moves on to the next certificate when it is time.
@@ -119,6 +122,29 @@ impl Worker {
         }
     }
 
+    /// The client tells of a second of its own, which ends at another moment than this side's.
+    pub(super) fn on_client_second(&mut self, now: Timestamp, report: ClientReport) {
+        self.count_media();
+        let own = Own {
+            hidden: self.wants.hidden,
+            divisor: self.quality.choice().divisor,
+            target: self.wants.target(self.sender.target()),
+        };
+        match self.played.take(now, &report, own) {
+            Told::Played(played) => self.parts.reports.send(Report::Played(played)),
+            Told::Nothing => {}
+            Told::TooMany => self.malformed += 1,
+        }
+        self.second.client(report);
+    }
+
+    /// What the media thread did counts in this side's second and in the client's.
+    fn count_media(&mut self) {
+        let media = self.parts.shared.take_tally();
+        self.played.on_media(&media);
+        self.second.media.join(media);
+    }
+
     fn host_report(&self, stats: &Stats) -> HostReport {
         let narrow = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
         HostReport {
@@ -135,8 +161,9 @@ impl Worker {
     }
 
     fn count(&mut self, span: Micros) -> Stats {
+        self.count_media();
         let second = &mut self.second;
-        let mut media = self.parts.shared.take_tally();
+        let mut media = std::mem::take(&mut second.media);
         let sent = self.sender.stats();
         let before = std::mem::replace(&mut second.sent, sent);
         let input = self.receiver.stats();
