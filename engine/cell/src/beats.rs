@@ -3,7 +3,7 @@
 use crate::cell::{Inner, wall_now};
 use crate::sessions::Session;
 use crate::state::heard;
-use crate::{Error, waiting};
+use crate::{Error, accounts, waiting};
 use firstlight_fleet::messages::{Ask, Beat, Channel, Refusal, Reply, Report, SessionView};
 use firstlight_fleet::{Cause, LeaseState, Message, Renewal, Subject};
 use firstlight_link::End;
@@ -93,7 +93,11 @@ async fn take(inner: &Arc<Inner>, message: &Message, channel: Channel) {
     } else {
         match Report::read(&opened.body) {
             Ok(report) => {
+                let id = report.session.session.clone();
                 on_report(inner, &opened.from, report.session).await;
+                if let Some(quality) = report.quality {
+                    accounts::keep(inner, &opened.from, &id, &quality).await;
+                }
                 Ok(())
             }
             Err(refusal) => Err(refusal),
@@ -171,6 +175,7 @@ fn on_beat(inner: &Arc<Inner>, host: &HostId, (boot, seq): (u64, u64), beat: &Be
 /// A host that was not known, or started anew: what does it have? What the store has confirmed there and it knows nothing of is
 /// over: it was lost with the host's last life.
 pub(crate) async fn ask_sessions(inner: &Inner, host: &HostId) {
+    accounts::recall(inner, host).await;
     // Before the ask: what is confirmed by now is on the host, or nowhere.
     let leased = inner.settings.store.live(host).await.unwrap_or_default();
     let sessions = match inner.ask(host, Ask::Sessions, SESSIONS_WITHIN).await {

@@ -3,8 +3,8 @@
 use crate::fault::{Faults, Step};
 use crate::sessions::{Change, Session};
 use crate::state::{HostPage, Overview, RegionRow, State, is_live};
-use crate::{Error, beats, cordon, place, reaper, waiting};
-use firstlight_fleet::messages::{Ask, AskError, Caller, Claimed, Refused, Reply};
+use crate::{Error, accounts, beats, cordon, place, reaper, waiting};
+use firstlight_fleet::messages::{Ask, AskError, Caller, Claimed, Quality, Refused, Reply};
 use firstlight_fleet::{Bus, Cause, Roster, Store};
 use firstlight_indexer::{self as indexer, Explanation, TitleTerms};
 use firstlight_link::{Answer, Credential, End, IceServer};
@@ -251,6 +251,21 @@ impl Cell {
     /// A session, live or lately ended; its host is asked while it lives.
     pub async fn session(&self, id: &SessionId) -> Option<Session> {
         self.inner.look(id).await
+    }
+
+    /// How a session was: of one that has ended, from the store; of another, as its host says.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSession`], [`Error::NoAnswer`], or what keeps the store from answering.
+    pub async fn quality(&self, id: &SessionId) -> Result<Quality, Error> {
+        if let Some(kept) = accounts::find(&self.inner, id).await? {
+            return Ok(kept);
+        }
+        let asked = self.inner.ask_of(id, |session| Ask::Quality { session }).await?;
+        let Reply::Quality(quality) = asked else {
+            return Err(Error::NoAnswer);
+        };
+        Ok(*quality)
     }
 
     /// All that are known, as their hosts said last.

@@ -8,6 +8,7 @@
 //!              queue: place, estimate ── a slot is free ──> granted
 //!
 //! beats, reports ──> registry, sessions, round trips        sessions that begin ──> copies that hosts are asked to park
+//! ends of sessions ──> accounts (in the store), the host's record ──> registry (its score)
 //!                                              expired leases, lost hosts ──> sessions told over
 //! ```
 //!
@@ -19,6 +20,7 @@
 //! the hosts for.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
+mod accounts;
 mod beats;
 mod cell;
 mod cordon;
@@ -31,6 +33,7 @@ mod sessions;
 mod state;
 mod waiting;
 
+pub use accounts::ACCOUNTS_MAX;
 pub use cell::{Cell, Outcome, Queued, Settings, Start, Started, Timing};
 pub use error::Error;
 pub use fault::{Faults, Step};

@@ -2,6 +2,8 @@
 
 use crate::cordon::Cordons;
 use crate::sessions::Sessions;
+use firstlight_checker::Score;
+use firstlight_checker::host::Record;
 use firstlight_fleet::SlotRef;
 use firstlight_fleet::messages::{Beat, Guard, HostState, SessionState};
 use firstlight_indexer as indexer;
@@ -20,6 +22,8 @@ pub(crate) struct State {
     pub(crate) lengths: Lengths,
     pub(crate) sessions: Sessions,
     pub(crate) hosts: BTreeMap<HostId, HostNotes>,
+    /// What hosts' sessions say of them, as far as it was read or heard.
+    pub(crate) records: BTreeMap<HostId, Record>,
     pub(crate) titles: BTreeSet<TitleId>,
     /// Copies that hosts are asked to keep parked.
     pub(crate) pools: Pools,
@@ -74,6 +78,12 @@ pub struct HostRow {
     pub parked: BTreeMap<String, u32>,
     /// Titles that it has.
     pub titles: u32,
+    /// How good its last minutes were, 0 to 100; none: nobody played there yet.
+    pub score: Option<f64>,
+    /// The part of its minutes that were good, as far as its record proves it, 0 to 100.
+    pub standing: f64,
+    /// Minutes that its record is made of.
+    pub minutes: u64,
 }
 
 /// Some of the hosts.
@@ -160,6 +170,7 @@ impl State {
             lengths: Lengths::default(),
             sessions: Sessions::default(),
             hosts: BTreeMap::new(),
+            records: BTreeMap::new(),
             titles: BTreeSet::new(),
             pools: Pools::default(),
             paths: Paths::default(),
@@ -236,7 +247,11 @@ impl State {
     fn row(&self, view: indexer::HostView) -> HostRow {
         let id: Option<HostId> = view.host.parse().ok();
         let left = id.as_ref().is_some_and(|id| self.has_left(id));
-        let notes = id.and_then(|id| self.hosts.get(&id)).cloned().unwrap_or_default();
+        let notes = id
+            .as_ref()
+            .and_then(|id| self.hosts.get(id))
+            .cloned()
+            .unwrap_or_default();
         let state = match (view.lost, view.cordoned, view.state) {
             (true, ..) if left => "left",
             (true, ..) => "lost",
@@ -244,6 +259,10 @@ impl State {
             (false, false, indexer::State::Draining) => "draining",
             (false, false, indexer::State::Open) => "open",
         };
+        let record = id
+            .and_then(|id| self.records.get(&id))
+            .copied()
+            .unwrap_or_default();
         let parked = view.titles.iter().filter(|(_, parked)| *parked > 0);
         HostRow {
             host: view.host.to_string(),
@@ -261,6 +280,9 @@ impl State {
                 .map(|(title, n)| (title.to_string(), u32::from(*n)))
                 .collect(),
             titles: u32::try_from(view.titles.len()).unwrap_or(u32::MAX),
+            score: record.routing().map(Score::percent),
+            standing: record.standing().percent(),
+            minutes: record.minutes().1,
         }
     }
 

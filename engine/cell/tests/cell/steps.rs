@@ -1,9 +1,10 @@
 //! Placements one at a time: what a repetition, a refusal, a death at each step and a lost host come to.
 
-use crate::host::FakeHost;
+use crate::host::{FakeHost, quality, wall};
 use crate::world::{World, pass, session, wish};
-use firstlight_cell::{Error, Faults, Outcome, Start, Step};
-use firstlight_fleet::LeaseState;
+use firstlight_cell::{ACCOUNTS_MAX, Error, Faults, Outcome, Start, Step};
+use firstlight_fleet::messages::{Channel, Report, SessionState, Signer};
+use firstlight_fleet::{Bus, Expect, Key, LeaseState, Subject};
 use firstlight_link::End;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -270,4 +271,91 @@ async fn the_nearest_region_is_near_enough_however_far_it_is() {
     // Farther than that is offered, as ever.
     let second = cell.start(from_afar("b")).await;
     assert!(matches!(second, Ok(Outcome::Queued(queued)) if queued.alternative.is_some()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_a_session_was_is_kept_for_every_cell_and_counted_for_its_host_once() {
+    let world = World::new(&[2, 2], 4).await;
+    let (one, two) = (world.calm_cell().await, world.calm_cell().await);
+    let id = session(one.start(wish("p", "k")).await);
+    let host = one.session(&id).await.unwrap().host;
+    two.end(&id, End::ByPlayer).await.unwrap();
+    pass(2_000).await;
+    for cell in [&one, &two] {
+        let kept = cell.quality(&id).await.unwrap();
+        // Whose it is, the cell knows itself.
+        assert_eq!(
+            (kept.player.as_str(), kept.report["session"].as_str()),
+            ("p", Some(id.as_str()))
+        );
+        let rows = cell.hosts(None, 9).rows;
+        let row = rows.iter().find(|row| row.host == host.as_str()).unwrap();
+        assert_eq!((row.minutes, row.score), (3, Some(90.0)));
+    }
+    // A cell that comes later finds it in the store.
+    let late = world.calm_cell().await;
+    pass(2_000).await;
+    assert!(late.quality(&id).await.is_ok());
+    assert_eq!(late.hosts(None, 9).rows.iter().map(|row| row.minutes).sum::<u64>(), 3);
+    let nobody = "nobody".parse().unwrap();
+    assert!(matches!(
+        late.quality(&nobody).await,
+        Err(Error::UnknownSession(_))
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_tells_of_its_own_sessions_only() {
+    let world = World::new(&[1, 1], 5).await;
+    let cell = world.calm_cell().await;
+    let id = session(cell.start(wish("p", "k")).await);
+    let running = cell.session(&id).await.unwrap();
+    let liar = world.hosts.iter().find(|host| host.id != running.host).unwrap();
+    let signer = Signer::new(Key::from_seed(&liar.disk.lock().unwrap().key), 99);
+    let mut report = Report::new(running.view.clone());
+    report.session.state = SessionState::Ended {
+        reason: End::ByPlayer,
+        detail: String::new(),
+        exit_code: None,
+        tail: Vec::new(),
+    };
+    report.quality = Some(Box::new(quality(&id)));
+    let sealed = signer.seal(Channel::Report, &report.write(), wall());
+    world
+        .local
+        .publish(&Subject::report(&liar.id), sealed)
+        .await
+        .unwrap();
+    pass(2_000).await;
+    assert!(!cell.session(&id).await.unwrap().view.state.is_over());
+    assert!(world.store.get("accounts", id.as_str()).await.unwrap().is_none());
+    assert!(cell.hosts(None, 9).rows.iter().all(|row| row.minutes == 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_oldest_report_goes_when_there_are_too_many() {
+    let world = World::new(&[1], 6).await;
+    for n in 0..ACCOUNTS_MAX {
+        let old = format!("old{n}");
+        let order = format!("{n:020}-{old}");
+        let put = |bucket, key: String, body: String| {
+            let store = Arc::clone(&world.store);
+            async move { store.put(bucket, &key, Expect::Absent, body).await.unwrap() }
+        };
+        put("accounts", old.clone(), "{}".into()).await;
+        put("accounts-by-end", order, old).await;
+    }
+    let cell = world.calm_cell().await;
+    let id = session(cell.start(wish("p", "k")).await);
+    cell.end(&id, End::ByPlayer).await.unwrap();
+    pass(2_000).await;
+    assert!(cell.quality(&id).await.is_ok());
+    assert!(world.store.get("accounts", "old0").await.unwrap().is_none());
+    assert!(world.store.get("accounts", "old1").await.unwrap().is_some());
+    let listed = world
+        .store
+        .list("accounts-by-end", None, 2 * ACCOUNTS_MAX)
+        .await
+        .unwrap();
+    assert_eq!(listed.len(), ACCOUNTS_MAX);
 }
