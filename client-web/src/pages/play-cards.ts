@@ -123,7 +123,8 @@ export class ReconnectCard {
   }
 }
 
-export function overCard(words: EndWords, failed: boolean, press: CardPress): HTMLElement {
+/** `report`: address of the page that says how it went, where something was played. */
+export function overCard(words: EndWords, failed: boolean, report: string | null, press: CardPress): HTMLElement {
   const again = words.canTakeBack
     ? button({ label: 'Continue here', icon: 'play', kind: 'primary', part: 'take-back', press: press.start })
     : words.canRestart
@@ -143,6 +144,8 @@ export function overCard(words: EndWords, failed: boolean, press: CardPress): HT
     el('h2', {}, words.title),
     el('p', {}, words.message),
     el('div', { class: 'panel-buttons' }, again, library),
+    // In a tab of its own: the play button stays where it is.
+    report === null ? null : el('a', { class: 'panel-link', attrs: { href: report, target: '_blank', 'data-part': 'report' } }, 'How it went'),
   );
 }
 

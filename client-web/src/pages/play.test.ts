@@ -144,6 +144,19 @@ describe('the play page', () => {
     expect(document.activeElement).toBe(part('library'));
   });
 
+  it('leads to the report of what was played, and to none where nothing was or it goes on elsewhere', async () => {
+    await open({ autostart: true });
+    player.over('failed', WORDS);
+    expect(root.querySelector('[data-part=report]')).toBeNull();
+    player.session = 'abc';
+    player.become('playing');
+    player.session = null;
+    player.over('ended', WORDS);
+    expect(root.querySelector('[data-part=report]')!.getAttribute('href')).toBe('/report/abc');
+    player.over('ended', { ...WORDS, canTakeBack: true });
+    expect(root.querySelector('[data-part=report]')).toBeNull();
+  });
+
   it('asks before it ends a game', async () => {
     await open({ autostart: true });
     player.become('playing');

@@ -23,6 +23,7 @@ import { Toolbar } from '../ui/toolbar';
 import { keepAwake } from '../ui/wake';
 import type { Catalogue, TitleCard } from './catalogue';
 import { CoverCard, missingCard, overCard, ReconnectCard, type CardPress } from './play-cards';
+import { reportPath } from './route';
 import { loadSound, saveSound, type Sound } from './sound';
 
 export type PlayWiring = {
@@ -60,6 +61,8 @@ export class PlayPage {
   #state: PlayerState = 'idle';
   #words: EndWords | null = null;
   #missing = false;
+  /** What was played last, for its report. */
+  #played: string | null = null;
   #waitUntil: number | null = null;
   #pointerMode: PointerMode = 'absolute';
   #hold: PointerHold = 'free';
@@ -206,7 +209,8 @@ export class PlayPage {
 
   #setState(state: PlayerState): void {
     this.#state = state;
-    if (state === 'starting') this.#words = null;
+    if (state === 'starting') this.#words = this.#played = null;
+    if (state === 'playing') this.#played = this.player.session;
     if (state !== 'idle') this.#waitUntil = null;
     this.#show();
   }
@@ -261,10 +265,15 @@ export class PlayPage {
         return this.#reconnect.element;
       case 'ended':
       case 'failed':
-        return this.#words === null ? null : overCard(this.#words, this.#state === 'failed', this.#press);
+        return this.#words === null ? null : overCard(this.#words, this.#state === 'failed', this.#report(), this.#press);
       case 'playing':
         return null;
     }
+  }
+
+  /** Somebody else plays on where it was taken over. */
+  #report(): string | null {
+    return this.#played === null || this.#words?.canTakeBack === true ? null : reportPath(this.#played);
   }
 
   #waitLeft(): number | null {

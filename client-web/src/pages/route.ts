@@ -17,5 +17,10 @@ export function playPath(title: string): string {
   return `/play/${encodeURIComponent(title)}`;
 }
 
+/** Of a session's report: a document of its own, which is no part of this app. */
+export function reportPath(session: string): string {
+  return `/report/${encodeURIComponent(session)}`;
+}
+
 /** As in the title manifest. */
 const TITLE_ID = /^[a-z0-9-]{1,64}$/;

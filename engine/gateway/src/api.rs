@@ -456,6 +456,13 @@ pub(crate) struct HostView {
     parked: BTreeMap<String, u32>,
     /// Titles that it has.
     titles: u32,
+    /// How good its last minutes of play were, 0 to 100; none: nobody played there yet. See docs/QOE.md.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    score: Option<f64>,
+    /// The part of its minutes that were good, as far as its record proves it, 0 to 100.
+    standing: f64,
+    /// Minutes that its record is made of.
+    minutes: u64,
     /// What is kept ready of each title, on this machine's own host.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warm: Vec<WarmView>,
@@ -492,6 +499,9 @@ impl HostView {
             position: row.position.map(degrees),
             parked: row.parked,
             titles: row.titles,
+            score: row.score,
+            standing: row.standing,
+            minutes: row.minutes,
             warm: warm
                 .into_iter()
                 .map(|of| WarmView {

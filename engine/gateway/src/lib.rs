@@ -26,6 +26,7 @@ mod picture;
 mod problem;
 mod queue;
 mod relays;
+mod report;
 mod routes;
 mod seat;
 mod serve;

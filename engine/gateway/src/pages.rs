@@ -27,6 +27,11 @@ pub(crate) async fn operators(headers: HeaderMap) -> Result<Response, Problem> {
     asset(OPERATORS, &headers)
 }
 
+/// The page of a session's report: a document of its own.
+pub(crate) async fn report_page(headers: HeaderMap) -> Result<Response, Problem> {
+    asset("report.html", &headers)
+}
+
 /// Whatever else the client consists of.
 pub(crate) async fn file(uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
     asset(uri.path().trim_start_matches('/'), &headers)

@@ -13,7 +13,7 @@ use crate::problem::{Kind, Problem, ProblemBody};
 use crate::seat::Seat;
 use crate::throttle::PeerAddress;
 use crate::titles::Listed;
-use crate::{fleet, operate, queue, whep};
+use crate::{fleet, operate, queue, report, whep};
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -46,6 +46,8 @@ pub(crate) fn all() -> Vec<(&'static str, MethodRouter<Arc<Inner>>)> {
             patch(whep::trickle).delete(whep::hang_up),
         ),
         ("/v1/sessions/{id}/decision", get(operate::decision)),
+        ("/v1/sessions/{id}/report", get(report::report)),
+        ("/v1/sessions/{id}/trace", get(report::trace)),
         ("/v1/queue/{id}", get(queue::turn).delete(queue::leave)),
         ("/v1/hosts", get(hosts)),
         ("/v1/hosts/enrol", post(fleet::enrol)),
@@ -77,8 +79,8 @@ pub(crate) fn router() -> Router<Arc<Inner>> {
     info(title = "Firstlight", version = "1", description = "Start, see and end game sessions.",
         license(name = "MIT OR Apache-2.0")),
     paths(titles, title_picture, sessions, start_session, session, end_session, new_ticket, whep::whep, whep::trickle,
-        whep::hang_up, crate::media::media, operate::decision, queue::turn, queue::leave, hosts, fleet::enrol, fleet::token,
-        fleet::drain, fleet::cordon, operate::overview, regions, openapi,
+        whep::hang_up, crate::media::media, operate::decision, report::report, report::trace, queue::turn, queue::leave, hosts,
+        fleet::enrol, fleet::token, fleet::drain, fleet::cordon, operate::overview, regions, openapi,
         metrics, healthz),
     components(schemas(ProblemBody)),
     modifiers(&Keys),
@@ -106,6 +108,10 @@ impl Modify for Keys {
         components.add_security_scheme(
             "operator",
             scheme("`flo_` and 43 characters of base64url, from `operator.key`."),
+        );
+        components.add_security_scheme(
+            "link",
+            scheme("`flr_` and 32 characters: what stands behind `#` in the link to a session's report."),
         );
     }
 }

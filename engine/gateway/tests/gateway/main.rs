@@ -3,6 +3,7 @@
 
 mod answers;
 mod hosts;
+mod reports;
 mod rig;
 mod sessions;
 mod whep;
