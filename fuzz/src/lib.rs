@@ -49,6 +49,7 @@ pub const TARGETS: &[Target] = &[
     target("offer", 500, 16_384, targets::rtc::offer),
     target("trickle", 250_000, 4_096, targets::rtc::trickle),
     target("rtcp", 170_000, 1_024, targets::rtc::reports),
+    target("report", 60_000, 8_192, targets::text::report),
     target("receive", 70_000, 16_384, targets::cores::receive),
     target("send", 15_000, 16_384, targets::cores::send),
     target("input", 100_000, 8_192, targets::cores::input),

@@ -1,5 +1,6 @@
 //! Files, tokens, and what an encoder says.
 
+use firstlight_checker::report::{Report, trace};
 use firstlight_netem::Trace;
 use firstlight_ticket::Verifier;
 use firstlight_units::WallTime;
@@ -25,6 +26,17 @@ pub(crate) fn ticket(bytes: &[u8]) {
 
 pub(crate) fn trace(bytes: &[u8]) {
     drop(Trace::parse(&String::from_utf8_lossy(bytes)));
+}
+
+/// Another host's report: whatever it says can be shown and traced, or is refused.
+pub(crate) fn report(bytes: &[u8]) {
+    let Ok(report) = serde_json::from_slice::<Report>(bytes) else {
+        return;
+    };
+    let trace = serde_json::to_value(trace::of(&report)).unwrap_or_default();
+    assert!(trace["traceEvents"].is_array());
+    let again: Result<Report, _> = serde_json::to_vec(&report).and_then(|json| serde_json::from_slice(&json));
+    assert!(again.is_ok_and(|again| again == report));
 }
 
 /// Of RFC 8032, 7.1, test 1.
