@@ -38,6 +38,7 @@ pub const TARGETS: &[Target] = &[
     target("ticket", 700_000, 1_024, targets::text::ticket),
     target("fleet_seal", 30_000, 2_048, targets::fleet::seal),
     target("fleet_message", 250_000, 4_096, targets::fleet::message),
+    target("evidence", 400_000, 4_096, targets::evidence::evidence),
     target("trace", 600_000, 4_096, targets::text::trace),
     target("route", 250_000, 1_024, targets::carried::route),
     target("relay_query", 120_000, 1_024, targets::carried::query),

@@ -5,5 +5,6 @@ pub(crate) mod cores;
 pub(crate) mod rtc;
 pub(crate) mod sealed;
 pub(crate) mod fleet;
+pub(crate) mod evidence;
 pub(crate) mod text;
 pub(crate) mod wire;
