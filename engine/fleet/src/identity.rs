@@ -72,7 +72,9 @@ impl Key {
         self.public
     }
 
-    pub(crate) fn sign(&self, message: &[u8]) -> [u8; SIGNATURE_BYTES] {
+    /// An Ed25519 signature. Every kind of message begins with a purpose of its own, so that none is taken for another.
+    #[must_use]
+    pub fn sign(&self, message: &[u8]) -> [u8; SIGNATURE_BYTES] {
         let mut signature = [0; SIGNATURE_BYTES];
         signature.copy_from_slice(self.pair.sign(message).as_ref());
         signature

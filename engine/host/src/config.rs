@@ -15,6 +15,7 @@ pub struct Config {
     pub(crate) run_root: PathBuf,
     pub(crate) cgroup_root: Option<PathBuf>,
     pub(crate) worker: Vec<PathBuf>,
+    pub(crate) prover: Vec<PathBuf>,
     pub(crate) media_addresses: Vec<IpAddr>,
     pub(crate) media_ports: RangeInclusive<u16>,
     pub(crate) ice_servers: Vec<IceServer>,
@@ -40,6 +41,7 @@ impl Config {
             run_root,
             cgroup_root: None,
             worker,
+            prover: Vec::new(),
             media_addresses: vec![Ipv4Addr::LOCALHOST.into()],
             media_ports: 7000..=7099,
             ice_servers: Vec::new(),
@@ -58,6 +60,13 @@ impl ConfigBuilder {
     #[must_use]
     pub fn cgroup_root(mut self, root: Option<PathBuf>) -> Self {
         self.0.cgroup_root = root;
+        self
+    }
+
+    /// The program, and its arguments, that does what checkers ask. Default: none, and the host says that it cannot.
+    #[must_use]
+    pub fn prover(mut self, program: Vec<PathBuf>) -> Self {
+        self.0.prover = program;
         self
     }
 

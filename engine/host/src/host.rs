@@ -359,6 +359,11 @@ impl Host {
         }
     }
 
+    /// The program that does what checkers ask, with its arguments; empty: there is none.
+    pub(crate) fn prover(&self) -> &[PathBuf] {
+        &self.inner.config.prover
+    }
+
     /// Changes with every change of a session's state.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {

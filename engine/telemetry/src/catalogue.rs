@@ -408,6 +408,12 @@ pub(crate) const MESSAGES_REFUSED: Metric = counter(
     &["why"],
     "Messages of hosts that were not taken, by why.",
 );
+pub(crate) const HOSTS_CHECKED: Metric = counter(
+    "cell_checks_total",
+    Unit::Count,
+    &["outcome"],
+    "Checks of hosts, by what they came to.",
+);
 
 /// Every metric, in the order of `docs/metrics.md`.
 pub const METRICS: &[Metric] = &[
@@ -457,4 +463,5 @@ pub const METRICS: &[Metric] = &[
     COPIES_ASKED,
     HOSTS_LOST,
     MESSAGES_REFUSED,
+    HOSTS_CHECKED,
 ];

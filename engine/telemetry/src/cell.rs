@@ -1,7 +1,7 @@
 //! What cells record.
 
 use crate::catalogue::{
-    COPIES_ASKED, HOSTS_LOST, MESSAGES_REFUSED, PLACED_SECONDS, PLACEMENTS, QUEUE_WAITING, SECOND_ON,
+    COPIES_ASKED, HOSTS_CHECKED, HOSTS_LOST, MESSAGES_REFUSED, PLACED_SECONDS, PLACEMENTS, QUEUE_WAITING, SECOND_ON,
 };
 use metrics::{counter, gauge, histogram};
 
@@ -63,4 +63,9 @@ pub fn host_lost() {
 /// A message of a host was not taken.
 pub fn message_refused(why: &'static str) {
     counter!(MESSAGES_REFUSED.name, "why" => why).increment(1);
+}
+
+/// A host was checked: `proven`, `gave_way`, `failed` or `wrong`.
+pub fn host_checked(outcome: &'static str) {
+    counter!(HOSTS_CHECKED.name, "outcome" => outcome).increment(1);
 }

@@ -270,7 +270,7 @@ fn status_class(status: u16) -> &'static str {
 }
 
 /// The gateway's routes.
-pub(crate) const ROUTES: [&str; 24] = [
+pub(crate) const ROUTES: [&str; 25] = [
     "/",
     "/play/{title}",
     "/ops",
@@ -287,6 +287,7 @@ pub(crate) const ROUTES: [&str; 24] = [
     "/v1/titles/{id}/picture",
     "/v1/queue/{id}",
     "/v1/hosts/{id}/cordon",
+    "/v1/hosts/{id}/evidence",
     "/v1/overview",
     "/v1/sessions/{id}/decision",
     "/v1/sessions/{id}/report",

@@ -19,7 +19,9 @@ pub mod span;
 mod stream;
 
 pub use catalogue::{Kind, METRICS, Metric, Unit, buckets, describe};
-pub use cell::{Placed, copies_asked, host_lost, message_refused, placed_seconds, placement, queue_waiting};
+pub use cell::{
+    Placed, copies_asked, host_checked, host_lost, message_refused, placed_seconds, placement, queue_waiting,
+};
 pub use engine::{
     Attach, Carrier, End, StartStep, copies_parked, first_picture_seconds, http_request, second_on,
     session_attached, session_ended, session_placed, session_refused, session_started, sessions_active,

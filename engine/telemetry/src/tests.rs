@@ -2,10 +2,10 @@
 
 use crate::{
     Attach, Carrier, End, Kind, METRICS, Metric, Placed, RelayRefused, RelayTraffic, Second, Stream, Unit,
-    buckets, catalogue, engine, first_picture_seconds, host_lost, http_request, message_refused,
-    placed_seconds, placement, queue_waiting, relay_attached, relay_refused, relay_sessions, relay_traffic,
-    session_attached, session_ended, session_refused, session_started, sessions_active, sessions_waiting,
-    stage_seconds,
+    buckets, catalogue, engine, first_picture_seconds, host_checked, host_lost, http_request,
+    message_refused, placed_seconds, placement, queue_waiting, relay_attached, relay_refused, relay_sessions,
+    relay_traffic, session_attached, session_ended, session_refused, session_started, sessions_active,
+    sessions_waiting, stage_seconds,
 };
 use firstlight_units::{Bitrate, ByteCount, Micros, Stage};
 use metrics::{
@@ -215,6 +215,7 @@ fn record_everything() -> BTreeMap<String, (String, f64)> {
         queue_waiting(3);
         host_lost();
         message_refused("forged");
+        host_checked("proven");
         Stream::new().record(&Second {
             target: Bitrate::mbps(8),
             sent: ByteCount::new(1),

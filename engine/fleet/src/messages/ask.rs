@@ -104,6 +104,20 @@ pub enum Ask {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         lapse_s: Option<u32>,
     },
+    /// Prove what it claims: a checker's challenge.
+    Prove {
+        /// The challenge, as `firstlight-checker` writes it, in base64.
+        challenge: String,
+        /// The checker's signature of it, in base64.
+        signed: String,
+    },
+    /// Hear what its checks came to.
+    Standing {
+        /// `unproven`, `admitted` or `refused`.
+        standing: String,
+        /// Why not, for its provider; empty where there is nothing to say.
+        why: String,
+    },
 }
 
 /// A session that is to start.
@@ -168,6 +182,13 @@ pub enum Reply {
     Sessions {
         /// Each without its statistics.
         sessions: Vec<SessionView>,
+    },
+    /// What it has to show for a challenge.
+    Proof {
+        /// The answer, as `firstlight-checker` writes it, in base64.
+        answer: String,
+        /// The host's signature of it, in base64.
+        signed: String,
     },
     /// It is not done.
     Refused(Refused),
@@ -294,6 +315,18 @@ impl Asked {
         if let Ask::Claim(claim) = &asked.ask {
             claim.check()?;
         }
+        if let Ask::Prove { challenge, signed } = &asked.ask
+            && (challenge.len() > CHALLENGE_BYTES_MAX || signed.len() > SIGNED_BYTES_MAX)
+        {
+            return Err(Refusal::Absurd("the challenge"));
+        }
+        if let Ask::Standing { standing, why } = &asked.ask {
+            let lines =
+                super::beat::is_word(standing, 64) && (why.is_empty() || super::beat::is_word(why, 400));
+            if !lines {
+                return Err(Refusal::Absurd("the standing"));
+            }
+        }
         Ok(asked)
     }
 
@@ -354,6 +387,11 @@ impl Replied {
             Reply::Session(view) => view.check()?,
             Reply::Quality(quality) => quality.check()?,
             Reply::Sessions { sessions } => sessions.iter().try_for_each(SessionView::check)?,
+            Reply::Proof { answer, signed } => {
+                if answer.len() > PROOF_BYTES_MAX || signed.len() > SIGNED_BYTES_MAX {
+                    return Err(Refusal::Absurd("the proof"));
+                }
+            }
             Reply::Done | Reply::Ticket { .. } | Reply::Offered { .. } | Reply::Refused(_) => {}
         }
         Ok(replied)
@@ -365,3 +403,10 @@ impl Replied {
         serde_json::to_vec(self).unwrap_or_default()
     }
 }
+
+/// As text; a challenge has some 200 bytes.
+const CHALLENGE_BYTES_MAX: usize = 1_024;
+/// An Ed25519 signature, as text.
+const SIGNED_BYTES_MAX: usize = 128;
+/// 40 KiB, as text.
+const PROOF_BYTES_MAX: usize = 56 * 1024;

@@ -1,6 +1,6 @@
 //! What indexers ask, done by the host.
 
-use super::{Inner, reports, wall_now};
+use super::{Inner, prove, reports, wall_now};
 use crate::{Error, Grant, Request};
 use firstlight_fleet::messages::{
     Ask, Asked, Channel, Claim, Claimed, HostState, Refusal, Refused, Replied, Reply,
@@ -133,6 +133,15 @@ async fn answer(inner: &Inner, ask: Ask) -> Reply {
             }
             Ok(Reply::Done)
         }
+        Ask::Standing { standing, why } => {
+            inner.proving.hear(standing, why);
+            Ok(Reply::Done)
+        }
+        Ask::Prove { challenge, signed } => {
+            return prove::answer(inner, &challenge, &signed)
+                .await
+                .unwrap_or_else(Reply::Refused);
+        }
     };
     done.unwrap_or_else(|error| Reply::Refused(refused(error)))
 }
@@ -169,6 +178,8 @@ async fn claim_slot(inner: &Inner, claim: Claim) -> Result<Reply, Refused> {
             fence: claim.fence,
         }),
     };
+    // What a checker asked for uses memory and cores that are the player's from here on.
+    let _players = inner.proving.give_way().await;
     let placed = settings.host.start(request).await.map_err(refused)?;
     let session = settings
         .host

@@ -66,7 +66,11 @@ fn compose(inner: &Inner) -> Beat {
         position: settings.position,
         engine: env!("CARGO_PKG_VERSION").to_owned(),
         state,
-        slots: slots(&held, settings.host.room()),
+        // What a proof uses is a player's as soon as one comes.
+        slots: slots(
+            &held,
+            inner.proving.room().unwrap_or_else(|| settings.host.room()),
+        ),
         held,
         titles: settings.titles.installed(&settings.host.warm()),
         spec: spec(inner, &sessions),

@@ -13,6 +13,7 @@ mod beat;
 mod boot;
 mod control;
 mod measure;
+mod prove;
 mod reports;
 mod titles;
 
@@ -83,6 +84,7 @@ pub(crate) struct Inner {
     pub(crate) answering: Arc<Semaphore>,
     /// Somebody asked whose key is not known.
     pub(crate) strangers: Notify,
+    pub(crate) proving: prove::Proving,
 }
 
 /// Reads the host's key and counts its start: what its messages are sealed with. Blocks.
@@ -117,6 +119,7 @@ impl Agent {
             guard: Mutex::new(guard),
             answering: Arc::new(Semaphore::new(ANSWERING_MAX)),
             strangers: Notify::new(),
+            proving: prove::Proving::default(),
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(Answerer::new(Arc::clone(&inner)).run(asks));
@@ -138,6 +141,12 @@ impl Agent {
     #[must_use]
     pub fn state(&self) -> HostState {
         *self.inner.state.borrow()
+    }
+
+    /// What its cell's last check came to: `unproven`, `admitted` or `refused`, and why not; [`None`]: it was not checked.
+    #[must_use]
+    pub fn standing(&self) -> Option<(String, String)> {
+        self.inner.proving.standing()
     }
 
     /// Takes no more sessions, or does so again. The next beat, which is sent at once, says so.
