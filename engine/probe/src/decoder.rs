@@ -87,7 +87,7 @@ impl Drop for Decoder {
     }
 }
 
-fn open_codec() -> Result<ffmpeg::decoder::Video, Error> {
+pub(crate) fn open_codec() -> Result<ffmpeg::decoder::Video, Error> {
     ffmpeg::init().map_err(Error::Codec)?;
     // What it thinks of a damaged stream is counted here, not printed.
     ffmpeg::log::set_level(ffmpeg::log::Level::Quiet);
