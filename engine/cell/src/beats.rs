@@ -4,6 +4,7 @@ use crate::cell::{Inner, wall_now};
 use crate::sessions::Session;
 use crate::state::heard;
 use crate::{Error, accounts, waiting};
+use firstlight_checker::admission::Standing;
 use firstlight_fleet::messages::{Ask, Beat, Channel, Refusal, Reply, Report, SessionView};
 use firstlight_fleet::{Cause, LeaseState, Message, Renewal, Subject};
 use firstlight_link::End;
@@ -133,11 +134,13 @@ async fn on_report(inner: &Inner, host: &HostId, view: SessionView) {
 
 fn on_beat(inner: &Arc<Inner>, host: &HostId, (boot, seq): (u64, u64), beat: &Beat) {
     let now = inner.now();
+    let judged = inner.judged()(host);
     let (anew, renew) = {
         let mut state = inner.state();
+        let admitted = !judged || state.checks.standing(host, beat.spec.cores) == Standing::Admitted;
         if state
             .registry
-            .handle_beat(now, &heard(host, boot, seq, beat))
+            .handle_beat(now, &heard(host, (boot, seq), beat, admitted))
             .is_err()
         {
             return;

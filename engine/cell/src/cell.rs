@@ -3,7 +3,7 @@
 use crate::fault::{Faults, Step};
 use crate::sessions::{Change, Session};
 use crate::state::{HostPage, Overview, RegionRow, State, is_live};
-use crate::{Error, accounts, beats, cordon, place, reaper, waiting};
+use crate::{Checks, Error, accounts, beats, checks, cordon, place, reaper, waiting};
 use firstlight_fleet::messages::{Ask, AskError, Caller, Claimed, Quality, Refused, Reply};
 use firstlight_fleet::{Bus, Cause, Roster, Store};
 use firstlight_indexer::{self as indexer, Explanation, TitleTerms};
@@ -36,6 +36,8 @@ pub struct Settings {
     pub near: Micros,
     /// Sessions that one player may have.
     pub per_player: u32,
+    /// How hosts are checked before players are sent to them; none: they are taken at their word.
+    pub checks: Option<Checks>,
     /// Where it dies, in tests.
     pub faults: Faults,
 }
@@ -54,6 +56,7 @@ impl Settings {
             claim_within: Micros::from_secs(45),
             near: Micros::from_millis(80),
             per_player: 4,
+            checks: None,
             faults: Faults::default(),
         }
     }
@@ -149,6 +152,8 @@ pub(crate) struct Inner {
     pub(crate) settings: Settings,
     pub(crate) roster: Roster,
     pub(crate) began: Instant,
+    /// The same moment by this machine's clock, which may be set to another time at any moment.
+    began_wall: WallTime,
     /// Somebody may have become free, or is lost.
     pub(crate) news: Notify,
     pub(crate) life: watch::Sender<Life>,
@@ -173,6 +178,7 @@ impl Cell {
         let inner = Inner {
             roster: Roster::new(Arc::clone(&settings.store)),
             began: Instant::now(),
+            began_wall: wall_now(),
             news: Notify::new(),
             life: watch::Sender::new(Life::Open),
             state: Mutex::new(State::new(indexer::Settings {
@@ -186,6 +192,7 @@ impl Cell {
         };
         cordon::read(&cell.inner).await?;
         beats::admit_all(&cell.inner).await?;
+        checks::run(&cell.inner).await?;
         waiting::restore(&cell.inner).await?;
         beats::listen(&cell.inner).await?;
         reaper::run(&cell.inner);
@@ -392,7 +399,9 @@ impl Cell {
     /// Up to `limit` hosts in the order of their ids, from the one after `after`.
     #[must_use]
     pub fn hosts(&self, after: Option<&str>, limit: usize) -> HostPage {
-        self.inner.state().host_rows(after, limit)
+        self.inner
+            .state()
+            .host_rows(after, limit, self.inner.judged())
     }
 
     /// For how long this cell has known a session.
@@ -400,6 +409,14 @@ impl Cell {
     pub fn known_for(&self, id: &SessionId) -> Option<Micros> {
         let now = self.inner.now();
         self.inner.state().sessions.known_for(now, id)
+    }
+
+    /// The records that are kept of a host's checks, one a line, for `firstlight checker verify`.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn evidence(&self, host: &HostId) -> Result<String, Error> {
+        checks::evidence(&self.inner, host).await
     }
 
     /// Regions.
@@ -484,9 +501,20 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a host has to prove itself: all but this machine's own, where anybody has to.
+    pub(crate) fn judged(&self) -> impl Fn(&HostId) -> bool + '_ {
+        let settings = &self.settings;
+        move |host| settings.checks.is_some() && settings.local.as_ref() != Some(host)
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         // From a day on, so that what is before now has a time.
         Timestamp::from_micros(DAY_US) + Micros::from(self.began.elapsed())
+    }
+
+    /// The time of day; what is set to the clock meanwhile does not change it.
+    pub(crate) fn wall(&self) -> WallTime {
+        self.began_wall + Micros::from(self.began.elapsed())
     }
 
     /// A step is done: here it may die.

@@ -46,6 +46,12 @@ pub enum Error {
     /// The bus failed.
     #[error("the bus failed")]
     Bus(#[from] firstlight_fleet::BusError),
+    /// Evidence cannot be judged or read.
+    #[error("evidence cannot be judged")]
+    Check(#[source] firstlight_checker::Error),
+    /// Another cell has taken a check over.
+    #[error("another cell has taken the check over")]
+    Overtaken,
     /// The system gives no random bytes.
     #[error("the system gives no random bytes")]
     Random(#[source] getrandom::Error),

@@ -7,6 +7,7 @@
 //!                 v                     └───────── release <────────┘
 //!              queue: place, estimate ── a slot is free ──> granted
 //!
+//! checks ──> challenges, records ──> which hosts are taken at all
 //! beats, reports ──> registry, sessions, round trips        sessions that begin ──> copies that hosts are asked to park
 //! ends of sessions ──> accounts (in the store), the host's record ──> registry (its score)
 //!                                              expired leases, lost hosts ──> sessions told over
@@ -23,6 +24,7 @@
 mod accounts;
 mod beats;
 mod cell;
+mod checks;
 mod cordon;
 mod error;
 mod fault;
@@ -35,6 +37,7 @@ mod waiting;
 
 pub use accounts::ACCOUNTS_MAX;
 pub use cell::{Cell, Outcome, Queued, Settings, Start, Started, Timing};
+pub use checks::{Checks, Decoder};
 pub use error::Error;
 pub use fault::{Faults, Step};
 pub use firstlight_indexer::{Bounds, Policy, Spec, TitleTerms};

@@ -1,8 +1,11 @@
 //! What a cell has in memory, all of which it could find again.
 
+use crate::checks::{self, Known};
 use crate::cordon::Cordons;
 use crate::sessions::Sessions;
 use firstlight_checker::Score;
+use firstlight_checker::admission::Standing;
+use firstlight_checker::challenge::Claim;
 use firstlight_checker::host::Record;
 use firstlight_fleet::SlotRef;
 use firstlight_fleet::messages::{Beat, Guard, HostState, SessionState};
@@ -30,6 +33,7 @@ pub(crate) struct State {
     /// Round trips that sessions saw, by the players' networks.
     pub(crate) paths: Paths,
     pub(crate) cordons: Cordons,
+    pub(crate) checks: Known,
     /// How long the last placements took, microseconds.
     pub(crate) took: VecDeque<u64>,
 }
@@ -47,6 +51,8 @@ pub(crate) struct HostNotes {
     pub(crate) state: Option<HostState>,
     pub(crate) position: Option<(i32, i32)>,
     pub(crate) renewed_at: Option<Timestamp>,
+    /// When the last beat came, and what it claims.
+    pub(crate) claim: Option<(Timestamp, Claim)>,
 }
 
 /// A host, for operators.
@@ -58,12 +64,14 @@ pub struct HostRow {
     pub name: String,
     /// Where it is.
     pub region: String,
-    /// `open`, `draining`, `cordoned`, `left` or `lost`.
+    /// `open`, `draining`, `cordoned`, `left`, `lost`, or what its checks came to: `unproven` or `refused`.
     pub state: &'static str,
     /// An operator lets nothing new onto it.
     pub cordoned: bool,
     /// It finishes what runs and takes nothing new, by its own word.
     pub draining: bool,
+    /// Why it is refused, for its provider.
+    pub why: Option<String>,
     /// Sessions that it has room for at most.
     pub slots: u32,
     /// Of those, in use.
@@ -175,6 +183,7 @@ impl State {
             pools: Pools::default(),
             paths: Paths::default(),
             cordons: Cordons::default(),
+            checks: Known::default(),
             took: VecDeque::new(),
         }
     }
@@ -227,7 +236,7 @@ impl State {
     }
 
     /// Up to `limit` hosts, from the one after `after`. Only those are looked at closely: of a large fleet the ids are a lot already.
-    pub(crate) fn host_rows(&self, after: Option<&str>, limit: usize) -> HostPage {
+    pub(crate) fn host_rows(&self, after: Option<&str>, limit: usize, judged: impl Fn(&HostId) -> bool) -> HostPage {
         let later = self
             .registry
             .ids()
@@ -239,12 +248,12 @@ impl State {
         let next = ids.last().filter(|_| more).map(ToString::to_string);
         let views = ids.into_iter().filter_map(|id| self.registry.host(id));
         HostPage {
-            rows: views.map(|view| self.row(view)).collect(),
+            rows: views.map(|view| self.row(view, &judged)).collect(),
             next,
         }
     }
 
-    fn row(&self, view: indexer::HostView) -> HostRow {
+    fn row(&self, view: indexer::HostView, judged: &impl Fn(&HostId) -> bool) -> HostRow {
         let id: Option<HostId> = view.host.parse().ok();
         let left = id.as_ref().is_some_and(|id| self.has_left(id));
         let notes = id
@@ -252,17 +261,23 @@ impl State {
             .and_then(|id| self.hosts.get(id))
             .cloned()
             .unwrap_or_default();
-        let state = match (view.lost, view.cordoned, view.state) {
-            (true, ..) if left => "left",
-            (true, ..) => "lost",
-            (false, true, _) => "cordoned",
-            (false, false, indexer::State::Draining) => "draining",
-            (false, false, indexer::State::Open) => "open",
-        };
         let record = id
-            .and_then(|id| self.records.get(&id))
+            .as_ref()
+            .and_then(|id| self.records.get(id))
             .copied()
             .unwrap_or_default();
+        let judged = id.filter(judged);
+        let cores = notes.claim.map_or(0, |(_, claim)| claim.cores);
+        let standing = judged.as_ref().map(|id| self.checks.standing(id, cores));
+        let state = match (view.lost, view.cordoned, standing, view.state) {
+            (true, ..) if left => "left",
+            (true, ..) => "lost",
+            (false, true, ..) => "cordoned",
+            (false, false, Some(standing @ (Standing::Unproven | Standing::Refused)), _) => standing.word(),
+            (false, false, _, indexer::State::Draining) => "draining",
+            (false, false, _, indexer::State::Open) => "open",
+        };
+        let why = judged.and_then(|id| self.checks.why(&id).map(str::to_owned));
         let parked = view.titles.iter().filter(|(_, parked)| *parked > 0);
         HostRow {
             host: view.host.to_string(),
@@ -271,6 +286,7 @@ impl State {
             state,
             cordoned: view.cordoned,
             draining: view.state == indexer::State::Draining,
+            why,
             slots: view.slots.into(),
             used: u32::from(view.slots).saturating_sub(view.free.into()),
             load: f64::from(view.load) / 1e3,
@@ -352,15 +368,15 @@ impl State {
     }
 }
 
-/// As decisions need it. `boot` and `seq` are those of its seal.
-pub(crate) fn heard(host: &HostId, boot: u64, seq: u64, beat: &Beat) -> indexer::Beat {
+/// As decisions need it. `boot` and `seq` are those of its seal; `admitted`: players are sent to it.
+pub(crate) fn heard(host: &HostId, (boot, seq): (u64, u64), beat: &Beat, admitted: bool) -> indexer::Beat {
     let narrow = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
     // A host counts slots up to its last free one: those that it holds above are as much its own.
     let numbered = usize::try_from(beat.slots).unwrap_or(usize::MAX);
     let below = beat.held.iter().filter(|held| held.slot < beat.slots).count();
     let free = narrow(numbered.saturating_sub(below));
     let slots = free.saturating_add(narrow(beat.held.len()));
-    let open = beat.state == HostState::Open;
+    let open = admitted && beat.state == HostState::Open;
     let charged = u64::from(beat.spec.millicores_charged);
     let load = charged / u64::from(beat.spec.cores.max(1));
     indexer::Beat {
@@ -402,6 +418,7 @@ impl HostNotes {
         self.held = beat.held.iter().map(|held| held.slot).collect();
         self.granted
             .retain(|slot, at| !self.held.contains(slot) && now.since(*at) <= GRANTED_KEPT);
+        self.claim = Some((now, checks::claim_of(beat)));
         self.addresses.clone_from(&beat.addresses);
         self.state = Some(beat.state);
         self.position = beat.position.map(|at| (at.lat_milli, at.lon_milli));

@@ -435,12 +435,15 @@ pub(crate) struct HostView {
     name: String,
     /// Its region.
     region: String,
-    /// `open`, `draining`, `cordoned`, `left` (it said that it goes) or `lost`.
+    /// `open`, `draining`, `cordoned`, `left` (it said that it goes), `lost`, or what its checks came to: `unproven` or `refused`.
     state: &'static str,
     /// An operator lets nothing new onto it.
     cordoned: bool,
     /// It finishes what runs and takes nothing new.
     draining: bool,
+    /// Why its checks came to that, for its provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
     /// Slots that are in use.
     sessions: u32,
     /// Slots that it has.
@@ -492,6 +495,7 @@ impl HostView {
             state: row.state,
             cordoned: row.cordoned,
             draining: row.draining,
+            why: row.why,
             sessions: row.used,
             slots: row.slots,
             load: row.load,

@@ -160,6 +160,20 @@ pub(crate) async fn cordon(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// The records that are kept of a host's checks, one a line: `firstlight checker verify` judges each again.
+#[utoipa::path(get, path = "/v1/hosts/{id}/evidence", tag = "operate", security(("operator" = [])),
+    params(("id" = String, Path, description = "The host's id")),
+    responses((status = 200, body = String, content_type = "text/plain", description = "Empty: it was not checked yet"), (status = 401, body = ProblemBody),
+        (status = 404, body = ProblemBody, description = "`not-found`")))]
+pub(crate) async fn evidence(
+    State(gateway): Shared,
+    Id(id): Id,
+    headers: HeaderMap,
+) -> Result<String, Problem> {
+    require_operator(&headers, &gateway.operator)?;
+    Ok(gateway.cell.evidence(&host(&id)?).await?)
+}
+
 fn host(id: &str) -> Result<HostId, Problem> {
     id.parse()
         .map_err(|_| Problem::new(Kind::NotFound, "There is no such host."))

@@ -1,5 +1,6 @@
 //! A host by the rules: fences on disk, one session a slot, beats each second.
 
+use crate::proves::Proves;
 use firstlight_fleet::messages::{
     Ask, Asked, Beat, Channel, Claim, Claimed, Guard, Held, HostState, Installed, Quality, Refused, Replied,
     Reply, Report, SessionState, SessionView, Signer,
@@ -47,6 +48,8 @@ pub(crate) struct FakeHost {
     pub(crate) region: &'static str,
     /// How far its players are, as its sessions see it.
     pub(crate) rtt_us: u32,
+    /// How it answers checkers.
+    pub(crate) proves: Proves,
     pub(crate) disk: Arc<Mutex<Disk>>,
     pub(crate) seen: Arc<Mutex<Seen>>,
     tasks: Vec<JoinHandle<()>>,
@@ -58,6 +61,7 @@ struct Process {
     refuses: bool,
     region: &'static str,
     rtt_us: u32,
+    proves: Proves,
     signer: Signer,
     disk: Arc<Mutex<Disk>>,
     seen: Arc<Mutex<Seen>>,
@@ -76,6 +80,7 @@ impl FakeHost {
             refuses: false,
             region,
             rtt_us: 0,
+            proves: Proves::Nothing,
             disk: Arc::new(Mutex::new(Disk {
                 key,
                 boots: 0,
@@ -101,6 +106,7 @@ impl FakeHost {
             refuses: self.refuses,
             region: self.region,
             rtt_us: self.rtt_us,
+            proves: self.proves,
             signer,
             disk: Arc::clone(&self.disk),
             seen: Arc::clone(&self.seen),
@@ -213,6 +219,11 @@ impl Process {
                 self.seen.lock().unwrap().asked.push(asked);
                 Reply::Done
             }
+            Ask::Prove { challenge, .. } => match self.proves.answer(&challenge, self.signer.key()).await {
+                Some(reply) => reply,
+                // It is gone in mid-challenge.
+                None => return,
+            },
             _ => Reply::Done,
         };
         let sealed = self

@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod bus;
+mod checks;
 mod cordons;
 mod histories;
 mod host;
 mod learning;
+mod proves;
 mod random;
 mod steps;
 mod world;

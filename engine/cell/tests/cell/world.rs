@@ -2,7 +2,8 @@
 
 use crate::bus::{BadBus, Weather};
 use crate::host::{FakeHost, wall};
-use firstlight_cell::{Cell, Error, Faults, Outcome, Settings, Start, TitleTerms};
+use crate::proves::InProcess;
+use firstlight_cell::{Cell, Checks, Error, Faults, Outcome, Settings, Start, TitleTerms};
 use firstlight_fleet::messages::{Caller, Signer};
 use firstlight_fleet::{Bus, Clock, Embedded, Key, LocalBus, Roster, Store};
 use firstlight_units::{HostId, Micros, SessionId};
@@ -71,12 +72,26 @@ impl World {
         Arc::new(BadBus::new(self.local.clone(), self.seed, Weather::default()).with(&self.away))
     }
 
+    /// A cell in fair weather, that takes no host at its word.
+    pub(crate) async fn checking_cell(&self) -> Cell {
+        let checks = Checks {
+            signer: Arc::clone(&self.signer),
+            decoder: Arc::new(InProcess),
+        };
+        self.open(self.clear(), Faults::default(), Some(checks)).await
+    }
+
     pub(crate) async fn cell(&self, bus: Arc<dyn Bus>, faults: Faults) -> Cell {
+        self.open(bus, faults, None).await
+    }
+
+    async fn open(&self, bus: Arc<dyn Bus>, faults: Faults, checks: Option<Checks>) -> Cell {
         let caller = Caller::new(bus, Arc::clone(&self.signer));
         let mut settings = Settings::new(Arc::clone(&self.store), caller);
         settings.claim_within = Micros::from_secs(8);
         settings.lease = Micros::from_secs(9);
         settings.faults = faults;
+        settings.checks = checks;
         let cell = Cell::open(settings).await.unwrap();
         cell.set_title(&"t".parse().unwrap(), TitleTerms::default());
         cell
