@@ -1,8 +1,9 @@
 //! What places sessions, for `up` and `indexer`: a store, a bus, and a key of its own.
 
+use crate::checker;
 use crate::encode_speed::Speed;
 use anyhow::{Context, Result, bail};
-use firstlight_cell::{Cell, Settings};
+use firstlight_cell::{Cell, Checks, Settings};
 use firstlight_fleet::messages::{Caller, Signer};
 use firstlight_fleet::{Bus, Key, PublicKey, Roster, Store, shown};
 use firstlight_host::Host;
@@ -28,6 +29,8 @@ pub(crate) struct Options<'a> {
     pub(crate) data: &'a Path,
     pub(crate) local: Option<HostId>,
     pub(crate) ice_servers: Vec<IceServer>,
+    /// Whether hosts that join have to prove what they say.
+    pub(crate) check_hosts: bool,
 }
 
 impl Placer {
@@ -41,6 +44,10 @@ impl Placer {
         let mut settings = Settings::new(options.store, caller);
         settings.local = options.local;
         settings.ice_servers = options.ice_servers;
+        settings.checks = options.check_hosts.then(|| Checks {
+            signer: Arc::clone(&signer),
+            decoder: Arc::new(checker::decoder()),
+        });
         Ok(Self {
             cell: Cell::open(settings).await?,
             bus: options.bus,

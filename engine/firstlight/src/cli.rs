@@ -48,9 +48,19 @@ pub(crate) enum Command {
     /// Play without a screen, and say what came: how soon, how even, how late
     #[command(disable_help_flag = true)]
     Probe(Probe),
+    /// Judge evidence again: what hosts were asked, what they answered, what follows
+    #[command(subcommand)]
+    Checker(CheckerCommand),
     /// Run one session (started by the engine)
     #[command(hide = true)]
     Worker,
+    /// Do what a checker asks of this machine (started by the engine)
+    #[command(hide = true)]
+    Prover {
+        /// Where a file may be made
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
 
 /// Options of `up`.
@@ -74,6 +84,9 @@ pub(crate) struct Up {
     /// Where hosts that join are talked to: nats://HOST:PORT, an address that they reach; local: this machine alone
     #[arg(long, value_name = "URL", default_value = LOCAL)]
     pub(crate) bus: String,
+    /// Take hosts that join at their word: all are yours. Otherwise players are sent only to hosts that have proven what they say
+    #[arg(long)]
+    pub(crate) trust_hosts: bool,
     /// Sessions at once [default: as many as cores and memory carry]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) slots: Option<u32>,
@@ -144,6 +157,9 @@ pub(crate) struct Indexer {
     /// Where hosts are talked to: nats://HOST:PORT, an address that they reach
     #[arg(long, value_name = "URL")]
     pub(crate) bus: String,
+    /// Take hosts that join at their word: all are yours. Otherwise players are sent only to hosts that have proven what they say
+    #[arg(long)]
+    pub(crate) trust_hosts: bool,
     /// Folder of titles; each is a folder with a title.toml
     #[arg(long, value_name = "DIR", default_value = "titles")]
     pub(crate) titles: PathBuf,
@@ -174,6 +190,26 @@ pub(crate) enum TlsChoice {
     SelfSigned,
     /// A certificate's file and its key's.
     Files(PathBuf, PathBuf),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CheckerCommand {
+    /// Derive the verdict of each record again, offline; ends with 1 where one does not hold
+    Verify(CheckerVerify),
+}
+
+/// Options of `checker verify`.
+#[derive(Args, Debug)]
+pub(crate) struct CheckerVerify {
+    /// Records, one a line, as GET /v1/hosts/{id}/evidence gives them; - reads standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Take records of this checker alone: its id, as lines show it
+    #[arg(long, value_name = "ID")]
+    pub(crate) checker: Option<String>,
+    /// Print one JSON object instead of lines
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -312,7 +348,7 @@ pub(crate) fn in_one_line(message: &str) -> String {
     if complaint.contains("error:") {
         format!("{} (see --help)", words.join(" "))
     } else {
-        "error: name a command: up, host, indexer, title check, doctor, relay or probe (see --help)"
+        "error: name a command: up, host, indexer, title check, checker verify, doctor, relay or probe (see --help)"
             .to_owned()
     }
 }

@@ -50,6 +50,7 @@ async fn run(options: &Indexer, address: &Address) -> Result<()> {
         data: &options.data,
         local: None,
         ice_servers: options.ice_server.clone(),
+        check_hosts: !options.trust_hosts,
     })
     .await?;
     let gateway = Gateway::open(Settings {

@@ -4,6 +4,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
 mod cell;
+mod checker;
 mod cli;
 #[cfg(test)]
 mod deploy;
@@ -22,7 +23,7 @@ mod up;
 
 use clap::Parser;
 use clap::error::ErrorKind;
-use cli::{Cli, Command, TitleCommand};
+use cli::{CheckerCommand, Cli, Command, TitleCommand};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -44,6 +45,8 @@ fn main() -> ExitCode {
         Command::Relay(options) => log::to_terminal().and_then(|()| relay::relay(&options)),
         Command::Host(options) => log::to_terminal().and_then(|()| host::host(&options)),
         Command::Indexer(options) => log::to_terminal().and_then(|()| indexer::indexer(&options)),
+        Command::Checker(CheckerCommand::Verify(options)) => checker::verify(&options),
+        Command::Prover { folder } => return firstlight_prover::run(&folder),
         Command::Title(TitleCommand::Check(options)) => title::check(&options),
         Command::Doctor(options) => doctor::doctor(&options),
         Command::Probe(options) => probe::probe(options),

@@ -1,6 +1,7 @@
 //! `firstlight up`.
 
 use crate::cell::{self, Placer, local_region, wall_now};
+use crate::checker;
 use crate::cli::{LOCAL, TlsChoice, Up};
 use crate::encode_speed;
 use crate::listen::Address;
@@ -179,6 +180,7 @@ async fn open_placer(options: &Up, host: &Host, own: &Signer) -> Result<Placer> 
         data: &options.data,
         local: Some(public.id()),
         ice_servers: host.ice_servers().to_vec(),
+        check_hosts: !options.trust_hosts,
     })
     .await
 }
@@ -238,6 +240,7 @@ fn open_host(options: &Up, ips: &[IpAddr], isolation: &Isolation) -> Result<Host
         run_root::choose(&options.data),
         vec![worker, "worker".into()],
     )
+    .prover(checker::prover(&options.data)?)
     .cgroup_root(isolation.cgroup_root.clone())
     .media_addresses(ips.to_vec())
     .media_ports(options.media_ports.clone())

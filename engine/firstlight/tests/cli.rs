@@ -416,3 +416,86 @@ fn over_tls_the_engine_prints_https_and_its_fingerprint_and_tells_a_plain_client
     let again = Engine::up_with(folder.path(), &data, &["--tls", "self-signed"]);
     assert_eq!(fingerprint(&again), first, "it is kept");
 }
+
+/// Records that were signed once, and hold for ever.
+const PROVEN: &str = include_str!("../../../fuzz/corpus/evidence/proven");
+const LATE: &str = include_str!("../../../fuzz/corpus/evidence/late");
+
+/// Judges a file of these lines: what it said, and its exit code.
+fn judged(lines: &str, more: &[&str]) -> (String, i32) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("evidence.txt");
+    fs::write(&file, lines).unwrap();
+    let mut command = firstlight(&["checker", "verify"]);
+    let output = command.arg(&file).args(more).output().unwrap();
+    assert!(
+        output.stderr.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    (
+        String::from_utf8(output.stdout).unwrap(),
+        output.status.code().unwrap(),
+    )
+}
+
+#[test]
+fn evidence_is_judged_again_a_line_a_record() {
+    let (said, code) = judged(&format!("{PROVEN}\n{LATE}"), &[]);
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!((lines.len(), code), (3, 0), "{said}");
+    assert!(
+        lines[0].starts_with("1: compute of host ") && lines[0].ends_with(": holds: proven"),
+        "{said}"
+    );
+    assert!(
+        lines[1].ends_with("holds: failed: the answer took 901 ms, and 900 ms were given"),
+        "{said}"
+    );
+    assert_eq!(lines[2], "2 of 2 records hold");
+
+    let checker = lines[0].split(' ').nth(7).unwrap().trim_end_matches(':');
+    assert_eq!(judged(PROVEN, &["--checker", checker]).1, 0);
+    let (said, code) = judged(PROVEN, &["--checker", "0000"]);
+    assert!(said.contains("it is another checker's") && code == 1, "{said}");
+    let (said, code) = judged(PROVEN, &["--json"]);
+    assert!(
+        said.contains("\"hold\":1") && said.contains("\"part\":\"compute\"") && code == 0,
+        "{said}"
+    );
+}
+
+#[test]
+fn evidence_that_was_changed_does_not_hold_and_the_line_says_why() {
+    // The last character but one is of the checker's signature of the whole.
+    let mut forged = PROVEN.trim_end().to_owned();
+    let last = forged.pop().unwrap();
+    let before = forged.pop().unwrap();
+    forged.push(if before == 'A' { 'B' } else { 'A' });
+    forged.push(last);
+    let (said, code) = judged(&format!("{PROVEN}{forged}\nnonsense\n"), &[]);
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        lines[1].ends_with("does not hold: the record is not signed by the checker that it names"),
+        "{said}"
+    );
+    assert!(lines[2].starts_with("3: no record: "), "{said}");
+    assert_eq!(lines[3], "1 of 3 records hold");
+}
+
+#[test]
+fn evidence_that_is_not_there_is_a_line_on_standard_error() {
+    let (line, code) = refusal(&mut firstlight(&["checker", "verify", "/no/such/file"]));
+    assert!(
+        line.contains("/no/such/file cannot be opened") && code == 1,
+        "{line}"
+    );
+    let (line, code) = refusal(&mut firstlight(&["checker", "verify", "/dev/null"]));
+    assert!(line.contains("holds no record") && code == 1, "{line}");
+    let (line, code) = refusal(&mut firstlight(&["checker"]));
+    assert!(line.contains("--help") && code == 2, "{line}");
+    let help = firstlight(&["checker", "verify", "--help"]).output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    assert!(help.contains("offline") && help.contains("--json"), "{help}");
+}
