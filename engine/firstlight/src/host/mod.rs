@@ -13,6 +13,7 @@ mod reach;
 mod word;
 
 use crate::cell::{self, TRUST_EVERY, keys, wall_now};
+use crate::checker;
 use crate::cli::{GatewayUrl, Host as Options};
 use crate::encode_speed::{self, Speed};
 use crate::out::say;
@@ -176,6 +177,7 @@ fn open_host(options: &Options, addresses: &Addresses, isolation: &Isolation) ->
         run_root::choose(&options.data),
         vec![worker, "worker".into()],
     )
+    .prover(checker::prover(&options.data)?)
     .cgroup_root(isolation.cgroup_root.clone())
     .media_addresses(addresses.bound.clone())
     .media_ports(options.media_ports.clone())
