@@ -290,7 +290,7 @@ mod tests {
             match scale {
                 Scale::ThreeQuarters => three_quarters(&row, &mut fast),
                 Scale::Half => half(&row, &mut fast),
-                _ => three_eighths(&row, &mut fast),
+                Scale::Whole | Scale::ThreeEighths => three_eighths(&row, &mut fast),
             }
             gather_columns(&row, &taps(row.len(), to), &mut any);
             assert_eq!(fast, any, "{scale:?}");

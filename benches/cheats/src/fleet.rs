@@ -101,17 +101,19 @@ impl Host {
         // Neighbours, clocks, a turbo that is off.
         let most = if random.chance(0.02) { 3.0 } else { 1.2 };
         let noise = random.within(0.9, most);
-        match self.act {
-            Kind::ClaimsMore => noise * (2.0 + 6.0 * self.depth),
-            _ => noise,
+        if self.act == Kind::ClaimsMore {
+            noise * (2.0 + 6.0 * self.depth)
+        } else {
+            noise
         }
     }
 
     /// What part of a proof it makes up.
     pub(crate) fn made_up(&self, random: &mut Random) -> f64 {
-        match self.act {
-            Kind::FakesProofs if random.chance(self.part) => 0.25 + 0.75 * self.depth,
-            _ => 0.0,
+        if self.act == Kind::FakesProofs && random.chance(self.part) {
+            0.25 + 0.75 * self.depth
+        } else {
+            0.0
         }
     }
 

@@ -117,10 +117,12 @@ fn session_is_bad(
         Finding::Good
     };
     // Whoever is bought clears his own, and would ruin half of all others.
-    let bought = match host.kind {
-        Kind::Colludes => Finding::Good,
-        Kind::Honest | Kind::HonestPoorLines if host.id[0].is_multiple_of(2) => Finding::Bad,
-        _ => honest,
+    let bought = if host.kind == Kind::Colludes {
+        Finding::Good
+    } else if host.is_honest() && host.id[0].is_multiple_of(2) {
+        Finding::Bad
+    } else {
+        honest
     };
     let bad = |size: usize, random: &mut Random| {
         vote(checkers, &case, size, (honest, bought), random) == Ruling::Found(Finding::Bad)

@@ -399,9 +399,7 @@ impl Cell {
     /// Up to `limit` hosts in the order of their ids, from the one after `after`.
     #[must_use]
     pub fn hosts(&self, after: Option<&str>, limit: usize) -> HostPage {
-        self.inner
-            .state()
-            .host_rows(after, limit, self.inner.judged())
+        self.inner.state().host_rows(after, limit, self.inner.judged())
     }
 
     /// For how long this cell has known a session.

@@ -95,14 +95,15 @@ async fn end_leases(inner: &Inner) {
 }
 
 /// As fine as the registry's wheel.
-const EVERY: Duration = Duration::from_millis(250);
+const EVERY: Duration = Duration::from_millis(EVERY_MS);
+const EVERY_MS: u64 = 250;
 /// Three beats, and the time in which a host's connection is made again.
 const DEAF_FOR: u32 = 20;
 /// Every second; cordons too, which promise to hold within one.
 const LEASES_EACH: u32 = 4;
 /// As often as pools are to be looked at.
 const POOLS_EACH: u32 = 20;
-const _: () = assert!(POOLS_EACH as u64 * EVERY.as_micros() as u64 == PLAN_EVERY.as_micros());
+const _: () = assert!(POOLS_EACH as u64 * EVERY_MS * 1_000 == PLAN_EVERY.as_micros());
 /// Every ten seconds.
 const ROSTER_EACH: u32 = 40;
 const EXPIRED_MAX: usize = 256;

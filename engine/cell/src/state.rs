@@ -236,7 +236,12 @@ impl State {
     }
 
     /// Up to `limit` hosts, from the one after `after`. Only those are looked at closely: of a large fleet the ids are a lot already.
-    pub(crate) fn host_rows(&self, after: Option<&str>, limit: usize, judged: impl Fn(&HostId) -> bool) -> HostPage {
+    pub(crate) fn host_rows(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+        judged: impl Fn(&HostId) -> bool,
+    ) -> HostPage {
         let later = self
             .registry
             .ids()
@@ -454,6 +459,7 @@ mod tests {
             slot: *slot,
             fence: 1,
             session: "s".parse().unwrap(),
+            rtt_us: 0,
         };
         let beat = Beat {
             slots,
@@ -461,7 +467,7 @@ mod tests {
             state,
             ..Beat::new("here".parse().unwrap())
         };
-        let heard = heard(&"h".parse().unwrap(), 1, 1, &beat);
+        let heard = heard(&"h".parse().unwrap(), (1, 1), &beat, true);
         (heard.slots, heard.free)
     }
 

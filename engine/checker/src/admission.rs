@@ -93,7 +93,7 @@ impl Admission {
     pub const fn standing(&self, cores: u32) -> Standing {
         match self.standing {
             Standing::Admitted if cores > self.cores => Standing::Unproven,
-            standing => standing,
+            standing @ (Standing::Unproven | Standing::Admitted | Standing::Refused) => standing,
         }
     }
 

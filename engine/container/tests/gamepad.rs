@@ -15,11 +15,13 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Command;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 const A: u32 = 1;
 const UP: u32 = 1 << 12;
+/// More than a test makes it say.
+const LINES: usize = 1_024;
 
 /// A title that says what its gamepads do.
 struct Bench {
@@ -41,7 +43,7 @@ impl Bench {
         let more = format!("persist = [\"out\"]\n{extra}[input]\ngamepads = 4\n{SILENT}");
         let container = stage.start(&["pad"], &more);
         let gamepads = container.gamepads().unwrap();
-        let (to, lines) = channel();
+        let (to, lines) = sync_channel(LINES);
         std::thread::spawn(move || {
             let file = BufReader::new(File::open(pipe).unwrap());
             for line in file.lines().map_while(Result::ok) {

@@ -40,12 +40,12 @@ impl Placer {
         let signer = Arc::new(Signer::new(key, wall_now().as_micros()));
         let roster = Roster::new(Arc::clone(&options.store));
         roster.add_cell_key(&signer.key().public()).await?;
-        let caller = Caller::new(Arc::clone(&options.bus), signer);
+        let caller = Caller::new(Arc::clone(&options.bus), Arc::clone(&signer));
         let mut settings = Settings::new(options.store, caller);
         settings.local = options.local;
         settings.ice_servers = options.ice_servers;
         settings.checks = options.check_hosts.then(|| Checks {
-            signer: Arc::clone(&signer),
+            signer,
             decoder: Arc::new(checker::decoder()),
         });
         Ok(Self {

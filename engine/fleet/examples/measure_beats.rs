@@ -56,6 +56,7 @@ fn beat(titles: u32, held: u32) -> Result<Beat> {
             id: format!("some-title-{n}").parse()?,
             version: "1.12.3".to_owned(),
             parked: n % 3,
+            boot_ms: 900,
         })
     };
     let hold = |slot: u32| -> Result<Held> {
@@ -63,6 +64,7 @@ fn beat(titles: u32, held: u32) -> Result<Beat> {
             slot,
             fence: 1_000 + u64::from(slot),
             session: format!("6f1d2a7b9c3e4f50{slot:016x}").parse()?,
+            rtt_us: 24_000,
         })
     };
     Ok(Beat {

@@ -28,10 +28,10 @@ fn challenge(seed: u8) -> Challenge {
 }
 
 fn units(seed: u8) -> Vec<Vec<u8>> {
-    match prove(&challenge(seed), Path::new("/")).unwrap() {
-        Proof::Units(units) => units,
-        other => panic!("a bitstream is units: {other:?}"),
-    }
+    let Proof::Units(units) = prove(&challenge(seed), Path::new("/")).unwrap() else {
+        panic!("a bitstream is units")
+    };
+    units
 }
 
 fn verdict(units: Vec<Vec<u8>>, program: &str) -> Result<Verdict, Error> {

@@ -136,6 +136,7 @@ impl Rig {
             addresses: Vec::new(),
             price_micros: 0,
             encoders: Vec::new(),
+            encode_us: 0,
             beat_every: Duration::from_secs(1),
         })
         .await

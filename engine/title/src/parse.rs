@@ -210,7 +210,7 @@ fn read_place(mut table: Table<'_>) -> Result<Place, Error> {
     let place = Place {
         policy: table
             .take("policy")
-            .map_or(Ok(Policy::default()), |value| value.word(&POLICIES))?,
+            .map_or_else(|| Ok(Policy::default()), |value| value.word(&POLICIES))?,
         price_max_cents: at_most(table.take("price_max_cents"), price, 0..=100_000)?,
         rtt_max_ms: at_most(table.take("rtt_max_ms"), "1 to 1000", 1..=1000)?,
     };
@@ -471,6 +471,16 @@ mod tests {
                 after("[input]\ngamepads = -1\n"),
                 "t/x/title.toml:7: input.gamepads: expected 0 to 4, found -1",
             ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(refusal(&text), expected);
+        }
+    }
+
+    #[test]
+    fn refusals_of_what_placement_and_scores_go_by_say_as_much() {
+        let after = |lines: &str| format!("{LEAST}{lines}");
+        let cases = [
             (
                 after("[warm]\nready = \"now\"\n"),
                 "t/x/title.toml:7: warm.ready: expected \"first-frame\", found \"now\"",

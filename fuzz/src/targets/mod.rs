@@ -2,9 +2,9 @@
 
 pub(crate) mod carried;
 pub(crate) mod cores;
+pub(crate) mod evidence;
+pub(crate) mod fleet;
 pub(crate) mod rtc;
 pub(crate) mod sealed;
-pub(crate) mod fleet;
-pub(crate) mod evidence;
 pub(crate) mod text;
 pub(crate) mod wire;

@@ -257,7 +257,7 @@ impl World {
             4 => Pad::at_rest(pad.pad, true),
             _ => Pad {
                 sticks: [a, b, 0, a],
-                triggers: [b as u8, 0],
+                triggers: [b.to_le_bytes()[0], 0],
                 plugged: true,
                 ..pad
             },

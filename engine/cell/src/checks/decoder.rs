@@ -75,15 +75,14 @@ impl Decoder {
 
 impl Decode for Decoder {
     fn decode(&self, units: &[Vec<u8>]) -> Result<Vec<Plane>, String> {
-        let bytes = self
-            .run(&Self::input(units))
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound => format!(
-                    "{} is not there: build it with cargo build --release -p firstlight-probe",
-                    self.program.display()
-                ),
-                _ => format!("{}: {error}", self.program.display()),
-            })?;
+        let bytes = self.run(&Self::input(units)).map_err(|error| {
+            let program = self.program.display();
+            if error.kind() == io::ErrorKind::NotFound {
+                format!("{program} is not there: build it with cargo build --release -p firstlight-probe")
+            } else {
+                format!("{program}: {error}")
+            }
+        })?;
         Ok(Self::output(&bytes, units.len()))
     }
 }

@@ -18,14 +18,14 @@ async fn world(proves: Proves) -> World {
 }
 
 fn row(cell: &Cell) -> HostRow {
-    cell.hosts().remove(0)
+    cell.hosts(None, 9).rows.remove(0)
 }
 
 /// Waits, in simulated time, until the host's row is as wanted.
 async fn until(cell: &Cell, state: &str) -> HostRow {
     for _ in 0..6_000 {
         pass(100).await;
-        if let Some(row) = cell.hosts().pop().filter(|row| row.state == state) {
+        if let Some(row) = cell.hosts(None, 9).rows.pop().filter(|row| row.state == state) {
             return row;
         }
     }

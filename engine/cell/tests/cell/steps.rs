@@ -296,7 +296,14 @@ async fn how_a_session_was_is_kept_for_every_cell_and_counted_for_its_host_once(
     let late = world.calm_cell().await;
     pass(2_000).await;
     assert!(late.quality(&id).await.is_ok());
-    assert_eq!(late.hosts(None, 9).rows.iter().map(|row| row.minutes).sum::<u64>(), 3);
+    assert_eq!(
+        late.hosts(None, 9)
+            .rows
+            .iter()
+            .map(|row| row.minutes)
+            .sum::<u64>(),
+        3
+    );
     let nobody = "nobody".parse().unwrap();
     assert!(matches!(
         late.quality(&nobody).await,

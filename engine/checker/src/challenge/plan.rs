@@ -119,16 +119,20 @@ mod tests {
             core_score: 400,
             memory: ByteCount::new(gib << 30),
         };
-        let lanes = |claim| match plan(&claim)[1].0 {
-            Task::Memory { lanes, .. } => lanes,
-            other => panic!("{other:?}"),
+        let lanes = |claim| {
+            let Task::Memory { lanes, .. } = plan(&claim)[1].0 else {
+                panic!("not of memory")
+            };
+            lanes
         };
         assert_eq!(lanes(claim(4, 2)), 1_792);
         assert_eq!(lanes(claim(4, 64)), 4_915);
         assert!(lanes(claim(64, 64)) > 50_000);
-        let chains = |claim| match plan(&claim)[0].0 {
-            Task::Compute { chains, .. } => chains,
-            other => panic!("{other:?}"),
+        let chains = |claim| {
+            let Task::Compute { chains, .. } = plan(&claim)[0].0 else {
+                panic!("not of integers")
+            };
+            chains
         };
         assert_eq!((chains(claim(4, 2)), chains(claim(64, 2))), (4, 64));
     }

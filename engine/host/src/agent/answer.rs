@@ -6,7 +6,7 @@ use firstlight_fleet::messages::{
     Ask, Asked, Channel, Claim, Claimed, HostState, Refusal, Refused, Replied, Reply,
 };
 use firstlight_fleet::{Message, Subscription};
-use firstlight_units::Micros;
+use firstlight_units::{Micros, TitleId};
 use std::sync::Arc;
 
 /// Answers until its subscription ends.
@@ -122,16 +122,7 @@ async fn answer(inner: &Inner, ask: Ask) -> Reply {
             copies,
             lapse_s,
         } => {
-            let copies = u16::try_from(copies).unwrap_or(u16::MAX);
-            let Some(lapse_s) = lapse_s else {
-                host.set_parked(title, Some(copies));
-                return Reply::Done;
-            };
-            let lapse = Micros::from_secs(lapse_s.into());
-            if !host.ask_parked(&title, copies, lapse) {
-                return Reply::Refused(Refused::UnknownTitle);
-            }
-            Ok(Reply::Done)
+            return park(inner, title, copies, lapse_s);
         }
         Ask::Standing { standing, why } => {
             inner.proving.hear(standing, why);
@@ -144,6 +135,21 @@ async fn answer(inner: &Inner, ask: Ask) -> Reply {
         }
     };
     done.unwrap_or_else(|error| Reply::Refused(refused(error)))
+}
+
+/// Until it is said otherwise, or for a time.
+fn park(inner: &Inner, title: TitleId, copies: u32, lapse_s: Option<u32>) -> Reply {
+    let host = &inner.settings.host;
+    let copies = u16::try_from(copies).unwrap_or(u16::MAX);
+    let Some(lapse_s) = lapse_s else {
+        host.set_parked(title, Some(copies));
+        return Reply::Done;
+    };
+    if host.ask_parked(&title, copies, Micros::from_secs(lapse_s.into())) {
+        Reply::Done
+    } else {
+        Reply::Refused(Refused::UnknownTitle)
+    }
 }
 
 async fn claim_slot(inner: &Inner, claim: Claim) -> Result<Reply, Refused> {

@@ -2,8 +2,8 @@
 
 use super::Worker;
 use crate::clock;
-use crate::player::Player;
 use crate::played::{Own, Told};
+use crate::player::Player;
 use crate::run::MEDIA;
 use crate::tally::{MediaTally, Spans};
 use firstlight_link::{Report, Stats};
