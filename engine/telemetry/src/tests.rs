@@ -2,7 +2,7 @@
 
 use crate::{
     Attach, Carrier, End, Kind, METRICS, Metric, Placed, RelayRefused, RelayTraffic, Second, Stream, Unit,
-    buckets, catalogue, engine, first_picture_seconds, host_checked, host_lost, http_request,
+    buckets, catalogue, copies_asked, engine, first_picture_seconds, host_checked, host_lost, http_request,
     message_refused, placed_seconds, placement, queue_waiting, relay_attached, relay_refused, relay_sessions,
     relay_traffic, session_attached, session_ended, session_refused, session_started, sessions_active,
     sessions_waiting, stage_seconds,
@@ -216,6 +216,7 @@ fn record_everything() -> BTreeMap<String, (String, f64)> {
         host_lost();
         message_refused("forged");
         host_checked("proven");
+        copies_asked(2);
         Stream::new().record(&Second {
             target: Bitrate::mbps(8),
             sent: ByteCount::new(1),

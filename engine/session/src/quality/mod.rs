@@ -222,7 +222,7 @@ impl Quality {
         self.coarse = match qp {
             QP_MUSH.. => self.coarse + 2,
             QP_COARSE.. => self.coarse + 1,
-            _ if left_out && qp > QP_WANTED => self.coarse + 1,
+            _ if left_out && qp > QP_ROOM => self.coarse + 1,
             _ => 0,
         };
         if self.coarse >= 2 && self.carried != Scale::ThreeEighths {
@@ -265,7 +265,13 @@ impl Quality {
     /// One of how many pictures the rate carries at a scale: of a title that is seen to be easy to code, all.
     fn rate_divisor(&self, target: Bitrate, scale: Scale) -> u8 {
         let as_seen = target.as_bps().saturating_mul(10) >= self.qp_at.as_bps().saturating_mul(7);
-        if as_seen && scale >= self.choice.scale && self.qp.is_some_and(|qp| qp <= QP_WANTED) {
+        // What was seen with some left out is a guess of what all would come to.
+        let most = if self.choice.divisor == 1 {
+            QP_WANTED
+        } else {
+            QP_ROOM
+        };
+        if as_seen && scale >= self.choice.scale && self.qp.is_some_and(|qp| qp <= most) {
             return 1;
         }
         rate::divisor(target, &self.coded(scale), self.choice.divisor)
@@ -323,7 +329,7 @@ const QP_COARSE: i32 = 40;
 const QP_MUSH: i32 = 47;
 /// What a step down is to come to.
 const QP_WANTED: i32 = 36;
-/// A step up must not come to more than this: six below what brings the step down.
+/// A step up must not come to more than this: six below what brings the step down. Nor must all pictures, where some were left out.
 const QP_ROOM: i32 = 34;
 /// What refinement comes to (the encoder's QP at which nobody sees a difference), with room.
 const QP_SHARP: u8 = 14;
