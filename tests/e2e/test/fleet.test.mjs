@@ -1,7 +1,10 @@
 // Machines join a fleet, carry players, drain and leave; one that vanishes is missed at once.
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { Engine, until } from '../lib/engine.mjs';
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Engine, binary, until } from '../lib/engine.mjs';
 import { openBrowser, play, untilState, untilStats } from '../lib/browser.mjs';
 import { Gateway, Host, Nats } from '../lib/fleet.mjs';
 
@@ -19,7 +22,7 @@ afterEach(async () => {
   await gateway?.stop();
 });
 
-const join = async (options) => {
+const joined = async (options) => {
   const host = await Host.join(gateway, options);
   hosts.push(host);
   return host;
@@ -28,7 +31,7 @@ const sessionOf = (page) => page.evaluate(() => firstlight.session);
 const words = () => page.evaluate(() => document.body.innerText);
 
 test('a machine that joins is measured, and carries a player until he is done; then it leaves and nobody is lost', async () => {
-  const host = await join({ args: ['--region', 'eu-1', '--name', 'box'] });
+  const host = await joined({ args: ['--region', 'eu-1', '--name', 'box'] });
   const row = await gateway.host(host.id);
   assert.deepEqual([row.name, row.region, row.sessions], ['box', 'eu-1', 0]);
   assert.ok(row.slots > 0 && row.titles > 0 && row.stages_ms > 0, JSON.stringify(row));
@@ -65,11 +68,11 @@ test('a machine that joins is measured, and carries a player until he is done; t
 });
 
 test('the players of a machine that vanishes are told within seconds, and go on elsewhere', async () => {
-  const host = await join();
+  const host = await joined();
   page = await play(browser, gateway, 'beacon');
   await untilStats(page, (s) => s.frames.decoded > 30, 'thirty decoded frames');
   const session = await sessionOf(page);
-  const other = await join();
+  const other = await joined();
   const family = host.processes();
   await host.kill();
   await untilState(page, 'ended');
@@ -89,7 +92,7 @@ test('the players of a machine that vanishes are told within seconds, and go on 
 });
 
 test('a killed machine comes back under its own name, without a token', async () => {
-  const host = await join();
+  const host = await joined();
   await host.kill();
   const again = await Host.join(gateway, { data: host.data, token: '' });
   hosts.push(again);
@@ -99,7 +102,7 @@ test('a killed machine comes back under its own name, without a token', async ()
 });
 
 test('players play on while NATS is away, and new ones come when it is back', async () => {
-  await join();
+  await joined();
   page = await play(browser, gateway, 'beacon');
   await untilStats(page, (s) => s.frames.decoded > 30, 'thirty decoded frames');
   await nats.kill();
@@ -114,7 +117,7 @@ test('players play on while NATS is away, and new ones come when it is back', as
 });
 
 test('an engine with a host of its own takes others beside it', async () => {
-  const engine = await Engine.start({ args: ['--bus', nats.url] });
+  const engine = await Engine.start({ args: ['--bus', nats.url, '--trust-hosts'] });
   try {
     const at = { url: engine.url, token: async () => (await engine.operator('/v1/hosts/tokens', { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } })).token,
       host: async (id) => (await engine.operator('/v1/hosts')).hosts.find(({ host }) => host === id) };
@@ -128,5 +131,31 @@ test('an engine with a host of its own takes others beside it', async () => {
     assert.ok(host.processes().some(({ command }) => /firstlight\S* worker/.test(command)), 'it runs on the machine that joined');
   } finally {
     await engine.stop();
+  }
+});
+
+test('a machine that joins proves what it says before anybody is sent to it, and what it proved can be judged again', async () => {
+  const strict = await Gateway.start({ bus: nats.url, check: true });
+  try {
+    const host = await Host.join(strict);
+    hosts.push(host);
+    // A late answer is asked for again, later each time.
+    await until(async () => (await strict.host(host.id)).state === 'open', 'the host to be proven', 150_000);
+    page = await play(browser, strict, 'beacon');
+    await untilStats(page, (s) => s.frames.decoded > 30, 'thirty decoded frames');
+
+    const evidence = join(strict.data, 'evidence');
+    writeFileSync(evidence, await strict.operator(`/v1/hosts/${host.id}/evidence`));
+    const judged = spawnSync(binary(), ['checker', 'verify', evidence], { encoding: 'utf8' });
+    assert.equal(judged.status, 0, judged.stdout + judged.stderr);
+    for (const kind of ['compute', 'memory', 'disk', 'encode']) {
+      assert.match(judged.stdout, new RegExp(`${kind} of host ${host.id}.*holds: proven`));
+    }
+    const [first] = readFileSync(evidence, 'utf8').split('\n');
+    const at = Math.floor(first.length / 2);
+    writeFileSync(evidence, `${first.slice(0, at)}${first[at] === 'A' ? 'B' : 'A'}${first.slice(at + 1)}\n`);
+    assert.equal(spawnSync(binary(), ['checker', 'verify', evidence]).status, 1, 'a record that was changed');
+  } finally {
+    await strict.stop();
   }
 });
