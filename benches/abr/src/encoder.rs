@@ -5,6 +5,7 @@
 //! proportion: a clip of 720p is stretched over the range of the bench, since a small picture does not use large targets at all.
 //! IDRs, recoveries and the first pictures behind a change of the target come from recordings too.
 
+use crate::control::number_of;
 use crate::source::INTERVAL;
 use firstlight_netem::Random;
 use firstlight_units::{Bitrate, ByteCount};
@@ -85,8 +86,15 @@ impl Encoder {
         }
     }
 
-    /// The size of the `picture`th picture of the run.
-    pub fn encode(&mut self, picture: usize, bitrate: Bitrate, what: What) -> ByteCount {
+    /// The size of the `picture`th picture of the run. A bound below the buffer is a smaller buffer for this picture, as our encoder
+    /// takes it: what it asks the library for falls in proportion.
+    pub fn encode(
+        &mut self,
+        picture: usize,
+        bitrate: Bitrate,
+        what: What,
+        most: Option<ByteCount>,
+    ) -> ByteCount {
         #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
         let (budget, target) = (
             bitrate.bytes_in(INTERVAL).as_u64() as f64,
@@ -109,8 +117,11 @@ impl Encoder {
             }
         };
         // However few bits a recovery or a step would take, the VBV holds one frame of what is asked for, 6/5 of the target.
-        let most = if what == What::Idr { f64::MAX } else { VBV };
-        let size = (budget * used.min(most)).max(SIZE_MIN);
+        let vbv = if what == What::Idr { f64::MAX } else { VBV };
+        // An IDR is near its coarsest as it is.
+        let most = most.filter(|_| what != What::Idr);
+        let room = most.map_or(1.0, |most| (number_of(most) / (budget * VBV)).min(1.0));
+        let size = (budget * used.min(vbv) * room).max(SIZE_MIN);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a size")]
         ByteCount::new(size as u64)
     }
@@ -196,7 +207,7 @@ mod tests {
     fn mean(seed: u64, bitrate: Bitrate) -> f64 {
         let mut encoder = Encoder::new(seed);
         let sum: u64 = (0..600)
-            .map(|n| encoder.encode(n, bitrate, What::Ordinary).as_u64())
+            .map(|n| encoder.encode(n, bitrate, What::Ordinary, None).as_u64())
             .sum();
         #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
         let share = sum as f64 / 600.0 / bitrate.bytes_in(INTERVAL).as_u64() as f64;
@@ -221,10 +232,10 @@ mod tests {
         for seed in 0..3 {
             let mut encoder = Encoder::new(seed);
             for n in 0..60 {
-                encoder.encode(n, Bitrate::mbps(40), What::Ordinary);
+                encoder.encode(n, Bitrate::mbps(40), What::Ordinary, None);
             }
             let low = Bitrate::mbps(8);
-            let size = encoder.encode(60, low, What::Ordinary);
+            let size = encoder.encode(60, low, What::Ordinary, None);
             assert!(
                 size <= low.scale(13, 10).bytes_in(INTERVAL),
                 "clip {seed}: {size:?}"
@@ -236,7 +247,7 @@ mod tests {
     fn an_idr_is_no_larger_than_the_buffer_but_at_the_lowest_targets() {
         let mut encoder = Encoder::new(2);
         let rate = Bitrate::mbps(20);
-        let idr = encoder.encode(0, rate, What::Idr);
+        let idr = encoder.encode(0, rate, What::Idr, None);
         assert!(idr <= rate.scale(13, 10).bytes_in(INTERVAL), "{idr:?}");
     }
 }

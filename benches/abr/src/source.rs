@@ -20,6 +20,8 @@ pub struct Order {
     pub bitrate: Bitrate,
     /// A decoder can start here.
     pub idr: bool,
+    /// Most bytes that it may have; without one the encoder's buffer bounds it.
+    pub most: Option<ByteCount>,
     /// Predict from this one instead of the one before; ignored where it is out of the encoder's buffer (then it is an IDR).
     pub reference: Option<u64>,
 }
@@ -84,9 +86,12 @@ impl Source {
         // The clip goes on while pictures are left out.
         let picture = now.since(START).as_micros() / INTERVAL.as_micros();
         let picture = usize::try_from(picture).unwrap_or(0);
-        let size = self
-            .encoder
-            .encode(picture, order.bitrate.clamp(BITRATE_MIN, BITRATE_MAX), what);
+        let size = self.encoder.encode(
+            picture,
+            order.bitrate.clamp(BITRATE_MIN, BITRATE_MAX),
+            what,
+            order.most,
+        );
         self.frames.push(Frame {
             captured_at: now,
             size,

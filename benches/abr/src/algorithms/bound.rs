@@ -61,6 +61,7 @@ impl Flow for Bound {
                 bitrate: self.target,
                 idr: false,
                 reference: None,
+                most: None,
             },
         );
         self.busy_until = self.finish(now, encoded.size);

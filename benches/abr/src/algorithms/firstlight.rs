@@ -139,6 +139,7 @@ impl Flow for Firstlight {
             bitrate: self.sender.target(),
             idr: std::mem::take(&mut self.idr),
             reference: self.reference.take(),
+            most: Some(self.sender.frame_max(now)),
         };
         self.pending = Some((now, source.encode(now, order)));
     }

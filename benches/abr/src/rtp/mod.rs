@@ -204,6 +204,7 @@ impl Flow for Stream {
             bitrate: self.host.target(),
             idr: self.host.take_idr(),
             reference: None,
+            most: None,
         };
         let encoded = source.encode(now, order);
         self.host.push(encoded);
