@@ -1,4 +1,4 @@
-//! What the path carries: samples in, an estimate and its spread out.
+//! What the path carries: samples in, an estimate out.
 
 use super::Features;
 use super::train::Sample;
@@ -9,8 +9,8 @@ use firstlight_units::{Bitrate, Micros};
 pub(crate) struct Estimate {
     features: Features,
     value: Bitrate,
-    /// Mean shortfall of the samples below the estimate, in thousandths of it: a faster one is no danger.
-    spread: u64,
+    /// Every sample counts alike: they say what we get among others.
+    even: bool,
     /// Slow samples in a row.
     slow: u32,
     /// The faster one of them.
@@ -22,18 +22,18 @@ impl Estimate {
         Self {
             features,
             value: start,
-            spread: SPREAD_START,
+            even: false,
             slow: 0,
             slow_best: Bitrate::ZERO,
         }
     }
 
-    pub(crate) const fn value(&self) -> Bitrate {
-        self.value
+    pub(crate) const fn set_even(&mut self, even: bool) {
+        self.even = even;
     }
 
-    pub(crate) const fn spread(&self) -> u64 {
-        self.spread
+    pub(crate) const fn value(&self) -> Bitrate {
+        self.value
     }
 
     pub(crate) const fn set(&mut self, value: Bitrate) {
@@ -44,14 +44,16 @@ impl Estimate {
     pub(crate) fn on_sample(&mut self, sample: &Sample, span: Micros, rtt: Micros) {
         if sample.at_least {
             self.slow = 0;
-            self.note_spread(self.value);
             if sample.rate > self.value {
                 let grown = self.grown(span, rtt);
                 self.value = sample.rate.min(grown);
             }
             return;
         }
-        self.note_spread(sample.rate);
+        if self.even {
+            self.value = mix(self.value, sample.rate, 1, EVEN);
+            return;
+        }
         if sample.rate < self.value.scale(SLOW, 100) {
             self.slow_best = if self.slow == 0 {
                 sample.rate
@@ -80,6 +82,13 @@ impl Estimate {
         } else {
             self.value = sample.rate.min(self.grown(span, rtt));
         }
+        self.value = self.value + self.more();
+    }
+
+    /// What is added with each sample. Where two flows meet, what the path carries of their trains is as their rates are, whatever
+    /// these are: the smaller one must gain more in proportion.
+    fn more(&self) -> Bitrate {
+        MORE.scale(self.value.as_kbps().isqrt(), MORE_AT.as_kbps().isqrt())
     }
 
     /// 8 % more for each round trip.
@@ -88,12 +97,6 @@ impl Estimate {
         let span = span.min(SPAN_MAX).as_micros();
         self.value.scale(100 * rtt + GROWTH * span, 100 * rtt)
     }
-
-    fn note_spread(&mut self, rate: Bitrate) {
-        let value = self.value.as_bps().max(1);
-        let off = value.saturating_sub(rate.as_bps()).saturating_mul(1_000) / value;
-        self.spread = (self.spread * 7 + off.min(1_000)) / 8;
-    }
 }
 
 /// `a` moved towards `b` by `num / den`.
@@ -101,10 +104,14 @@ fn mix(a: Bitrate, b: Bitrate, num: u64, den: u64) -> Bitrate {
     a.scale(den - num, den) + b.scale(num, den)
 }
 
-/// Thousandths: a path that nothing is known about is taken for a steady one.
-const SPREAD_START: u64 = 0;
-/// Per cent of the way to a faster sample: most of it in twenty, a fifth of a second, so that a moment's luck is not believed.
+/// Per cent of the way to a faster sample: most of it in twenty, a sixth of a second, so that a moment's luck is not believed. 25 % used a
+/// hundredth more of the path, and over cells had 0.4 points more time with a stale picture.
 const UP: u64 = 12;
+/// Added with each sample at [`MORE_AT`]; at other rates it goes with the square root. It lifts the estimate by 1 % there and by 7 % at 1 Mbit/s.
+const MORE: Bitrate = Bitrate::kbps(100);
+const MORE_AT: Bitrate = Bitrate::mbps(30);
+/// Two frames of two samples each.
+const EVEN: u64 = 8;
 /// Per cent of the way to a slower one.
 const DOWN: u64 = 33;
 /// Per cent of the estimate below which a sample is a drop and no noise.
@@ -169,12 +176,5 @@ mod tests {
     fn a_train_that_met_no_limit_never_lowers_it() {
         assert_eq!(after(&[sample(3, true); 50]).value(), Bitrate::mbps(40));
         assert!(after(&[sample(80, true); 30]).value() > Bitrate::mbps(79));
-    }
-
-    #[test]
-    fn samples_that_fall_short_leave_more_free_and_faster_ones_do_not() {
-        assert_eq!(after(&[sample(40, false); 20]).spread(), 0);
-        assert_eq!(after(&[sample(48, false); 3]).spread(), 0);
-        assert!(after(&[sample(30, false), sample(50, false), sample(30, false)]).spread() > 30);
     }
 }

@@ -10,8 +10,6 @@ pub struct Features {
     pub fast_drop: bool,
     /// The target falls by what drains a standing queue in 100 ms.
     pub drain: bool,
-    /// The more the samples of the last frames differ, the more is left free.
-    pub spread: bool,
     /// A faster train is believed within a few frames, instead of growing by 8 % a round trip.
     pub fast_growth: bool,
     /// What is in flight is bounded by the estimate times (round trip and frame): past it no picture is encoded.
@@ -20,6 +18,8 @@ pub struct Features {
     pub frame_cap: bool,
     /// No picture is encoded while the client covers nothing for longer than the path explains.
     pub starvation: bool,
+    /// A queue that does not fall while we send less than the path carries is somebody else's: it is shared, not drained.
+    pub compete: bool,
     /// Trains of padding on a still screen.
     pub probes: bool,
     /// Parity with first sendings and with repeats.
@@ -32,11 +32,11 @@ impl Features {
         loss_counted: true,
         fast_drop: true,
         drain: true,
-        spread: true,
         fast_growth: true,
         in_flight_cap: true,
         frame_cap: true,
         starvation: true,
+        compete: true,
         probes: true,
         parity: true,
     };
@@ -46,11 +46,11 @@ impl Features {
         "loss-counted",
         "fast-drop",
         "drain",
-        "spread",
         "fast-growth",
         "in-flight-cap",
         "frame-cap",
         "starvation",
+        "compete",
         "probes",
         "parity",
     ];
@@ -63,11 +63,11 @@ impl Features {
             "loss-counted" => &mut features.loss_counted,
             "fast-drop" => &mut features.fast_drop,
             "drain" => &mut features.drain,
-            "spread" => &mut features.spread,
             "fast-growth" => &mut features.fast_growth,
             "in-flight-cap" => &mut features.in_flight_cap,
             "frame-cap" => &mut features.frame_cap,
             "starvation" => &mut features.starvation,
+            "compete" => &mut features.compete,
             "probes" => &mut features.probes,
             "parity" => &mut features.parity,
             _ => return None,

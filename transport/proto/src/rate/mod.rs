@@ -8,6 +8,7 @@
 //!
 //! A rule counts whole datagrams; what of it is left for the encoder is the sender's business.
 
+mod compete;
 mod delay;
 mod estimate;
 mod features;
@@ -69,6 +70,18 @@ pub trait RateRule: std::fmt::Debug + Send {
     }
     /// When a train of padding is to be sent if no sample comes before; `None`: never.
     fn probe_at(&self) -> Option<Timestamp> {
+        None
+    }
+    /// What the newest packet that came waited in the path's queue, beyond what is foreign.
+    fn waited(&self) -> Micros {
+        self.queue()
+    }
+    /// What of the path's queue is somebody else's, and counts as the path.
+    fn foreign(&self) -> Micros {
+        Micros::ZERO
+    }
+    /// How fast the packets of a frame go, where the rule depends on it.
+    fn pacing(&self) -> Option<Bitrate> {
         None
     }
     /// What stands in the path's queue even before a frame is added to it.

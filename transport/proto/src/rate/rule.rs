@@ -1,10 +1,11 @@
 //! The rule: each frame is a packet train that measures the path.
 //!
-//! See docs/decisions/0005 for why each part is as it is.
+//! See docs/decisions/0005 and 0012 for why each part is as it is.
 
+use super::compete::Compete;
 use super::delay::Delay;
 use super::estimate::Estimate;
-use super::train::Trains;
+use super::train::{Sample, Trains};
 use super::{Arrival, Features, RateLimits, RateRule, Report};
 use firstlight_units::{Bitrate, ByteCount, Micros, RemoteTime, Timestamp};
 
@@ -14,12 +15,15 @@ pub struct TrainRule {
     limits: RateLimits,
     features: Features,
     delay: Delay,
+    compete: Compete,
     trains: Trains,
     estimate: Estimate,
     sampled_at: RemoteTime,
     /// When the last report came that held a sample.
     learnt_at: Timestamp,
     target: Bitrate,
+    /// What the newest packet that came waited.
+    waited: Micros,
     silence: Option<Silence>,
 }
 
@@ -37,47 +41,55 @@ impl TrainRule {
             limits,
             features,
             delay: Delay::new(),
+            compete: Compete::default(),
             trains: Trains::new(features.loss_counted),
             estimate: Estimate::new(features, limits.start.scale(1_000, USE_MOST)),
             sampled_at: RemoteTime::default(),
             learnt_at: Timestamp::default(),
             target: limits.start,
+            waited: Micros::ZERO,
             silence: None,
         }
     }
 
     fn take(&mut self, now: Timestamp, arrival: &Arrival, rtt: Micros) {
         self.delay.on_arrival(arrival);
+        self.waited = self.delay.over_least(arrival);
         if let Some(sample) = self.trains.on_arrival(arrival, &self.delay) {
-            let span = sample.at.since(self.sampled_at);
-            self.sampled_at = self.sampled_at.max(sample.at);
-            self.learnt_at = now;
-            self.estimate.on_sample(&sample, span, rtt);
-            let most = self.limits.max.scale(CAPACITY_MOST, 1);
-            let least = self.limits.min;
-            self.estimate.set(self.estimate.value().clamp(least, most));
+            self.learn(now, &sample, rtt);
         }
     }
 
+    fn learn(&mut self, now: Timestamp, sample: &Sample, rtt: Micros) {
+        let span = sample.at.since(self.sampled_at);
+        self.sampled_at = self.sampled_at.max(sample.at);
+        self.learnt_at = now;
+        self.estimate.on_sample(sample, span, rtt);
+        let most = self.limits.max.scale(CAPACITY_MOST, 1);
+        let least = self.limits.min;
+        self.estimate.set(self.estimate.value().clamp(least, most));
+    }
+
     fn update(&mut self) {
-        let spread = if self.features.spread {
-            self.estimate.spread()
+        let used = if self.compete.is_on() {
+            SHARE
         } else {
-            0
+            USE_MOST.saturating_sub(self.drain()).max(USE_DRAINING)
         };
-        let used = USE_MOST.saturating_sub(spread * SPREAD_WEIGHT).max(USE_LEAST);
-        let drain = if self.features.drain {
-            // What stands is gone in 100 ms.
-            self.delay.standing().saturating_sub(QUEUE_FREE).as_micros() / 100
-        } else {
-            0
-        };
-        let used = used.saturating_sub(drain).max(USE_DRAINING);
         self.target = self
             .estimate
             .value()
             .scale(used, 1_000)
             .clamp(self.limits.min, self.limits.max);
+    }
+
+    /// Thousandths of the estimate that drain what stands within [`DRAIN`].
+    fn drain(&self) -> u64 {
+        if !self.features.drain {
+            return 0;
+        }
+        let over = self.delay.standing().saturating_sub(QUEUE_FREE);
+        over.as_micros() * 1_000 / DRAIN.as_micros()
     }
 }
 
@@ -87,16 +99,33 @@ impl RateRule for TrainRule {
         self.learnt_at = now;
     }
 
-    fn on_sent(&mut self, _now: Timestamp, _bytes: ByteCount) {}
+    fn on_sent(&mut self, _now: Timestamp, bytes: ByteCount) {
+        self.compete.on_sent(bytes);
+    }
 
     fn on_report(&mut self, now: Timestamp, report: &Report<'_>) {
         let rtt = report.rtt_min.unwrap_or(RTT_UNKNOWN);
         for arrival in report.arrivals {
             self.take(now, arrival, rtt);
         }
-        if self.silence.take_if(|_| !report.arrivals.is_empty()).is_some() || !report.arrivals.is_empty() {
-            self.update();
+        if let Some(sample) = self.trains.enough() {
+            self.learn(now, &sample, rtt);
         }
+        if report.arrivals.is_empty() {
+            return;
+        }
+        self.silence = None;
+        if self.features.compete {
+            let capacity = self.estimate.value();
+            self.compete.on_report(now, self.delay.standing(), capacity);
+            // At the lowest rate there is nothing to give up, and so nothing to tell whose queue it is by.
+            if capacity.scale(SHARE, 1_000) <= self.limits.min {
+                self.compete = Compete::default();
+            }
+            self.trains.set_apart(self.compete.is_on());
+            self.estimate.set_even(self.compete.is_on());
+        }
+        self.update();
     }
 
     fn on_silence(&mut self, now: Timestamp) {
@@ -126,17 +155,36 @@ impl RateRule for TrainRule {
         self.features.probes.then(|| self.learnt_at + interval)
     }
 
+    fn waited(&self) -> Micros {
+        self.waited.saturating_sub(self.foreign())
+    }
+
+    fn foreign(&self) -> Micros {
+        if self.compete.is_on() {
+            self.delay.standing()
+        } else {
+            Micros::ZERO
+        }
+    }
+
+    fn pacing(&self) -> Option<Bitrate> {
+        self.compete.is_on().then(|| self.target.scale(PACE, 1))
+    }
+
     fn queue(&self) -> Micros {
         self.delay.standing()
     }
 }
 
-/// Thousandths of the estimate that are used on a path that does not change.
-const USE_MOST: u64 = 930;
-/// How many times the mean shortfall of the samples is left free.
-const SPREAD_WEIGHT: u64 = 2;
-/// However much the samples differ.
-const USE_LEAST: u64 = 600;
+/// Thousandths of the estimate that are used where no queue stands: all of it. What an encoder leaves of its target is the reserve, and a frame
+/// that finds a queue is cut to what fits behind it.
+const USE_MOST: u64 = 1_000;
+/// Three frames: what two flows that both see the whole path make together must go before it is felt.
+const DRAIN: Micros = Micros::from_millis(50);
+/// Thousandths of what a train gets that leave a flow that fills the rest as much as we take, at [`PACE`]: a train of twice the rate r beside c − r
+/// is carried at 2rc / (c + r), and three quarters of that are r where r = c / 2 (SQP, arXiv 2207.11857).
+const SHARE: u64 = 750;
+const PACE: u64 = 2;
 /// However much there is to drain.
 const USE_DRAINING: u64 = 300;
 /// A queue that nobody feels: below the grain of a Wi-Fi link.

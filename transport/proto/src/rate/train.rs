@@ -26,6 +26,8 @@ pub(crate) struct Sample {
 #[derive(Debug)]
 pub(crate) struct Trains {
     loss_counted: bool,
+    /// The path is busy with somebody else's packets between our trains.
+    apart: bool,
     last: Option<Last>,
     busy: Run,
     train: FrameId,
@@ -36,8 +38,10 @@ pub(crate) struct Trains {
 
 #[derive(Clone, Copy, Debug)]
 struct Last {
+    train: FrameId,
     seq: PacketSeq,
     total: ByteCount,
+    /// The newest arrival up to here: one that overtook others came in the time that they took.
     at: RemoteTime,
 }
 
@@ -47,6 +51,8 @@ struct Run {
     packets: u32,
     bytes: ByteCount,
     time: Micros,
+    /// What the last one waited.
+    waited: Micros,
     lossy: bool,
 }
 
@@ -63,6 +69,7 @@ impl Trains {
     pub(crate) const fn new(loss_counted: bool) -> Self {
         Self {
             loss_counted,
+            apart: false,
             last: None,
             busy: Run::new(),
             train: FrameId::new(0),
@@ -71,18 +78,25 @@ impl Trains {
         }
     }
 
-    /// Takes an arrival; a sample where there is enough for one.
+    /// Whether only what lies within a train is measured.
+    pub(crate) const fn set_apart(&mut self, apart: bool) {
+        self.apart = apart;
+    }
+
+    /// Takes an arrival; a sample where there was enough for one before it.
     pub(crate) fn on_arrival(&mut self, arrival: &Arrival, delay: &Delay) -> Option<Sample> {
-        let ended = (arrival.train != self.train && arrival.train.get() != 0)
-            .then(|| self.end_train(arrival.train))
-            .flatten();
+        let new = arrival.train != self.train && arrival.train.get() != 0;
+        // What is held up comes in one go with what is behind it: to end a sample in between would count the time and not the bytes.
+        let behind = self.last.is_none_or(|last| arrival.arrived_at > last.at + GRAIN);
+        let enough = (new || behind).then(|| self.enough()).flatten();
+        let sample = enough.or_else(|| new.then(|| self.end_train(arrival.train)).flatten());
         let Some(last) = self.last else {
             self.set_last(arrival);
-            return ended;
+            return sample;
         };
         if arrival.seq <= last.seq {
             // Overtaken: what it took is in the gap of the one that overtook it.
-            return ended;
+            return sample;
         }
         let waited = delay.over_least(arrival);
         let gap = arrival.arrived_at.since(last.at);
@@ -96,41 +110,47 @@ impl Trains {
         };
         self.set_last(arrival);
         // It entered before the one ahead of it left, if it waited for at least the gap between them.
-        if waited + GRAIN >= gap && arrival.arrived_at >= last.at {
+        let together = !self.apart || (arrival.train == last.train && arrival.train.get() != 0);
+        if together && waited + GRAIN >= gap {
             self.busy.packets += 1;
             self.busy.bytes += bytes;
             self.busy.time += gap;
+            self.busy.waited = waited;
             self.busy.lossy |= hole;
         }
         if arrival.train == self.train && arrival.train.get() != 0 {
             self.sent.add(arrival, bytes);
         }
-        self.enough(arrival, waited).or(ended)
+        sample
     }
 
     fn set_last(&mut self, arrival: &Arrival) {
         self.last = Some(Last {
+            train: arrival.train,
             seq: arrival.seq,
             total: arrival.total,
-            at: arrival.arrived_at,
+            at: self
+                .last
+                .map_or(arrival.arrived_at, |last| last.at.max(arrival.arrived_at)),
         });
     }
 
-    /// A sample of what was busy, without waiting for the end of a train that takes long.
-    fn enough(&mut self, arrival: &Arrival, waited: Micros) -> Option<Sample> {
+    /// A sample of what was busy, without waiting for the end of a train that takes long; `None` where there is not enough for one.
+    pub(crate) fn enough(&mut self) -> Option<Sample> {
         let run = self.busy;
         let many = run.packets >= PACKETS_MIN && run.time >= TIME_WISE;
         let slow = run.packets >= PACKETS_FEW && run.time >= TIME_LONG;
         if !many && !slow {
             return None;
         }
+        let last = self.last?;
         self.busy = Run::new();
         self.sampled = true;
         Some(Sample {
             rate: run.bytes.per(run.time),
             at_least: false,
-            at: arrival.arrived_at,
-            waited,
+            at: last.at,
+            waited: run.waited,
             lossy: run.lossy,
         })
     }
@@ -169,6 +189,7 @@ impl Run {
             packets: 0,
             bytes: ByteCount::ZERO,
             time: Micros::ZERO,
+            waited: Micros::ZERO,
             lossy: false,
         }
     }
@@ -279,5 +300,50 @@ mod tests {
         };
         assert!(mean(true) > 19_000, "{}", mean(true));
         assert!(mean(false) < 17_500, "{}", mean(false));
+    }
+
+    /// As [`samples`] at 50 Mbit/s in trains of 30, each packet `late(seq)` microseconds later; `in_order` where none overtakes another.
+    fn jittered(in_order: bool, late: impl Fn(u64) -> u64) -> Vec<Sample> {
+        let (mut delay, mut trains) = (Delay::new(), Trains::new(true));
+        let (mut free, mut newest, mut seq) = (0, 0, 0);
+        let mut out = Vec::new();
+        for frame in 1..=60u64 {
+            for n in 0..30 {
+                let sent = frame * 16_667 + n * 100;
+                free = sent.max(free) + 1_250 * 8 / 50;
+                seq += 1;
+                let came = free + late(seq);
+                newest = came.max(newest);
+                let arrival = Arrival {
+                    seq: PacketSeq::new(seq),
+                    train: FrameId::new(frame),
+                    bytes: ByteCount::new(1_250),
+                    total: ByteCount::new(seq * 1_250),
+                    sent_at: Timestamp::from_micros(sent),
+                    arrived_at: RemoteTime::from_micros(77_000_000 + if in_order { newest } else { came }),
+                };
+                delay.on_arrival(&arrival);
+                out.extend(trains.on_arrival(&arrival, &delay));
+            }
+            out.extend(trains.enough());
+        }
+        out
+    }
+
+    #[test]
+    fn jitter_does_not_look_like_a_narrow_path() {
+        for in_order in [true, false] {
+            // Up to 8 ms, by a hash.
+            let found = jittered(in_order, |seq| seq.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 51);
+            let slow = found
+                .iter()
+                .filter(|s| !s.at_least && s.rate < Bitrate::mbps(15))
+                .count();
+            assert!(
+                found.len() > 50 && slow < found.len() / 20,
+                "{slow} of {}",
+                found.len()
+            );
+        }
     }
 }

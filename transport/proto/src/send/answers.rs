@@ -35,6 +35,9 @@ impl Sender {
                 rtt_min: self.flight.rtt_min(),
             },
         );
+        if !self.flight.arrivals().is_empty() {
+            self.flight.foresee(self.rule.waited(), self.rule.capacity());
+        }
         self.update_target(false);
         self.starving &= self.is_starved(now);
         let newer = self

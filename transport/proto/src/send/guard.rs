@@ -7,9 +7,10 @@ impl Sender {
     /// Whether a picture that is encoded at `now` has a chance to arrive in time. Ask again after feedback.
     #[must_use]
     pub fn may_encode(&self, now: Timestamp) -> bool {
+        let features = self.config.features;
         self.attached
-            && !(self.config.features.starvation && self.is_starved(now))
-            && self.backlog() <= self.backlog_max()
+            && !(features.starvation && self.is_starved(now))
+            && !(features.in_flight_cap && (self.is_late(now) || self.backlog(now) > self.backlog_max()))
     }
 
     /// One of so many pictures is encoded from here on: each may have the time of all of them.
@@ -27,15 +28,13 @@ impl Sender {
     /// room for the ups and downs of an encoder, less what those before it have overspent. A larger one is sent all the same, and paid
     /// for by the next ones.
     #[must_use]
-    pub fn frame_max(&self, _now: Timestamp) -> ByteCount {
+    pub fn frame_max(&self, now: Timestamp) -> ByteCount {
         if !self.config.features.frame_cap {
             return ByteCount::new(u64::MAX);
         }
-        let room = self
-            .rule
-            .capacity()
-            .bytes_in(self.interval().scale(FRAME_ROOM * u64::from(self.divisor), 100));
-        room.saturating_sub(self.backlog()).max(FRAME_LEAST)
+        let room = self.interval().scale(FRAME_ROOM * u64::from(self.divisor), 100);
+        let room = self.rule.capacity().bytes_in(room);
+        room.saturating_sub(self.backlog(now)).max(FRAME_LEAST)
     }
 
     pub(super) fn is_starved(&self, now: Timestamp) -> bool {
@@ -67,19 +66,26 @@ impl Sender {
         }
     }
 
-    /// What is on the way or waits here and is more than the path holds by itself: what the next frame would wait for.
-    fn backlog(&self) -> ByteCount {
-        let pipe = self.flight.rtt_min().unwrap_or(RTT_UNKNOWN) + REPORT_INTERVAL;
-        (self.flight.in_flight() + self.history.queued()).saturating_sub(self.rule.capacity().bytes_in(pipe))
+    /// What the next frame would wait for: what waits here, and what the path has not carried by then.
+    fn backlog(&self, now: Timestamp) -> ByteCount {
+        let capacity = self.rule.capacity();
+        if self.flight.is_heard() {
+            return capacity.bytes_in(self.flight.wait(now)) + self.history.queued();
+        }
+        // Of a path that nobody has measured: what is more than it holds by itself, and the half of a frame that is being sent.
+        let pipe = RTT_UNKNOWN + REPORT_INTERVAL + self.interval().scale(1, 2);
+        let pipe = capacity.bytes_in(pipe);
+        (self.flight.in_flight() + self.history.queued()).saturating_sub(pipe)
     }
 
     fn backlog_max(&self) -> ByteCount {
-        let span = if self.config.features.in_flight_cap {
-            BACKLOG_MAX
-        } else {
-            self.patience() + self.interval()
-        };
-        self.rule.capacity().bytes_in(span) + CAP_EXTRA
+        self.rule.capacity().bytes_in(WAIT_MAX).max(WAIT_LEAST)
+    }
+
+    /// So much is overdue that the path carries less than it did: a frame on top of it would only wait.
+    fn is_late(&self, now: Timestamp) -> bool {
+        let overdue = self.flight.overdue(now, self.report_gap() + self.rule.foreign());
+        overdue > self.rule.capacity().bytes_in(OVERDUE_MAX)
     }
 
     pub(super) fn interval(&self) -> Micros {
@@ -94,16 +100,18 @@ const STARVATION: Micros = Micros::from_millis(45);
 const STARVATION_HELD: Micros = Micros::from_millis(35);
 /// Chromium reports every 50 to 100 ms, 250 ms at the worst of rates.
 const BROWSER_REPORTS: Micros = Micros::from_millis(90);
-/// The wait that a frame may begin with: less than a frame's time at 60 fps.
-const BACKLOG_MAX: Micros = Micros::from_millis(12);
-/// Per cent of a frame's time at what the path carries.
-const FRAME_ROOM: u64 = 130;
+/// The wait that a frame may begin with: half a frame's time at 60 fps. What is less shortens the frame.
+const WAIT_MAX: Micros = Micros::from_millis(8);
+/// What is late of a path that is not filled harms nobody: less than a frame of one that is.
+const OVERDUE_MAX: Micros = Micros::from_millis(10);
+/// Per cent of a frame's time at what the path carries: the ups of an encoder even out with its downs.
+const FRAME_ROOM: u64 = 110;
 /// A packet: with less no picture can be coded.
 const FRAME_LEAST: ByteCount = ByteCount::new(1_200);
 /// A page may still be setting up when the first picture is on its way.
 const FIRST_REPORT: Micros = Micros::from_millis(300);
-/// A few packets: a rate near the minimum must not round to nothing.
-const CAP_EXTRA: ByteCount = ByteCount::new(3_000);
+/// A packet may always wait: a rate near the minimum must not round to nothing.
+const WAIT_LEAST: ByteCount = ByteCount::new(1_500);
 
 #[cfg(test)]
 mod tests {

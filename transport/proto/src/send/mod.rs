@@ -82,12 +82,10 @@ impl Sender {
     /// A sender without a client, with the rule of this version.
     #[must_use]
     pub fn new(config: SenderConfig) -> Self {
-        // Two bits more, so that rounding down on the way back loses none.
-        let on_wire = |video: Bitrate| video.scale(100, MEDIA_PERCENT) + AUDIO_RATE + Bitrate::bps(2);
         let limits = RateLimits {
-            min: on_wire(config.bitrate_min),
-            start: on_wire(config.bitrate_start),
-            max: on_wire(config.bitrate_max),
+            min: wire(config.bitrate_min),
+            start: wire(config.bitrate_start),
+            max: wire(config.bitrate_max),
         };
         let rule = TrainRule::new(limits, config.features);
         Self::with_rule(config, Box::new(rule))
@@ -101,7 +99,7 @@ impl Sender {
             attached: false,
             reports: Reports::default(),
             first_seq: 1,
-            pacer: Pacer::new(rule.target()),
+            pacer: Pacer::new(rule.target(), wire(config.bitrate_max)),
             rule,
             flight: Flight::new(),
             history: History::new(),
@@ -146,7 +144,7 @@ impl Sender {
         self.history.set_datagram_max(datagram_max);
         self.flight.restart(self.first_seq);
         self.rule.attach(now);
-        self.pacer = Pacer::new(self.rule.target());
+        self.pacer = Pacer::new(self.rule.target(), wire(self.config.bitrate_max));
         self.wishes.attach(now);
         self.stats.idr_requests += 1;
         self.update_target(true);
@@ -263,7 +261,7 @@ impl Sender {
         let extra = parity || (train.get() == 0 && kind != Ok(Kind::Audio));
         self.overhead.on_sent(ByteCount::from(out.len()), extra);
         stamp(out, seq.low(), now);
-        self.flight.record(now, out.len(), train);
+        self.flight.record(now, out.len(), train, self.rule.capacity());
         self.pacer.on_sent(now, out.len());
         self.rule.on_sent(now, ByteCount::from(out.len()));
         self.stats.packets += 1;
@@ -330,9 +328,10 @@ impl Sender {
 
     /// Tells the encoder its share of the rule's target where it changed enough to matter.
     fn update_target(&mut self, always: bool) {
-        let wire = self.rule.target();
-        self.pacer.set_target(wire);
-        let video = wire
+        let target = self.rule.target();
+        self.pacer.set_target(target);
+        self.pacer.set_fixed(self.rule.pacing());
+        let video = target
             .saturating_sub(AUDIO_RATE)
             .scale(MEDIA_PERCENT, 100)
             .scale(1_000 - self.overhead.share(), 1_000)
@@ -346,6 +345,11 @@ impl Sender {
             self.wishes.set_target(video);
         }
     }
+}
+
+/// What a video bitrate takes on the wire, audio included; two bits more, so that rounding down on the way back loses none.
+fn wire(video: Bitrate) -> Bitrate {
+    video.scale(100, MEDIA_PERCENT) + AUDIO_RATE + Bitrate::bps(2)
 }
 
 fn write(out: &mut Vec<u8>, header: MediaHeader, payload: &[u8]) {

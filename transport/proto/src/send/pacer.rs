@@ -4,6 +4,9 @@
 //! and faster as trains show that the path carries it: each train that arrives as compact as it was sent doubles the rate, two in
 //! a row that were stretched set it to what they arrived at (as ACE-N sizes its bucket, SIGCOMM'25). A single stretched train is a
 //! hiccup of somebody's scheduler and changes nothing. On a fast path a whole frame goes at once.
+//!
+//! Unless packets are lost, no train is slower than one of the highest target: two streams over one path then measure the path, and not
+//! what their own paces make of it, so that the one that has more has no advantage.
 
 use crate::rate::Arrival;
 use firstlight_units::{Bitrate, ByteCount, FrameId, Micros, RemoteTime, Timestamp};
@@ -13,6 +16,11 @@ pub(crate) struct Pacer {
     /// What trains have shown the path to carry in a burst.
     shown: Bitrate,
     floor: Bitrate,
+    /// As fast as a frame of the highest target goes at the floor, whatever the target is.
+    quick: Bitrate,
+    /// Trains for which `quick` is too much: packets were lost.
+    careful: u32,
+    fixed: Option<Bitrate>,
     /// When what was sent so far has gone, at the pacing rate.
     free_at: Timestamp,
     /// A burst is going on.
@@ -33,15 +41,23 @@ struct Train {
 }
 
 impl Pacer {
-    pub(crate) fn new(target: Bitrate) -> Self {
+    pub(crate) fn new(target: Bitrate, most: Bitrate) -> Self {
         Self {
             shown: target.scale(START_FACTOR, 1),
             floor: target.scale(FLOOR_FACTOR, 1),
+            quick: most.scale(FLOOR_FACTOR, 1),
+            careful: 0,
+            fixed: None,
             free_at: Timestamp::default(),
             open: false,
             train: Train::default(),
             stretched: 0,
         }
+    }
+
+    /// Packets go at exactly this rate until it is told otherwise.
+    pub(crate) const fn set_fixed(&mut self, fixed: Option<Bitrate>) {
+        self.fixed = fixed;
     }
 
     pub(crate) fn set_target(&mut self, target: Bitrate) {
@@ -54,13 +70,21 @@ impl Pacer {
     }
 
     pub(crate) fn rate(&self) -> Bitrate {
-        self.shown.max(self.floor)
+        let quick = if self.careful > 0 {
+            Bitrate::ZERO
+        } else {
+            self.quick
+        };
+        self.fixed
+            .unwrap_or_else(|| self.shown.max(self.floor).max(quick))
     }
 
     /// Whether the next packet may go. Where one may, those that follow it within [`AHEAD`] go with it: a driver that is woken for
     /// each would spend more on waking up than on sending, and have no batch to hand to the system.
     pub(crate) fn may_send(&mut self, now: Timestamp) -> bool {
-        let until = if self.open { now + AHEAD } else { now };
+        // A rate that is told is part of what a train measures: bursts of it would find another share of the path.
+        let ahead = self.open && self.fixed.is_none();
+        let until = if ahead { now + AHEAD } else { now };
         self.open = self.free_at <= until;
         self.open
     }
@@ -101,10 +125,12 @@ impl Pacer {
     pub(crate) fn on_lost(&mut self, packets: u32) {
         if packets >= LOST_MANY {
             self.shown = self.shown.scale(1, 2).max(self.floor);
+            self.careful = CAREFUL;
         }
     }
 
     fn judge(&mut self) {
+        self.careful = self.careful.saturating_sub(1);
         if self.train.packets < TRAIN_PACKETS_MIN {
             return;
         }
@@ -140,6 +166,8 @@ const COMPACT: Micros = Micros::from_millis(2);
 /// A train that takes this much longer than it was sent in filled a queue.
 const STRETCHED: Micros = Micros::from_millis(4);
 const STRETCHED_MANY: u32 = 2;
+/// Two seconds at 60 fps.
+const CAREFUL: u32 = 120;
 /// One packet is lost to chance; several in one report more likely to a buffer.
 const LOST_MANY: u32 = 3;
 
@@ -150,7 +178,7 @@ mod tests {
     #[test]
     fn packets_go_in_bursts_and_no_faster_than_the_rate() {
         // 20 Mbit/s paced: a packet of 1250 bytes each half millisecond.
-        let mut pacer = Pacer::new(Bitrate::mbps(5));
+        let mut pacer = Pacer::new(Bitrate::mbps(5), Bitrate::mbps(5));
         let begun = Timestamp::from_micros(1_000_000);
         let (mut now, mut sent, mut wakes) = (begun, 0, 0);
         while sent < 400 {
