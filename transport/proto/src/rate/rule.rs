@@ -89,7 +89,7 @@ impl TrainRule {
             return 0;
         }
         let over = self.delay.standing().saturating_sub(QUEUE_FREE);
-        over.as_micros() * 1_000 / DRAIN.as_micros()
+        over.as_micros().saturating_mul(1_000) / DRAIN.as_micros()
     }
 }
 
