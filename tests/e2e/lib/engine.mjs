@@ -175,13 +175,13 @@ export function cgroups() {
   } catch { return []; }
 }
 
-/** Polls until a condition holds; fails with what it was waiting for. */
+/** Polls until a condition holds; fails with what it was waiting for: a text, or a function that makes one then. */
 export async function until(condition, what, timeout = 20_000) {
   const end = Date.now() + timeout;
   for (;;) {
     const value = await condition();
     if (value) return value;
-    if (Date.now() > end) throw new Error(`waited ${timeout} ms for ${what}`);
+    if (Date.now() > end) throw new Error(`waited ${timeout} ms for ${typeof what === 'function' ? what() : what}`);
     await new Promise((resolve) => setTimeout(resolve, 40));
   }
 }

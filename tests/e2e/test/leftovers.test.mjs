@@ -41,9 +41,11 @@ test('what a kill -9 leaves is removed by the next start', async (t) => {
   // The engine and its worker at once: nobody is left to clean up.
   for (const { pid, command } of family) if (/firstlight\S* (up|worker)/.test(command)) process.kill(pid, 'SIGKILL');
   await first.exited;
-  await until(() => alive(family).length === 0, 'everything to be gone');
+  // A sandbox that is being born just then (a copy to be parked) waits for its dead maker for ever: that one is the next start's.
+  await until(() => alive(family).every(({ name }) => name === 'bwrap'), () => `everything to be gone: ${JSON.stringify(alive(family))}`);
   const second = await Engine.start({ data });
   await second.stop();
+  assert.deepEqual(alive(family), []);
   await until(() => JSON.stringify({ temporary: temporary(), cgroups: cgroups(), sandboxed: sandboxed() }) === JSON.stringify(before),
     `the leftovers to be gone: ${JSON.stringify({ temporary: temporary(), cgroups: cgroups(), sandboxed: sandboxed() })}, before: ${JSON.stringify(before)}`, 5_000);
   rmSync(data, { recursive: true, force: true });
