@@ -1,9 +1,8 @@
 // `./bench cheats`: runs the program and prints what it found.
-import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { barPlot } from '../report/plot.mjs';
-import { bar, options, printBars, result, round, table, write } from '../report/report.mjs';
+import { bar, measured, options, printBars, result, round, table, write } from '../report/report.mjs';
 
 const PROGRAM = join(process.env.CARGO_TARGET_DIR ?? 'target', 'release', 'cheats');
 
@@ -18,7 +17,7 @@ const given = options('Usage: ./bench cheats [options]', {
 
 const { json, plot, ...numbers } = given;
 const flags = Object.entries(numbers).filter(([, value]) => value !== undefined).flatMap(([name, value]) => [`--${name}`, String(value)]);
-const found = JSON.parse(execFileSync(PROGRAM, flags, { encoding: 'utf8', maxBuffer: 1 << 24 }));
+const found = measured(PROGRAM, flags);
 
 console.log(`${numbers.hosts} hosts, ${numbers.checks} checks each, ${numbers.checkers} checkers of which a fifth are bought; seed ${found.seed}\n`);
 const share = (part, of) => (of ? `${round((100 * part) / of, 2)} %` : '-');

@@ -1,9 +1,8 @@
 // `./bench leases`: runs the program and prints what it measured.
-import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { barPlot } from '../report/plot.mjs';
-import { bar, options, printBars, result, round, table, write } from '../report/report.mjs';
+import { bar, measured, options, printBars, result, round, table, write } from '../report/report.mjs';
 
 const PROGRAM = join(process.env.CARGO_TARGET_DIR ?? 'target', 'release', 'leases');
 
@@ -19,7 +18,7 @@ const given = options('Usage: ./bench leases [options]', {
 
 const { json, plot, ...numbers } = given;
 const flags = Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]);
-const { cases } = JSON.parse(execFileSync(PROGRAM, flags, { encoding: 'utf8', maxBuffer: 1 << 24 }));
+const { cases } = measured(PROGRAM, flags);
 
 const NAMES = { redb: 'redb', postgres: 'PostgreSQL', bare: 'bare SKIP LOCKED' };
 const name = ({ store, call, batch }) => `${NAMES[store]}${store === 'bare' ? '' : `, ${call}`}${batch > 1 ? `, ${batch} at once` : ''}`;

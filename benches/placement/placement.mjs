@@ -1,9 +1,8 @@
 // `./bench placement`: runs the program and prints what it measured.
-import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { barPlot } from '../report/plot.mjs';
-import { bar, options, printBars, result, round, table, write } from '../report/report.mjs';
+import { bar, measured, options, printBars, result, round, table, write } from '../report/report.mjs';
 
 const PROGRAM = join(process.env.CARGO_TARGET_DIR ?? 'target', 'release', 'placement');
 
@@ -22,7 +21,7 @@ const given = options('Usage: ./bench placement [options]', {
 
 const { json, plot, ...numbers } = given;
 const flags = Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]);
-const { speed, quality } = JSON.parse(execFileSync(PROGRAM, flags, { encoding: 'utf8', maxBuffer: 1 << 24 }));
+const { speed, quality } = measured(PROGRAM, flags);
 
 const row = (name, of) => [name, round(of.p50, 2), round(of.p99, 2), round(of.p999, 2), round(of.max, 1), of.n];
 console.log(`${speed.hosts} hosts, ${speed.regions} regions, ${speed.titles} titles, ${speed.entries} titles on hosts\n`);

@@ -1,5 +1,5 @@
 // What every bench prints: distributions, the machine, a table, the bars, JSON and a plot.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
 
@@ -69,6 +69,13 @@ export function options(usage, known, argv = process.argv.slice(2)) {
 }
 
 function fail(message) { console.error(`error: ${message}`); process.exit(2); }
+
+/** Runs a program whose output is one JSON object or list, and gives that; where it fails, its own words are the error. */
+export function measured(program, flags) {
+  const { status, signal, error, stdout } = spawnSync(program, flags, { encoding: 'utf8', maxBuffer: 1 << 26, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, RUST_BACKTRACE: '0' } });
+  if (error || status !== 0) fail(`${program} ended with ${error?.message ?? signal ?? `status ${status}`}`);
+  return JSON.parse(stdout);
+}
 
 /** Reads CPU seconds used so far by processes, from /proc: user and system time of all their threads. */
 export function cpuSeconds(pids) {

@@ -41,14 +41,17 @@ impl Placing {
     }
 
     pub(crate) async fn call(&self, call: Call) -> Result<()> {
-        let n = self.next.fetch_add(1, Ordering::Relaxed);
-        let Acquired::Lease { lease, .. } = self.store.acquire(self.wish(n)?).await? else {
-            bail!("each of {CANDIDATES} slots is taken: give the fleet more with --slots");
-        };
-        if call == Call::Placement {
-            self.store.confirm(&lease.session, lease.fence, TTL).await?;
+        for _ in 0..WISHES_MAX {
+            let n = self.next.fetch_add(1, Ordering::Relaxed);
+            let Acquired::Lease { lease, .. } = self.store.acquire(self.wish(n)?).await? else {
+                continue;
+            };
+            if call == Call::Placement {
+                self.store.confirm(&lease.session, lease.fence, TTL).await?;
+            }
+            return Ok(());
         }
-        Ok(())
+        bail!("{WISHES_MAX} times {CANDIDATES} slots were taken: give the fleet more with --slots");
     }
 
     fn wish(&self, n: u64) -> Result<Acquire> {
@@ -81,6 +84,8 @@ pub(crate) const fn mix(n: u64) -> u64 {
 
 /// Two hosts' worth, as a cell names them.
 const CANDIDATES: u64 = 8;
+/// As a cell does where others were faster at every candidate: it names others. In a fleet that is not nearly full, the second time is rare.
+const WISHES_MAX: u32 = 4;
 const SLOTS_PER_HOST: u64 = 4;
 /// Nothing ends while it is measured.
 const TTL: Micros = Micros::from_secs(3600);
