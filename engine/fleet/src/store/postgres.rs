@@ -586,12 +586,13 @@ async fn migrate(pool: &PgPool, to: u32) -> Result<(), Error> {
 
 /// One per schema, the first being 1. They are never changed once released, and only add: an engine of the schema before goes
 /// on with what it knows.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../migrations/0001_leases.sql"),
     include_str!("../../migrations/0002_records.sql"),
+    include_str!("../../migrations/0003_plans.sql"),
 ];
 /// What this engine reads and writes.
-const SCHEMA: u32 = 2;
+const SCHEMA: u32 = 3;
 /// The first schema whose engines may use a store of [`SCHEMA`].
 const OLDEST: u32 = 1;
 
