@@ -61,11 +61,9 @@ impl Estimate {
                 self.slow_best.max(sample.rate)
             };
             self.slow += 1;
-            let needed = if sample.lossy && sample.waited > LOSS_QUEUE {
-                1
-            } else {
-                2
-            };
+            let lost = sample.lossy && sample.waited > LOSS_QUEUE;
+            let deep = sample.rate < self.value.scale(DEEP, 100) && sample.waited > DEEP_QUEUE;
+            let needed = if lost || deep { 1 } else { 2 };
             if self.features.fast_drop && self.slow >= needed {
                 self.value = self.slow_best;
                 self.slow = 0;
@@ -116,6 +114,9 @@ const EVEN: u64 = 8;
 const DOWN: u64 = 33;
 /// Per cent of the estimate below which a sample is a drop and no noise.
 const SLOW: u64 = 70;
+/// Per cent of the estimate below which one sample is enough, if it stood in such a queue: chance does not hold a train up for two frames.
+const DEEP: u64 = 35;
+const DEEP_QUEUE: Micros = Micros::from_millis(15);
 /// Per cent per round trip.
 const GROWTH: u64 = 8;
 /// A pause in the samples is not made up for by a leap.
