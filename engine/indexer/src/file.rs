@@ -42,7 +42,7 @@ impl Registry {
                 continue;
             }
             if let Some(class) = was_fetching {
-                region.fetch[policy][class].remove(&key(from, at));
+                region.fetch[policy][class].remove(key(from, at));
             }
             if let Some(class) = fetching {
                 region.fetch[policy][class].insert(key(to, at));
@@ -81,7 +81,7 @@ impl Registry {
         if host.filed.fetches {
             let class = usize::from(host.filed.class);
             for policy in Policy::ALL.map(Policy::index) {
-                region.fetch[policy][class].remove(&key(host.keys[policy] / FETCH_STEPS, at));
+                region.fetch[policy][class].remove(key(host.keys[policy] / FETCH_STEPS, at));
             }
         }
         host.filed = Filed::default();

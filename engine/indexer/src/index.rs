@@ -4,12 +4,12 @@
 //! host. The buckets of titles are kept under the title's policy; those of hosts that could fetch a title, under each.
 
 use crate::beat::Spec;
+use crate::bucket::Bucket;
 use crate::cost::Policy;
 use crate::host::Status;
 use crate::warm::Bounds;
 use firstlight_units::{Micros, TitleId};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A region that a registry knows.
@@ -53,9 +53,6 @@ pub struct TitleTerms {
     /// Copies that each host keeps parked by itself, and the most that it may be asked for.
     pub parked: Bounds,
 }
-
-/// Hosts, the best first.
-pub(crate) type Bucket = BTreeSet<u64>;
 
 pub(crate) fn key(cost: u32, host: u32) -> u64 {
     u64::from(cost) << 32 | u64::from(host)
@@ -101,13 +98,13 @@ impl TitleRegion {
             return;
         }
         match from.0 {
-            Status::Parked => drop(self.parked.remove(&from.1)),
-            Status::Installed => drop(self.installed.remove(&from.1)),
+            Status::Parked => self.parked.remove(from.1),
+            Status::Installed => self.installed.remove(from.1),
             Status::Out | Status::Full | Status::Closed | Status::Weak | Status::Dear => {}
         }
         match to.0 {
-            Status::Parked => drop(self.parked.insert(to.1)),
-            Status::Installed => drop(self.installed.insert(to.1)),
+            Status::Parked => self.parked.insert(to.1),
+            Status::Installed => self.installed.insert(to.1),
             Status::Out | Status::Full | Status::Closed | Status::Weak | Status::Dear => {}
         }
         for (status, by) in [(from.0, -1), (to.0, 1)] {

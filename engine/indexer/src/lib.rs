@@ -7,6 +7,7 @@
 //! sessions that end --> Lengths (hazard) --> Queue: place, estimate, whose turn
 //! sessions that begin ---> Warm, Pools: copies to park per title, region and host
 //! round trips they saw --> Paths: how far a network is from a region
+//! what other cells said of themselves --> elsewhere: which of them has room
 //! ```
 //!
 //! Invariants: a host that is draining, cordoned, lost or full is in no bucket; a beat that is not newer than the last one of its
@@ -17,7 +18,9 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
 mod beat;
+mod bucket;
 mod cost;
+mod elsewhere;
 mod explain;
 mod file;
 mod host;
@@ -35,6 +38,7 @@ mod wheel;
 
 pub use beat::{Beat, BeatTitle, Refusal, Refusals, Spec, State};
 pub use cost::{Policy, Terms};
+pub use elsewhere::{Other, elsewhere};
 pub use explain::{Explanation, Filtered, RunnerUp};
 pub use host::HostView;
 pub use index::{RegionId, TitleTerms, Warmth};

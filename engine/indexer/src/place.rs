@@ -4,10 +4,11 @@
 //! the same for all hosts of a region and warmth. So the best host is the first of some bucket, and no bucket has to be read on
 //! once its next host cannot be among the best [`CANDIDATES_MAX`]: a decision looks at some dozens of hosts out of a million.
 
+use crate::bucket::Bucket;
 use crate::cost::{Policy, Terms, Weights, own, share, start};
 use crate::explain::{Explanation, Filtered, RunnerUp};
 use crate::host::{Host, KEY_STEP_US, Status};
-use crate::index::{Bucket, FETCH_STEPS, RegionId, Title, TitleTerms, Warmth, class, unkey};
+use crate::index::{FETCH_STEPS, RegionId, Title, TitleTerms, Warmth, class, unkey};
 use crate::registry::Registry;
 use firstlight_units::{Micros, TitleId};
 use std::sync::Arc;
@@ -262,7 +263,8 @@ impl<'a> Search<'a> {
     fn bucket(&mut self, bucket: &Bucket, warmth: Warmth, region: RegionId, distance: u32) {
         let floor = distance.saturating_add(start(&self.weights, warmth));
         let step = KEY_STEP_US * if warmth == Warmth::Fetch { FETCH_STEPS } else { 1 };
-        if self.is_beaten(floor) {
+        let first = bucket.first().map(|key| unkey(key).0);
+        if first.is_none_or(|first| self.is_beaten(floor.saturating_add(first.saturating_mul(step)))) {
             return;
         }
         for (looks, key) in bucket.iter().enumerate() {

@@ -350,6 +350,13 @@ impl Registry {
         self.hosts[at as usize].as_ref().map(|host| self.view(host))
     }
 
+    /// Whether a host missed its beats, or was never there.
+    #[must_use]
+    pub fn is_gone(&self, host: &str) -> bool {
+        let host = self.at(host).and_then(|at| self.hosts[at as usize].as_ref());
+        host.is_none_or(|host| host.standing == Standing::Lost)
+    }
+
     /// Every host's id, in no order that means anything.
     pub fn ids(&self) -> impl Iterator<Item = &Arc<str>> {
         self.hosts.iter().flatten().map(|host| &host.id)
@@ -391,7 +398,7 @@ impl Registry {
             .and_then(|title| title.regions.get(region.index()));
         let keys = here
             .into_iter()
-            .flat_map(|here| here.parked.iter().chain(&here.installed));
+            .flat_map(|here| here.parked.iter().chain(here.installed.iter()));
         let berth = |key: &u64| {
             let host = self.hosts.get(unkey(*key).1 as usize)?.as_ref()?;
             Some(Berth {

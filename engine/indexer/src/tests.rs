@@ -1,5 +1,6 @@
 //! The registry and its decisions, beside a plain scan over all hosts.
 
+use crate::bucket::Bucket;
 use crate::host::Status;
 use crate::index::{FETCH_STEPS, unkey};
 use crate::{
@@ -373,8 +374,11 @@ fn check_filing(registry: &Registry) {
     let mut hosts = 0;
     for region in &registry.regions {
         hosts += region.hosts;
+        for bucket in region.fetch.iter().flatten() {
+            assert_eq!(bucket.first(), bucket.iter().next().copied());
+        }
         for (policy, classes) in region.fetch.iter().enumerate() {
-            for key in classes.iter().flatten() {
+            for key in classes.iter().flat_map(Bucket::iter) {
                 let (cost, at) = unkey(*key);
                 let host = registry.hosts[at as usize].as_ref().unwrap();
                 assert!(host.is_open() && host.available() > 0);
@@ -397,7 +401,10 @@ fn check_filing(registry: &Registry) {
             for (status, len) in counted {
                 assert_eq!(region.tally[status as usize] as usize, len);
             }
-            for key in region.parked.iter().chain(&region.installed) {
+            for bucket in [&region.parked, &region.installed] {
+                assert_eq!(bucket.first(), bucket.iter().next().copied());
+            }
+            for key in region.parked.iter().chain(region.installed.iter()) {
                 let (cost, at) = unkey(*key);
                 let host = registry.hosts[at as usize].as_ref().unwrap();
                 assert!(host.entry(number).is_some() && host.is_open() && host.available() > 0);
