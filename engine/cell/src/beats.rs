@@ -5,7 +5,7 @@ use crate::sessions::Session;
 use crate::state::heard;
 use crate::{Error, accounts, waiting};
 use firstlight_checker::admission::Standing;
-use firstlight_fleet::messages::{Ask, Beat, Channel, Refusal, Reply, Report, SessionView};
+use firstlight_fleet::messages::{Ask, Beat, Channel, Opened, Refusal, Reply, Report, SessionView};
 use firstlight_fleet::{Cause, LeaseState, Message, Renewal, Subject};
 use firstlight_link::End;
 use firstlight_units::{HostId, Micros, SessionId};
@@ -64,18 +64,11 @@ async fn take(inner: &Arc<Inner>, message: &Message, channel: Channel) {
         .rsplit('.')
         .next()
         .and_then(|id| id.parse::<HostId>().ok());
-    let opened = inner
-        .state()
-        .guard
-        .open(channel, expected.as_ref(), &message.body, wall_now());
-    let opened = match opened {
+    let opened = match open(inner, message, channel, expected.as_ref()) {
         // It may have joined through another cell.
         Err(Refusal::Unknown(host)) if is_member(inner, &host).await => {
             inner.admit(&host);
-            inner
-                .state()
-                .guard
-                .open(channel, expected.as_ref(), &message.body, wall_now())
+            open(inner, message, channel, expected.as_ref())
         }
         opened => opened,
     };
@@ -108,6 +101,19 @@ async fn take(inner: &Arc<Inner>, message: &Message, channel: Channel) {
         inner.state().guard.count(&refusal);
         refuse(&refusal);
     }
+}
+
+/// Nobody who places a player waits while a signature is checked.
+fn open(
+    inner: &Inner,
+    message: &Message,
+    channel: Channel,
+    expected: Option<&HostId>,
+) -> Result<Opened, Refusal> {
+    let now = wall_now();
+    let looked = inner.state().guard.look(channel, expected, &message.body, now)?;
+    let proven = looked.prove();
+    inner.state().guard.take(proven, now)
 }
 
 fn refuse(refusal: &Refusal) {

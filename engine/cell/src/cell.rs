@@ -4,7 +4,7 @@ use crate::fault::{Faults, Step};
 use crate::sessions::{Change, Session};
 use crate::state::{HostPage, Overview, RegionRow, State, is_live};
 use crate::{Checks, Error, accounts, beats, checks, cordon, place, reaper, waiting};
-use firstlight_fleet::messages::{Ask, AskError, Caller, Claimed, Quality, Refused, Reply};
+use firstlight_fleet::messages::{Ask, AskError, Caller, Claimed, Quality, Refused, Reply, Summary};
 use firstlight_fleet::{Bus, Cause, Roster, Store};
 use firstlight_indexer::{self as indexer, Explanation, TitleTerms};
 use firstlight_link::{Answer, Credential, End, IceServer};
@@ -71,6 +71,9 @@ pub struct Start {
     pub title: String,
     /// The same key of the same player is the same session.
     pub key: Option<String>,
+    /// Nothing was found under the key a moment ago: that it was not taken since, the store sees when the lease is acquired.
+    #[serde(skip)]
+    pub fresh: bool,
     /// Origins whose pages may attach.
     pub origins: Vec<String>,
     /// How far regions are, there and back, in microseconds, as the page measured.
@@ -455,6 +458,30 @@ impl Cell {
             .map(drop)
     }
 
+    /// What other cells are told of this one.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        if self.is_stopping() || self.inner.is_away() {
+            return Summary::closed();
+        }
+        self.inner.state().summary()
+    }
+
+    /// Waits until this cell has been without its store or without its bus for `span`.
+    pub async fn away(&self, span: Duration) {
+        let mut since = None;
+        loop {
+            if self.inner.is_away() {
+                if since.get_or_insert_with(Instant::now).elapsed() >= span {
+                    return;
+                }
+            } else {
+                since = None;
+            }
+            tokio::time::sleep(AWAY_EVERY).await;
+        }
+    }
+
     /// Waits until a host was heard of. `false`: not within that time.
     pub async fn heard(&self, host: &HostId, within: Duration) -> bool {
         let until = Instant::now() + within;
@@ -497,6 +524,11 @@ impl Cell {
 impl Inner {
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether its store or its bus does not answer.
+    pub(crate) fn is_away(&self) -> bool {
+        self.settings.store.is_away() || !self.settings.caller.bus().is_connected()
     }
 
     /// Whether a host has to prove itself: all but this machine's own, where anybody has to.
@@ -699,6 +731,8 @@ pub(crate) fn wall_now() -> WallTime {
     WallTime::from_micros(Micros::from(since_1970).as_micros())
 }
 
+/// Often enough that nobody waits for it.
+const AWAY_EVERY: Duration = Duration::from_millis(20);
 const DAY_US: u64 = 86_400_000_000;
 /// A worker answers an offer within ten seconds.
 pub(crate) const ASK_WITHIN: Duration = Duration::from_secs(12);

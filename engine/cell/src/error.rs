@@ -19,6 +19,9 @@ pub enum Error {
     /// The cell, or the host, takes no new sessions.
     #[error("the engine is stopping")]
     Stopping,
+    /// Its store or its bus does not answer.
+    #[error("the cell is without its store or its bus")]
+    Away,
     /// Never heard of, forgotten, or over where a live one is needed.
     #[error("there is no session {0}")]
     UnknownSession(SessionId),

@@ -12,7 +12,7 @@ use crate::cell::{ASK_WITHIN, END_WITHIN, Inner, Outcome, Start, Started, Timing
 use crate::fault::Step;
 use crate::state::region_name;
 use crate::{Error, beats, waiting};
-use firstlight_fleet::messages::{Ask, AskError, Claim, Claimed, Refused, Reply};
+use firstlight_fleet::messages::{Ask, AskError, Claim, Claimed, Refused, Reply, SessionView};
 use firstlight_fleet::{Acquire, Acquired, BusError, Cause, Lease, LeaseState, SlotRef};
 use firstlight_indexer::{Alternative, Explanation, Query, Ranking, RegionId, predict};
 use firstlight_link::End;
@@ -135,10 +135,10 @@ impl<'a> Placement<'a> {
 
     /// What this key came to before: its session, or nothing and the number of the next attempt.
     async fn before(&mut self) -> Result<Option<Started>, Error> {
-        if self.start.key.is_none() {
+        if self.start.key.is_none() || self.start.fresh {
             return Ok(None);
         }
-        while self.attempt < ATTEMPTS_MAX {
+        while self.attempt < KEY_ATTEMPTS_MAX {
             let Some(lease) = self
                 .inner
                 .settings
@@ -155,11 +155,9 @@ impl<'a> Placement<'a> {
                 LeaseState::Ended {
                     cause: Cause::Released,
                 } => return Err(Error::UnknownSession(lease.session)),
+                // Whoever refused an earlier request, or was not reached by it, may take this one.
                 LeaseState::Ended {
-                    cause: Cause::Refused,
-                } => self.refuse(&lease.slot.host),
-                LeaseState::Ended {
-                    cause: Cause::Expired,
+                    cause: Cause::Refused | Cause::Expired,
                 } => {}
                 LeaseState::Granted | LeaseState::Confirmed => {
                     // Whoever began it may be at it still, or may have died; a claim may be repeated.
@@ -181,7 +179,12 @@ impl<'a> Placement<'a> {
     /// Places it. None: no host is free.
     async fn run(&mut self) -> Result<Option<Started>, Error> {
         let mut gave_way = false;
-        while self.attempt < ATTEMPTS_MAX {
+        let most = self.attempt.saturating_add(ATTEMPTS_MAX).min(KEY_ATTEMPTS_MAX);
+        while self.attempt < most {
+            // What no host would hear of is not begun.
+            if !self.inner.settings.caller.bus().is_connected() {
+                return Err(Error::Away);
+            }
             let Some((lease, why)) = self.acquire().await? else {
                 // What is known may be behind; and somebody who is away makes room for somebody who is here. Once.
                 if gave_way || !self.refused.is_empty() {
@@ -238,11 +241,13 @@ impl<'a> Placement<'a> {
                 self.inner.state().registry.settle(host.as_str(), false);
             }
             match acquired? {
+                // Another had the same key meanwhile, and is over already: a repetition finds out how.
+                Acquired::Lease { lease, .. } if lease.is_over() => return Err(Error::NoAnswer),
                 Acquired::Lease { lease, .. } => {
                     let now = self.inner.now();
                     {
                         let mut state = self.inner.state();
-                        state.granted(now, &lease.slot);
+                        state.granted(now, &lease.slot, GRANTED_KEPT);
                         state.registry.promise(lease.slot.host.as_str(), &self.title);
                     }
                     self.inner.pass(Step::Acquired).await;
@@ -251,9 +256,11 @@ impl<'a> Placement<'a> {
                 // Others were faster, everywhere: what is known here is behind.
                 Acquired::NoneFree => {
                     let now = self.inner.now();
+                    // Whoever has them tells of it within a beat, or never.
+                    let span = self.inner.settings.beat_every.scale(2, 1);
                     let mut state = self.inner.state();
                     for slot in &slots {
-                        state.granted(now, slot);
+                        state.granted(now, slot, span);
                     }
                     drop(state);
                     for slot in slots {
@@ -313,6 +320,11 @@ impl<'a> Placement<'a> {
         let asked = self.ask_while_there(&host, Ask::Claim(Box::new(claim))).await;
         self.inner.pass(Step::Claimed).await;
         match asked {
+            Ok(Reply::Claimed(claimed)) if !is_of(&claimed.view, lease) => {
+                tracing::warn!(%host, session = %lease.session, "has claimed something else");
+                self.take_back(lease);
+                self.give_up(lease, None).await
+            }
             Ok(Reply::Claimed(claimed)) => self.confirm(lease, *claimed, (placed, why)).await,
             Ok(_) => self.give_up(lease, None).await,
             Err(Error::Ask(AskError::Refused(refused))) if refused.try_elsewhere() => {
@@ -324,12 +336,8 @@ impl<'a> Placement<'a> {
             }
             Err(error) => {
                 tracing::warn!(%host, session = %lease.session, %error, "a claim was not answered");
-                // Perhaps it was heard: then the host is to drop it. Nobody waits for that.
                 let unheard = matches!(error, Error::Ask(AskError::Bus(BusError::NobodyListens(_))));
-                if !unheard {
-                    self.take_back(lease);
-                }
-                self.give_up(lease, None).await
+                self.give_up_silent(lease, unheard).await
             }
         }
     }
@@ -344,7 +352,7 @@ impl<'a> Placement<'a> {
                 biased;
                 reply = &mut asking => return reply,
                 () = self.inner.news.notified() => {
-                    if self.inner.state().registry.host(host.as_str()).is_none_or(|view| view.lost) {
+                    if self.inner.state().registry.is_gone(host.as_str()) {
                         return Err(Error::NoAnswer);
                     }
                     self.inner.alive().await;
@@ -407,6 +415,33 @@ impl<'a> Placement<'a> {
         }))
     }
 
+    /// The host did not answer a claim. Perhaps it has heard it, and perhaps another cell that claimed the same was answered: then the
+    /// session is a player's, and stays. `unheard`: nobody listened, so that it has not.
+    async fn give_up_silent(&mut self, lease: &Lease, unheard: bool) -> Result<Option<Started>, Error> {
+        let (id, host) = (&lease.session, lease.slot.host.as_str());
+        let gone = {
+            let now = self.inner.now();
+            let mut state = self.inner.state();
+            state.registry.settle(host, false);
+            // A cell that hears nobody is away itself.
+            unheard
+                || (state.registry.is_gone(host)
+                    && state.hears(now, self.inner.settings.beat_every.scale(2, 1)))
+        };
+        let cause = if gone { Cause::Expired } else { Cause::Refused };
+        match self.inner.settings.store.release(id, lease.fence, cause).await {
+            Ok(kept) if !kept.is_over() => return Err(Error::NoAnswer),
+            Ok(_) | Err(firstlight_fleet::Error::UnknownLease(_)) => {}
+            // A repetition finds out.
+            Err(error) => return Err(error.into()),
+        }
+        if !unheard {
+            self.take_back(lease);
+        }
+        self.inner.pass(Step::Released).await;
+        Ok(self.next(lease, None))
+    }
+
     /// Gives a lease back and goes to the next attempt.
     async fn give_up(&mut self, lease: &Lease, why: Option<Refused>) -> Result<Option<Started>, Error> {
         self.inner
@@ -427,13 +462,19 @@ impl<'a> Placement<'a> {
             }
         }
         self.inner.pass(Step::Released).await;
+        Ok(self.next(lease, why))
+    }
+
+    /// The next attempt is due.
+    fn next(&mut self, lease: &Lease, why: Option<Refused>) -> Option<Started> {
         // The slot is its own trouble; anything else is the host's.
         if !matches!(why, Some(Refused::SlotTaken { .. } | Refused::StaleFence { .. })) {
             self.refuse(&lease.slot.host);
+            self.inner.state().given_back(&lease.slot);
         }
         self.why = why;
         self.attempt += 1;
-        Ok(None)
+        None
     }
 
     fn refuse(&mut self, host: &HostId) {
@@ -521,6 +562,13 @@ impl<'a> Placement<'a> {
     }
 }
 
+/// Whether a host says what the lease says.
+fn is_of(view: &SessionView, lease: &Lease) -> bool {
+    view.session == lease.session
+        && (view.slot, view.fence) == (lease.slot.slot, lease.fence)
+        && (&view.player, &view.title) == (&lease.player, &lease.title)
+}
+
 /// Ranks the hosts for a start: near ones, or says which farther region would do.
 pub(crate) fn ranked(
     state: &crate::state::State,
@@ -597,8 +645,12 @@ fn random_session() -> Result<SessionId, Error> {
         .expect("invariant: twenty characters of the alphabet are an id"))
 }
 
-/// Each costs a claim that is refused or silent: after so many the fleet has another trouble.
+/// Of one request. Each costs a claim that is refused or silent: after so many the fleet has another trouble.
 const ATTEMPTS_MAX: u32 = 8;
+/// Of all requests with one key; after so many it is spent.
+const KEY_ATTEMPTS_MAX: u32 = 64;
+/// Longer than a claim takes; then a beat has told, or it came to nothing.
+const GRANTED_KEPT: Micros = Micros::from_secs(60);
 /// Rankings whose slots were all taken by others.
 const RANKS_MAX: usize = 4;
 /// On one machine, or a few, what they say is worth the asking; a large fleet's beats make up for it.

@@ -8,7 +8,9 @@ use firstlight_checker::admission::Standing;
 use firstlight_checker::challenge::Claim;
 use firstlight_checker::host::Record;
 use firstlight_fleet::SlotRef;
-use firstlight_fleet::messages::{Beat, Guard, HostState, SessionState};
+use firstlight_fleet::messages::{
+    Beat, Guard, HostState, RegionSummary, SessionState, Summary, TitleSummary, VERSION,
+};
 use firstlight_indexer as indexer;
 use firstlight_indexer::{Entry, Lengths, Paths, Pools, Queue, Registry};
 use firstlight_units::{HostId, Micros, Timestamp, TitleId, WallTime};
@@ -45,7 +47,7 @@ pub(crate) struct HostNotes {
     pub(crate) boot: u64,
     pub(crate) slots: u32,
     pub(crate) held: BTreeSet<u32>,
-    /// Slots for which a lease was granted here lately, that no beat tells of yet.
+    /// Slots that somebody has a lease on, whose beats do not tell of it yet, and until when that is believed.
     pub(crate) granted: BTreeMap<u32, Timestamp>,
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) state: Option<HostState>,
@@ -195,7 +197,7 @@ impl State {
         };
         let free = |slot: &u32| {
             let granted = notes.granted.get(slot);
-            !notes.held.contains(slot) && granted.is_none_or(|at| now.since(*at) > GRANTED_KEPT)
+            !notes.held.contains(slot) && granted.is_none_or(|until| *until <= now)
         };
         (0..notes.slots)
             .filter(free)
@@ -207,9 +209,17 @@ impl State {
             .collect()
     }
 
-    pub(crate) fn granted(&mut self, now: Timestamp, slot: &SlotRef) {
+    /// A lease on a slot was granted here: within `span` its host tells of it, or it came to nothing.
+    pub(crate) fn granted(&mut self, now: Timestamp, slot: &SlotRef, span: Micros) {
         if let Some(notes) = self.hosts.get_mut(&slot.host) {
-            notes.granted.insert(slot.slot, now);
+            notes.granted.insert(slot.slot, now + span);
+        }
+    }
+
+    /// The lease came to nothing: the slot may be free.
+    pub(crate) fn given_back(&mut self, slot: &SlotRef) {
+        if let Some(notes) = self.hosts.get_mut(&slot.host) {
+            notes.granted.remove(&slot.slot);
         }
     }
 
@@ -227,6 +237,12 @@ impl State {
             notes.granted.remove(&slot.slot);
             notes.held.remove(&slot.slot);
         }
+    }
+
+    /// Whether any host was heard within the last `span`.
+    pub(crate) fn hears(&self, now: Timestamp, span: Micros) -> bool {
+        let heard = |notes: &HostNotes| notes.claim.as_ref().is_some_and(|(at, _)| now.since(*at) <= span);
+        self.hosts.values().any(heard)
     }
 
     /// Whether the last that a host said is that it goes.
@@ -320,6 +336,23 @@ impl State {
             .filter(|region| region.hosts > 0)
             .map(row)
             .collect()
+    }
+
+    /// What other cells are told: roughly how many slots are free where, and what can be played.
+    pub(crate) fn summary(&self) -> Summary {
+        let region = |row: RegionRow| {
+            Some(RegionSummary {
+                region: row.region.parse().ok()?,
+                free: row.free.checked_ilog2().map_or(0, |log| 1 << log),
+            })
+        };
+        let titles = self.titles.iter().filter(|title| self.registry.could_ever(title));
+        Summary {
+            v: VERSION,
+            open: true,
+            regions: self.region_rows().into_iter().filter_map(region).collect(),
+            titles: titles.map(|id| TitleSummary { id: id.clone() }).collect(),
+        }
     }
 
     fn pool_rows(&mut self, now: Timestamp) -> Vec<PoolRow> {
@@ -422,7 +455,7 @@ impl HostNotes {
         self.slots = beat.slots;
         self.held = beat.held.iter().map(|held| held.slot).collect();
         self.granted
-            .retain(|slot, at| !self.held.contains(slot) && now.since(*at) <= GRANTED_KEPT);
+            .retain(|slot, until| !self.held.contains(slot) && *until > now);
         self.claim = Some((now, checks::claim_of(beat)));
         self.addresses.clone_from(&beat.addresses);
         self.state = Some(beat.state);
@@ -438,8 +471,6 @@ pub(crate) const fn is_live(state: &SessionState) -> bool {
 /// Drawing, converting and encoding 720p at 60 takes half a core (see the host's admission).
 const KILOPIXELS_PER_CORE: u32 = 110_592;
 const STAGES_MAX_US: u64 = 1_000_000;
-/// Longer than a claim takes; then a beat has told, or it came to nothing.
-const GRANTED_KEPT: Micros = Micros::from_secs(60);
 const TOOK_KEPT: usize = 1024;
 /// As many as anybody reads.
 const WAITING_SHOWN: usize = 50;

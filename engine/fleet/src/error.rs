@@ -162,6 +162,15 @@ impl BusError {
     }
 }
 
+/// The address of a bus without its name and password, for others.
+#[must_use]
+pub fn without_login(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://{rest}"),
+        _ => url.to_owned(),
+    }
+}
+
 /// The address of a store or a bus without what may be a password.
 #[must_use]
 pub fn shown(url: &str) -> String {
@@ -169,5 +178,19 @@ pub fn shown(url: &str) -> String {
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://…@{rest}"),
         _ => url.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_or_told_to_others_holds_no_password() {
+        let url = "nats://gateway:se@cret@bus.example:4222";
+        assert_eq!(shown(url), "nats://…@bus.example:4222");
+        assert_eq!(without_login(url), "nats://bus.example:4222");
+        assert_eq!(without_login("tls://bus.example"), "tls://bus.example");
+        assert_eq!(without_login("local"), "local");
     }
 }

@@ -124,9 +124,9 @@ pub enum LeaseState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
-    /// Its session ended.
+    /// Its session ended. Of one that was not confirmed this is [`Self::Refused`]: no player was told of it.
     Released,
-    /// The host did not take it.
+    /// The host did not take it. Ends no lease that is confirmed: then it did.
     Refused,
     /// It was neither confirmed nor renewed in time.
     Expired,
@@ -191,6 +191,11 @@ pub trait LeaseStore: Send + Sync + fmt::Debug {
     /// # Errors
     /// What keeps the store from answering.
     async fn renew(&self, host: &HostId, held: Vec<Renewal>, ttl: Micros) -> Result<Renewed, Error>;
+
+    /// Whether the last call found nobody, so that the next is likely to wait in vain.
+    fn is_away(&self) -> bool {
+        false
+    }
 
     /// Ends a lease. One that is over stays as it is.
     ///

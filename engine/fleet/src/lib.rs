@@ -30,7 +30,7 @@ mod store;
 
 pub use bus::{BODY_BYTES_MAX, Bus, LocalBus, Message, NatsBus, Subject, Subscription, open_bus};
 pub use clock::Clock;
-pub use error::{BusError, Error, shown};
+pub use error::{BusError, Error, shown, without_login};
 pub use event::{Cursor, Event, EventLog, LeaseChange, NewEvent, TOPIC_LEASE};
 pub use identity::{Key, PublicKey};
 pub use lease::{Acquire, Acquired, Cause, Lease, LeaseState, LeaseStore, Renewal, Renewed, SlotRef};

@@ -202,10 +202,14 @@ impl State {
         now: WallTime,
     ) -> Result<Lease, Error> {
         let lease = self.held(session, fence)?;
-        if lease.is_over() {
+        // Of two who claim the same lease, one may hear nothing and the other be answered.
+        let taken = cause == Cause::Refused && lease.state == LeaseState::Confirmed;
+        if lease.is_over() || taken {
             return Ok(lease);
         }
-        Ok(self.end(lease, cause, now))
+        // What ended before it was confirmed, no player was told of.
+        let early = cause == Cause::Released && lease.state == LeaseState::Granted;
+        Ok(self.end(lease, if early { Cause::Refused } else { cause }, now))
     }
 
     pub(crate) fn expire(&mut self, grace: Micros, limit: usize, now: WallTime) -> Vec<Lease> {

@@ -2,7 +2,7 @@
 
 use firstlight_fleet::Key;
 use firstlight_fleet::messages::{
-    Asked, Beat, Channel, Enrol, Enrolled, Guard, Refusal, Replied, Report, Signer,
+    Asked, Beat, Channel, Enrol, Enrolled, Guard, Refusal, Replied, Report, Signer, Summary,
 };
 use firstlight_units::{Micros, WallTime};
 use serde::Serialize;
@@ -62,12 +62,13 @@ pub(crate) fn message(bytes: &[u8]) {
     let Some((&choice, body)) = bytes.split_first() else {
         return;
     };
-    match choice % 6 {
+    match choice % 7 {
         0 => same(Beat::read(body).ok(), Beat::write, Beat::read),
         1 => same(Report::read(body).ok(), Report::write, Report::read),
         2 => same(Asked::read(body).ok(), Asked::write, Asked::read),
         3 => same(Replied::read(body).ok(), Replied::write, Replied::read),
         4 => enrol(body),
+        5 => same(Summary::read(body).ok(), Summary::write, Summary::read),
         _ => drop(json::<Enrolled>(body)),
     }
 }

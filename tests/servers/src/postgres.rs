@@ -146,7 +146,21 @@ impl Postgres {
         await_port(&mut process, self.port)
             .with_context(|| std::fs::read_to_string(&log).unwrap_or_default())?;
         self.process = Some(process);
-        Ok(())
+        self.await_recovery()
+    }
+
+    /// It listens before it lets anybody in.
+    fn await_recovery(&self) -> Result<()> {
+        let began = Instant::now();
+        while began.elapsed() < READY_WITHIN {
+            let mut asked = self.command("pg_isready");
+            asked.args(["-h", "127.0.0.1", "-p", &self.port.to_string()]);
+            if asked.status()?.success() {
+                return Ok(());
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        bail!("PostgreSQL let nobody in for too long");
     }
 
     fn make(&self) -> Result<()> {

@@ -1,5 +1,6 @@
 //! Placements one at a time: what a repetition, a refusal, a death at each step and a lost host come to.
 
+use crate::bus::{BadBus, Weather};
 use crate::host::{FakeHost, quality, wall};
 use crate::world::{World, pass, session, wish};
 use firstlight_cell::{ACCOUNTS_MAX, Error, Faults, Outcome, Start, Step};
@@ -9,7 +10,7 @@ use firstlight_link::End;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 #[tokio::test(start_paused = true)]
 async fn a_session_is_placed_once_however_often_it_is_asked_for() {
@@ -86,6 +87,30 @@ async fn a_cell_may_die_after_any_step_and_a_repetition_elsewhere_finds_or_makes
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cell_that_is_not_answered_takes_nothing_from_another_that_was() {
+    let world = World::new(&[1], 15).await;
+    let two = world.calm_cell().await;
+    let nothing_passes = Weather {
+        lost: 100,
+        ..Weather::default()
+    };
+    let mute = BadBus::new(world.local.clone(), 15, nothing_passes);
+    let one = world.cell(Arc::new(mute), Faults::default()).await;
+    pass(1_500).await;
+    let asks = one.clone();
+    let asking = tokio::spawn(async move { asks.start(wish("p", "k")).await });
+    pass(500).await;
+    let id = session(two.start(wish("p", "k")).await);
+    // For longer than a claim may take, and than a lease lasts that is not renewed.
+    pass(20_000).await;
+    assert!(matches!(asking.await.unwrap(), Err(Error::NoAnswer)));
+    let lease = world.store.lease(&id).await.unwrap().unwrap();
+    assert_eq!(lease.state, LeaseState::Confirmed);
+    assert!(world.running().contains(&id));
+    world.check("at the end").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slot_whose_cell_and_player_are_gone_is_free_after_its_lease() {
     let world = World::new(&[1], 4).await;
     let faults = Faults::new(|step| step == Step::Acquired);
@@ -133,10 +158,18 @@ async fn a_lost_host_is_noticed_and_its_player_is_placed_anew_under_the_same_key
         .position(|host| host.id == lease.slot.host)
         .unwrap();
     world.hosts[at].kill();
-    pass(4_000).await;
-    assert!(cell.session(&id).await.unwrap().lost);
+    let killed = Instant::now();
+    while !cell.session(&id).await.unwrap().lost {
+        pass(50).await;
+    }
     let anew = session(cell.start(wish("p", "another")).await);
     assert_ne!(anew, id);
+    // Simulated time, beats of a second.
+    assert!(
+        killed.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        killed.elapsed()
+    );
     // The record of what was lost survives, and its lease ends.
     pass(20_000).await;
     let lease = world.store.lease(&id).await.unwrap().unwrap();

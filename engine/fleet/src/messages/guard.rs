@@ -35,6 +35,28 @@ pub struct Opened {
     pub body: Vec<u8>,
 }
 
+/// A message that would be let in if its signature holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Looked<'a>(Sealed<'a>);
+
+/// And whose signature does.
+#[derive(Clone, Copy, Debug)]
+pub struct Proven<'a>(Sealed<'a>);
+
+impl<'a> Looked<'a> {
+    /// Checks its signature.
+    ///
+    /// # Errors
+    /// [`Refusal::Forged`].
+    pub fn prove(self) -> Result<Proven<'a>, Refusal> {
+        if self.0.is_genuine() {
+            Ok(Proven(self.0))
+        } else {
+            Err(Refusal::Forged)
+        }
+    }
+}
+
 /// Why a message is not let in.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -126,11 +148,39 @@ impl Guard {
         bytes: &[u8],
         now: WallTime,
     ) -> Result<Opened, Refusal> {
-        let opened = self.judge(channel, expected, bytes, now);
-        if let Err(refusal) = &opened {
+        let looked = self.look(channel, expected, bytes, now)?;
+        self.take(looked.prove(), now)
+    }
+
+    /// The first half of [`Self::open`], for whoever shares the guard with others: everything but the signature, which takes a hundred
+    /// times as long and needs no guard.
+    ///
+    /// # Errors
+    /// Why it is not let in, whatever its signature. It is counted.
+    pub fn look<'a>(
+        &mut self,
+        channel: Channel,
+        expected: Option<&HostId>,
+        bytes: &'a [u8],
+        now: WallTime,
+    ) -> Result<Looked<'a>, Refusal> {
+        let looked = self.judge(channel, expected, bytes, now).map(Looked);
+        if let Err(refusal) = &looked {
             self.count(refusal);
         }
-        opened
+        looked
+    }
+
+    /// The second half.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; also when another like it was let in since it was looked at.
+    pub fn take(&mut self, proven: Result<Proven<'_>, Refusal>, now: WallTime) -> Result<Opened, Refusal> {
+        let taken = proven.and_then(|proven| self.note(&proven.0, now));
+        if let Err(refusal) = &taken {
+            self.count(refusal);
+        }
+        taken
     }
 
     /// Counts a refusal that was found in the content.
@@ -144,13 +194,13 @@ impl Guard {
         &self.refusals
     }
 
-    fn judge(
-        &mut self,
+    fn judge<'a>(
+        &self,
         channel: Channel,
         expected: Option<&HostId>,
-        bytes: &[u8],
+        bytes: &'a [u8],
         now: WallTime,
-    ) -> Result<Opened, Refusal> {
+    ) -> Result<Sealed<'a>, Refusal> {
         let sealed = Sealed::parse(bytes)?;
         if sealed.channel != channel {
             return Err(Refusal::Channel);
@@ -162,38 +212,50 @@ impl Guard {
                 expected: expected.clone(),
             });
         }
-        let Some(channels) = self.known.get_mut(&from) else {
-            return Err(Refusal::Unknown(from));
-        };
-        // The cheap questions come first: a signature takes a hundred times as long as all of them.
-        let ask = (sealed.at, from.clone(), sealed.boot, sealed.sequence);
-        let last = channels.get(&channel);
-        let later = last.is_none_or(|last| (sealed.boot, sealed.sequence) > (last.boot, last.sequence));
-        let new = match channel {
-            Channel::Beat | Channel::Report => later,
-            // Several indexers share a cell's key, and their asks overtake each other: each is remembered until it is too old.
-            Channel::Ask | Channel::Summary => !self.asks.contains(&ask),
-            // Bound to its ask, which is answered once.
-            Channel::Reply => true,
-        };
-        if !new {
-            return Err(Refusal::Replayed);
-        }
+        self.require_new(&sealed, from)?;
         if now.since(sealed.at) > AGE_MAX || sealed.at.since(now) > AHEAD_MAX {
             return Err(Refusal::NotNow);
         }
-        if !sealed.is_genuine() {
-            return Err(Refusal::Forged);
-        }
-        match channel {
+        Ok(sealed)
+    }
+
+    fn require_new(&self, sealed: &Sealed<'_>, from: HostId) -> Result<(), Refusal> {
+        let Some(channels) = self.known.get(&from) else {
+            return Err(Refusal::Unknown(from));
+        };
+        let last = channels.get(&sealed.channel);
+        let later = last.is_none_or(|last| (sealed.boot, sealed.sequence) > (last.boot, last.sequence));
+        let new = match sealed.channel {
+            Channel::Beat | Channel::Report => later,
+            // Several indexers share a cell's key, and their asks overtake each other: each is remembered until it is too old.
+            Channel::Ask | Channel::Summary => {
+                !self
+                    .asks
+                    .contains(&(sealed.at, from, sealed.boot, sealed.sequence))
+            }
+            // Bound to its ask, which is answered once.
+            Channel::Reply => true,
+        };
+        if new { Ok(()) } else { Err(Refusal::Replayed) }
+    }
+
+    /// Lets it in, and no other like it.
+    fn note(&mut self, sealed: &Sealed<'_>, now: WallTime) -> Result<Opened, Refusal> {
+        let from = sealed.key.id();
+        self.require_new(sealed, from.clone())?;
+        match sealed.channel {
             Channel::Beat | Channel::Report => {
                 let last = Last {
                     boot: sealed.boot,
                     sequence: sealed.sequence,
                 };
-                channels.insert(channel, last);
+                self.known
+                    .entry(from.clone())
+                    .or_default()
+                    .insert(sealed.channel, last);
             }
             Channel::Ask | Channel::Summary => {
+                let ask = (sealed.at, from.clone(), sealed.boot, sealed.sequence);
                 self.asks.insert(ask);
                 while let Some((at, ..)) = self.asks.first()
                     && (now.since(*at) > AGE_MAX || self.asks.len() > ASKS_MAX)

@@ -5,6 +5,7 @@
 //! host ──Beat (1 s), Report (each change)──> every indexer        sealed by the host's key, never twice
 //! indexer ──Ask──> host ──Reply──> indexer                        sealed by the cell's key, and by the host's
 //! host ──Enrol (HTTP)──> gateway ──Enrolled──> host
+//! gateway <──Summary (HTTP, 1 s)── gateways of other cells
 //! ```
 
 mod ask;
@@ -14,14 +15,16 @@ mod enrol;
 mod envelope;
 mod guard;
 mod report;
+mod summary;
 
 pub use ask::{Ask, Asked, Claim, Claimed, Refused, Replied, Reply};
 pub use beat::{Beat, Held, HostState, Installed, Position, Spec};
 pub use caller::{AskError, Caller};
 pub use enrol::{Enrol, Enrolled};
 pub use envelope::{Channel, Signer};
-pub use guard::{Guard, Opened, Refusal};
+pub use guard::{Guard, Looked, Opened, Proven, Refusal};
 pub use report::{Quality, Report, SessionState, SessionView};
+pub use summary::{RegionSummary, Summary, TitleSummary};
 
 /// The version of the messages. A receiver takes this one and the one before.
 pub const VERSION: u32 = 1;

@@ -16,12 +16,16 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::{Connection, Row};
 use std::future::Future;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// A store in PostgreSQL. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Postgres {
     pool: PgPool,
+    /// The last call found nobody.
+    away: Arc<AtomicBool>,
 }
 
 impl Postgres {
@@ -58,7 +62,10 @@ impl Postgres {
             .await
             .map_err(|error| Error::Unreachable(Box::new(error)))?;
         migrate(&pool, SCHEMA).await?;
-        Ok(Self { pool })
+        Ok(Self {
+            pool,
+            away: Arc::default(),
+        })
     }
 
     /// Repeats a call that may be carried out twice when its connection was lost: the first call after the server was away
@@ -79,10 +86,16 @@ impl Postgres {
     }
 
     async fn once<T>(&self, call: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Error> {
-        match tokio::time::timeout(ANSWER_WITHIN, call).await {
+        let done = match tokio::time::timeout(ANSWER_WITHIN, call).await {
             Ok(done) => done.map_err(typed),
             Err(_) => Err(Error::Timeout(ANSWER_WITHIN)),
-        }
+        };
+        let nobody = matches!(
+            done,
+            Err(Error::Gone(_) | Error::Timeout(_) | Error::Unreachable(_))
+        );
+        self.away.store(nobody, Ordering::Relaxed);
+        done
     }
 
     /// One lease by `sql`, which takes one text.
@@ -183,6 +196,10 @@ impl LeaseStore for Postgres {
             kept: kept.len(),
             over,
         })
+    }
+
+    fn is_away(&self) -> bool {
+        self.away.load(Ordering::Relaxed)
     }
 
     async fn release(&self, session: &SessionId, fence: u64, cause: Cause) -> Result<Lease, Error> {
@@ -586,13 +603,14 @@ async fn migrate(pool: &PgPool, to: u32) -> Result<(), Error> {
 
 /// One per schema, the first being 1. They are never changed once released, and only add: an engine of the schema before goes
 /// on with what it knows.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../migrations/0001_leases.sql"),
     include_str!("../../migrations/0002_records.sql"),
     include_str!("../../migrations/0003_plans.sql"),
+    include_str!("../../migrations/0004_confirmed.sql"),
 ];
 /// What this engine reads and writes.
-const SCHEMA: u32 = 3;
+const SCHEMA: u32 = 4;
 /// The first schema whose engines may use a store of [`SCHEMA`].
 const OLDEST: u32 = 1;
 

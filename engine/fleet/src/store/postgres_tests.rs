@@ -66,9 +66,9 @@ async fn the_schema_before_is_brought_up_to_date_and_later_ones_are_used_or_refu
         matches!(
             refused,
             Error::SchemaTooNew {
-                found: 4,
-                oldest: 3,
-                ours: 2
+                found: 6,
+                oldest: 5,
+                ours: 4
             }
         ),
         "{refused:?}"

@@ -277,6 +277,35 @@ pub(crate) async fn releasing_twice_is_releasing_once(fixture: &impl Fixture) {
     assert_eq!(store.of_player(&wish.player).await.unwrap().len(), 1);
 }
 
+/// Of two who claim the same lease one may hear nothing, give up, and must not take the session from under the other's player.
+pub(crate) async fn a_refusal_ends_no_lease_that_is_confirmed(fixture: &impl Fixture) {
+    let store = fixture.store().await;
+    let lease = acquire(&store, vec![slot(&host(), 0)]).await;
+    store.confirm(session(&lease), lease.fence, TTL).await.unwrap();
+    let after = store
+        .release(session(&lease), lease.fence, Cause::Refused)
+        .await
+        .unwrap();
+    assert_eq!(after.state, LeaseState::Confirmed);
+    let lost = store
+        .release(session(&lease), lease.fence, Cause::Expired)
+        .await
+        .unwrap();
+    assert!(lost.is_over());
+    // One that ended before anybody was told of it is one that was refused.
+    let early = acquire(&store, vec![slot(&host(), 0)]).await;
+    let early = store
+        .release(session(&early), early.fence, Cause::Released)
+        .await
+        .unwrap();
+    assert_eq!(
+        early.state,
+        LeaseState::Ended {
+            cause: Cause::Refused
+        }
+    );
+}
+
 pub(crate) async fn fences_rise_for_ever(fixture: &impl Fixture) {
     let store = fixture.store().await;
     let place = slot(&host(), 3);

@@ -29,6 +29,7 @@ pub(crate) async fn run(fixture: &impl Fixture) {
     leases::a_clock_five_seconds_off_ends_nothing_early(fixture).await;
     leases::renewals_prolong_revive_and_name_what_is_over(fixture).await;
     leases::releasing_twice_is_releasing_once(fixture).await;
+    leases::a_refusal_ends_no_lease_that_is_confirmed(fixture).await;
     leases::fences_rise_for_ever(fixture).await;
     leases::of_several_who_expire_one_gets_each(fixture).await;
     leases::whatever_is_in_a_text_is_kept_or_refused(fixture).await;
