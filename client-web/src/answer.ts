@@ -6,6 +6,8 @@ export type Problem = {
   readonly status: number;
   readonly detail: string;
   readonly retryAfterS: number | null;
+  /** Origin of another gateway that has room. */
+  readonly elsewhere?: string;
 };
 
 export type Answer<T> = { readonly ok: true; readonly value: T } | ({ readonly ok: false } & Problem);

@@ -39,6 +39,14 @@ describe('the API', () => {
     expect(await client.create('doom')).toEqual({ ok: false, problem: 'full', status: 503, detail: 'No room.', retryAfterS: 30 });
   });
 
+  it('tells of another gateway that has room, and of no address of another kind', async () => {
+    for (const [told, elsewhere] of [['https://b.example', 'https://b.example'], ['javascript:x', undefined]]) {
+      const { api: client } = api(() => json({ type: 'urn:firstlight:problem:full', detail: 'x', elsewhere: told }, 503));
+      const answer = await client.create('doom');
+      expect(answer.ok ? null : answer.elsewhere).toBe(elsewhere);
+    }
+  });
+
   it('waits in the queue, tells its place, and takes its turn', async () => {
     const place = (n: number) => json({ queue: 'q', place: n, estimate_s: 60 * n }, 202);
     const answers = [place(2), place(1), json({ session: 's', ticket: 't', endpoints: [] }, 201)];

@@ -186,11 +186,13 @@ function makeKey(): string {
 
 function problemOf(raw: Raw, json: Json): Problem {
   const retry = Number(raw.retryAfter ?? NaN);
+  const elsewhere = words(json, 'elsewhere');
   return {
     problem: text(json, 'type').split(':').at(-1) ?? '',
     status: raw.status,
     detail: words(json, 'detail') ?? text(json, 'title'),
     retryAfterS: Number.isFinite(retry) && retry >= 0 ? retry : null,
+    ...(elsewhere !== null && /^https?:/.test(elsewhere) ? { elsewhere } : {}),
   };
 }
 

@@ -75,6 +75,7 @@ export class App {
           },
           autostart: route.autostart || by === 'press' || (by === 'reload' && wasPlaying(route.title)),
           library: () => this.#go('/', 'link'),
+          elsewhere: (origin) => location.assign(origin + location.pathname),
         });
         this.#page = page;
         return;

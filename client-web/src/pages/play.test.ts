@@ -13,6 +13,7 @@ let catalogue: FakeCatalogue;
 let player: FakePlayer;
 let page: PlayPage;
 let toLibrary: number;
+let wentTo: string[];
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -22,6 +23,7 @@ beforeEach(() => {
   root = document.body.appendChild(document.createElement('div'));
   catalogue = new FakeCatalogue();
   toLibrary = 0;
+  wentTo = [];
 });
 
 afterEach(() => {
@@ -38,6 +40,7 @@ async function open({ title = 'freedoom', autostart = false } = {}): Promise<voi
     catalogue,
     createPlayer: (options) => (player = new FakePlayer(options)),
     library: () => (toLibrary += 1),
+    elsewhere: (origin) => wentTo.push(origin),
   });
   await vi.advanceTimersByTimeAsync(0);
 }
@@ -142,6 +145,12 @@ describe('the play page', () => {
     expect(player.calls).toEqual(['start', 'start', 'start']);
     player.over('failed', { ...WORDS, canRestart: false });
     expect(document.activeElement).toBe(part('library'));
+  });
+
+  it('goes on at another gateway where there is room', async () => {
+    await open({ autostart: true });
+    player.over('failed', { ...WORDS, elsewhere: 'https://b.example' });
+    expect(wentTo).toEqual(['https://b.example']);
   });
 
   it('leads to the report of what was played, and to none where nothing was or it goes on elsewhere', async () => {

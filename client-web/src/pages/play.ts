@@ -35,6 +35,8 @@ export type PlayWiring = {
   readonly catalogue: Catalogue;
   readonly createPlayer: (options: PlayerOptions) => Player;
   readonly library: () => void;
+  /** To the same page of another gateway. */
+  readonly elsewhere: (origin: string) => void;
 };
 
 export class PlayPage {
@@ -218,6 +220,7 @@ export class PlayPage {
   #over(words: EndWords): void {
     this.#words = words;
     this.#show();
+    if (words.elsewhere !== undefined) this.#wiring.elsewhere(words.elsewhere);
   }
 
   #show(): void {

@@ -137,6 +137,12 @@ describe('starting', () => {
     expect(rig.on({ on: 'ticket', answer: created('s1') }).url).toContain('ticket=t');
   });
 
+  it('waits for nobody where another gateway has room', () => {
+    const rig = new Rig().on({ on: 'start', own: null, last: null });
+    rig.on({ on: 'created', answer: problem('full', { elsewhere: 'https://b.example' }) });
+    expect(rig.words).toMatchObject({ reason: 'full', elsewhere: 'https://b.example' });
+  });
+
   it('waits in the queue where everything is full, and goes on by itself', () => {
     const rig = new Rig().on({ on: 'start', own: null, last: null });
     rig.on({ on: 'created', answer: problem('full', { retryAfterS: 30 }) });

@@ -289,7 +289,7 @@ export class Machine {
     if (answer.ok) {
       this.#fresh = true;
       this.#use(now, answer.value);
-    } else if (answer.problem === 'full' && this.#full === null) {
+    } else if (answer.problem === 'full' && answer.elsewhere === undefined && this.#full === null) {
       this.#full = answer;
       this.#act({ do: 'list' });
     } else {

@@ -15,6 +15,8 @@ export type EndWords = {
   readonly canRestart: boolean;
   /** `start()` takes the session back from where it is played. */
   readonly canTakeBack: boolean;
+  /** Origin of another gateway of the fleet, where there is room: the title's page there has the same path. */
+  readonly elsewhere?: string;
 };
 
 export type CursorImage = {

@@ -19,13 +19,14 @@ export function endWords(reason: string, message: string | null = null): EndWord
 
 /** For a problem of the API while starting. `canTakeBack`: this player's session of the title is played elsewhere. */
 export function problemWords(problem: Problem, canTakeBack: boolean): EndWords {
+  const { elsewhere } = problem;
   const { title, message } = PROBLEMS[problem.problem] ?? {
     title: 'It could not be started',
     message: problem.detail === '' ? `The engine answered with status ${problem.status}.` : problem.detail,
   };
   const when = problem.problem === 'full' ? ` ${whenWords(problem.retryAfterS)}` : '';
-  const elsewhere = canTakeBack ? ' You are playing in another tab or on another device: you can go on here instead.' : '';
-  return { reason: reasonOf(problem.problem), title, message: message + when + elsewhere, canRestart: true, canTakeBack };
+  const where = canTakeBack ? ' You are playing in another tab or on another device: you can go on here instead.' : '';
+  return { reason: reasonOf(problem.problem), title, message: message + when + where, canRestart: true, canTakeBack, ...(elsewhere === undefined ? {} : { elsewhere }) };
 }
 
 /** What this browser can do at this address. */

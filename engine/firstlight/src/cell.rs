@@ -1,11 +1,14 @@
 //! What places sessions, for `up` and `indexer`: a store, a bus, and a key of its own.
 
 use crate::checker;
+use crate::cli::Neighbouring;
 use crate::encode_speed::Speed;
+use crate::https;
 use anyhow::{Context, Result, bail};
 use firstlight_cell::{Cell, Checks, Settings};
 use firstlight_fleet::messages::{Caller, Signer};
-use firstlight_fleet::{Bus, Key, PublicKey, Roster, Store, shown};
+use firstlight_fleet::{Bus, Key, PublicKey, Roster, Store, shown, without_login};
+use firstlight_gateway::{Gateway, Neighbours};
 use firstlight_host::Host;
 use firstlight_host::agent::{self, Agent};
 use firstlight_link::IceServer;
@@ -87,6 +90,20 @@ impl Placer {
     }
 }
 
+/// Lets a gateway send players to other cells. Within a tokio runtime.
+pub(crate) fn with_neighbours(gateway: Gateway, options: &Neighbouring) -> Result<Gateway> {
+    if options.neighbour.is_empty() {
+        return Ok(gateway);
+    }
+    let agent = https::agent(
+        options.neighbour_ca.as_deref(),
+        NEIGHBOUR_WITHIN,
+        NEIGHBOUR_WITHIN,
+    )?;
+    let origins = options.neighbour.iter().map(ToString::to_string).collect();
+    Ok(gateway.with_neighbours(Neighbours::open(&agent, origins)))
+}
+
 /// Another indexer of the store seals with a key of its own.
 async fn keep_trusting(agent: Agent, roster: Roster) {
     loop {
@@ -102,6 +119,11 @@ async fn keep_trusting(agent: Agent, roster: Roster) {
 /// Public keys of hexadecimal digits.
 pub(crate) fn keys(digits: &[String]) -> Vec<PublicKey> {
     digits.iter().filter_map(|key| PublicKey::from_hex(key)).collect()
+}
+
+/// What hosts are told of the bus: never what the gateway itself logs in with.
+pub(crate) fn told_bus(own: &str, told: Option<&str>) -> String {
+    told.map_or_else(|| without_login(own), str::to_owned)
 }
 
 /// Opens a bus and waits until it is connected: nobody is placed over one that is away.
@@ -131,4 +153,6 @@ pub(crate) fn wall_now() -> WallTime {
 const CONNECTED_WITHIN: Duration = Duration::from_secs(5);
 /// Whoever floods the bus with forgeries does not flood the store, or a gateway.
 pub(crate) const TRUST_EVERY: Duration = Duration::from_secs(5);
+/// A cell that takes longer is no help to a player who waits.
+const NEIGHBOUR_WITHIN: Duration = Duration::from_secs(2);
 const HEARD_WITHIN: Duration = Duration::from_secs(5);

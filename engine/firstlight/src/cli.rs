@@ -84,6 +84,9 @@ pub(crate) struct Up {
     /// Where hosts that join are talked to: nats://HOST:PORT, an address that they reach; local: this machine alone
     #[arg(long, value_name = "URL", default_value = LOCAL)]
     pub(crate) bus: String,
+    /// What hosts that join are told of the bus, such as with a login of their own [default: as --bus, without its login]
+    #[arg(long, value_name = "URL")]
+    pub(crate) host_bus: Option<String>,
     /// Take hosts that join at their word: all are yours. Otherwise players are sent only to hosts that have proven what they say
     #[arg(long)]
     pub(crate) trust_hosts: bool,
@@ -114,6 +117,8 @@ pub(crate) struct Up {
     /// Serve the page and the API over HTTPS: self-signed, or files in PEM as CERT,KEY
     #[arg(long, value_name = "self-signed|CERT,KEY", value_parser = tls)]
     pub(crate) tls: Option<TlsChoice>,
+    #[command(flatten)]
+    pub(crate) neighbours: Neighbouring,
 }
 
 /// Options of `relay`.
@@ -157,6 +162,9 @@ pub(crate) struct Indexer {
     /// Where hosts are talked to: nats://HOST:PORT, an address that they reach
     #[arg(long, value_name = "URL")]
     pub(crate) bus: String,
+    /// What hosts that join are told of the bus, such as with a login of their own [default: as --bus, without its login]
+    #[arg(long, value_name = "URL")]
+    pub(crate) host_bus: Option<String>,
     /// Take hosts that join at their word: all are yours. Otherwise players are sent only to hosts that have proven what they say
     #[arg(long)]
     pub(crate) trust_hosts: bool,
@@ -178,6 +186,20 @@ pub(crate) struct Indexer {
     /// Serve the page and the API over HTTPS: self-signed, or files in PEM as CERT,KEY
     #[arg(long, value_name = "self-signed|CERT,KEY", value_parser = tls)]
     pub(crate) tls: Option<TlsChoice>,
+    #[command(flatten)]
+    pub(crate) neighbours: Neighbouring,
+}
+
+/// Where players go whom this cell cannot have.
+#[derive(Args, Debug)]
+pub(crate) struct Neighbouring {
+    /// Gateway of another cell, by the address that players reach it by: they are sent there while this cell is full, or without its
+    /// store or its bus; may be repeated
+    #[arg(long, value_name = "URL")]
+    pub(crate) neighbour: Vec<GatewayUrl>,
+    /// Certificates in PEM, one of which each neighbour's is or is signed by [default: the usual authorities']
+    #[arg(long, value_name = "FILE", requires = "neighbour")]
+    pub(crate) neighbour_ca: Option<PathBuf>,
 }
 
 /// The bus of a machine on its own.

@@ -56,7 +56,7 @@ async fn run(options: &Indexer, address: &Address) -> Result<()> {
     let gateway = Gateway::open(Settings {
         cell: placer.cell.clone(),
         host: None,
-        bus: Some(options.bus.clone()),
+        bus: Some(cell::told_bus(&options.bus, options.host_bus.as_deref())),
         titles: options.titles.clone(),
         operator,
         names: front.names,
@@ -64,6 +64,7 @@ async fn run(options: &Indexer, address: &Address) -> Result<()> {
         secure: tls.is_some(),
         metrics: Metrics::install()?,
     })?;
+    let gateway = cell::with_neighbours(gateway, &options.neighbours)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     say(format!("Play at         {scheme}://{}:{port}/", address.name));
     say(format!("Operator's key  {key}"));

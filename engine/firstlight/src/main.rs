@@ -11,6 +11,7 @@ mod deploy;
 mod doctor;
 mod encode_speed;
 mod host;
+mod https;
 mod indexer;
 mod listen;
 mod log;

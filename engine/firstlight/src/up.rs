@@ -86,7 +86,7 @@ async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<(
     let gateway = Gateway::open(Settings {
         cell: placer.cell.clone(),
         host: Some(host.clone()),
-        bus: (options.bus != LOCAL).then(|| options.bus.clone()),
+        bus: (options.bus != LOCAL).then(|| cell::told_bus(&options.bus, options.host_bus.as_deref())),
         titles: options.titles.clone(),
         operator,
         names,
@@ -94,7 +94,7 @@ async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<(
         secure: tls.is_some(),
         metrics: Metrics::install()?,
     })?;
-    let gateway = offer_relays(options, gateway)?;
+    let gateway = cell::with_neighbours(offer_relays(options, gateway)?, &options.neighbours)?;
     if !options.no_parked {
         host.park_titles(options.titles.clone());
     }

@@ -524,6 +524,9 @@ impl HostView {
 pub(crate) struct RegionList {
     /// Those that have any.
     pub(crate) regions: Vec<RegionView>,
+    /// Other gateways of the fleet, for when this one does not answer: scheme, name and port each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) elsewhere: Vec<String>,
 }
 
 /// A region.

@@ -5,6 +5,7 @@ use crate::extract::{BODY_BYTES_MAX, too_large};
 use crate::keys::OperatorKey;
 use crate::media::Bridges;
 use crate::metrics::Metrics;
+use crate::neighbours::Neighbours;
 use crate::pages;
 use crate::problem::{Kind, Problem};
 use crate::relays::Relays;
@@ -67,6 +68,7 @@ pub(crate) struct Inner {
     pub(crate) metrics: Metrics,
     pub(crate) bridges: Bridges,
     pub(crate) relays: OnceLock<Arc<Relays>>,
+    pub(crate) neighbours: OnceLock<Arc<Neighbours>>,
 }
 
 impl Gateway {
@@ -89,6 +91,7 @@ impl Gateway {
             metrics: settings.metrics,
             bridges: Bridges::default(),
             relays: OnceLock::new(),
+            neighbours: OnceLock::new(),
         };
         for listed in inner.titles.all().values() {
             inner.cell.set_title(&listed.title.id, listed.terms());
@@ -102,6 +105,13 @@ impl Gateway {
     #[must_use]
     pub fn with_relays(self, relays: Arc<Relays>) -> Self {
         self.inner.relays.get_or_init(|| relays);
+        self
+    }
+
+    /// Sends players whom this cell cannot have to other cells from here on; once.
+    #[must_use]
+    pub fn with_neighbours(self, neighbours: Arc<Neighbours>) -> Self {
+        self.inner.neighbours.get_or_init(|| neighbours);
         self
     }
 

@@ -26,6 +26,7 @@ pub(crate) enum Kind {
     TooMany,
     TooSlow,
     Stopping,
+    Away,
     Engine,
 }
 
@@ -88,6 +89,11 @@ impl Kind {
                 "engine",
                 "The engine is stopping",
             ),
+            Self::Away => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "engine",
+                "The engine is without its store or its bus",
+            ),
             Self::Engine => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "engine",
@@ -103,6 +109,7 @@ pub(crate) struct Problem {
     kind: Kind,
     detail: String,
     retry_after_s: Option<u32>,
+    elsewhere: Option<String>,
 }
 
 /// Problem details, RFC 9457.
@@ -119,6 +126,9 @@ pub(crate) struct ProblemBody {
     status: u16,
     /// This case in words.
     detail: String,
+    /// Another gateway of the fleet, that has room: scheme, name and port. The same request is welcome there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    elsewhere: Option<String>,
 }
 
 impl Problem {
@@ -127,6 +137,7 @@ impl Problem {
             kind,
             detail: detail.into(),
             retry_after_s: None,
+            elsewhere: None,
         }
     }
 
@@ -135,6 +146,19 @@ impl Problem {
             retry_after_s: Some(seconds),
             ..self
         }
+    }
+
+    /// Another gateway has room, where this is for want of it here, or of a store or bus.
+    pub(crate) fn or_at(self, origin: String) -> Self {
+        let unable = matches!(self.kind, Kind::Full | Kind::Stopping | Kind::Engine | Kind::Away);
+        Self {
+            elsewhere: unable.then_some(origin),
+            ..self
+        }
+    }
+
+    pub(crate) const fn is_sent_on(&self) -> bool {
+        self.elsewhere.is_some()
     }
 
     pub(crate) fn unknown_session() -> Self {
@@ -202,6 +226,8 @@ impl From<firstlight_cell::Error> for Problem {
                 Self::new(Kind::Stopping, "No new sessions are started.").retry_after(RETRY_STOPPING_S)
             }
             Error::UnknownSession(_) => Self::unknown_session(),
+            Error::Away => Self::new(Kind::Away, "Nobody can be placed here for the moment.")
+                .retry_after(RETRY_STOPPING_S),
             Error::UnknownEntry => Self::new(
                 Kind::UnknownSession,
                 "Nobody waits under this name, or it is not you.",
@@ -233,6 +259,7 @@ impl IntoResponse for Problem {
             title,
             status: status.as_u16(),
             detail: self.detail,
+            elsewhere: self.elsewhere,
         };
         let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();

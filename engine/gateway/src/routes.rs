@@ -8,6 +8,7 @@ use crate::api::{
 use crate::extract::{Asked, Body, Id};
 use crate::gateway::Inner;
 use crate::keys::{Caller, caller, require_operator};
+use crate::neighbours::AWAY_FOR;
 use crate::picture;
 use crate::problem::{Kind, Problem, ProblemBody};
 use crate::seat::Seat;
@@ -57,6 +58,7 @@ pub(crate) fn all() -> Vec<(&'static str, MethodRouter<Arc<Inner>>)> {
         ("/v1/hosts/{id}/evidence", get(fleet::evidence)),
         ("/v1/overview", get(operate::overview)),
         ("/v1/regions", get(regions)),
+        ("/v1/summary", get(summary)),
         ("/v1/openapi.json", get(openapi)),
         ("/metrics", get(metrics)),
         ("/healthz", get(healthz)),
@@ -81,7 +83,7 @@ pub(crate) fn router() -> Router<Arc<Inner>> {
         license(name = "MIT OR Apache-2.0")),
     paths(titles, title_picture, sessions, start_session, session, end_session, new_ticket, whep::whep, whep::trickle,
         whep::hang_up, crate::media::media, operate::decision, report::report, report::trace, queue::turn, queue::leave, hosts,
-        fleet::enrol, fleet::token, fleet::drain, fleet::cordon, fleet::evidence, operate::overview, regions, openapi,
+        fleet::enrol, fleet::token, fleet::drain, fleet::cordon, fleet::evidence, operate::overview, regions, summary, openapi,
         metrics, healthz),
     components(schemas(ProblemBody)),
     modifiers(&Keys),
@@ -193,26 +195,54 @@ async fn start_session(
         .cloned()
         .ok_or_else(|| unknown_title(&wanted.title))?;
     require_common(&wanted)?;
+    let start = order(&gateway, &caller, &at, (&listed, &wanted), key);
+    let neighbours = gateway.neighbours.get();
+    let elsewhere = neighbours.and_then(|others| others.choose(&listed.title.id, &start.rtts_us));
+    let placing = place(&gateway, (&caller, &at), peer, (start, &listed));
+    let Some(elsewhere) = elsewhere else {
+        return placing.await;
+    };
+    let placed = tokio::select! {
+        placed = placing => placed,
+        // Whatever is under way here ends with its lease.
+        () = gateway.cell.away(AWAY_FOR) => Err(firstlight_cell::Error::Away.into()),
+    };
+    placed.map_err(|problem| {
+        let problem = problem.or_at(elsewhere);
+        if problem.is_sent_on() {
+            firstlight_telemetry::sent_elsewhere();
+        }
+        problem
+    })
+}
+
+/// Places a session in this cell.
+async fn place(
+    gateway: &Inner,
+    (caller, at): (&Caller, &Authority),
+    peer: Option<Extension<PeerAddress>>,
+    (mut start, listed): (Start, &Listed),
+) -> Result<Response, Problem> {
     let address = peer.map(|Extension(PeerAddress(address))| address);
     let limit = || match address {
-        Some(address) if !caller.operator => may_start(&gateway, address),
+        Some(address) if !caller.operator => may_start(gateway, address),
         Some(_) | None => Ok(()),
     };
-    let known = match key {
+    let known = match &start.key {
         Some(key) => gateway.cell.is_known(&caller.pseudonym, key).await?,
         None => false,
     };
     if !known {
         limit()?;
+        start.fresh = true;
     }
-    let mut start = order(&gateway, &caller, &at, (&listed, &wanted), key);
     start.network = address.and_then(|address| gateway.networks.pseudonym(address));
     gateway.cell.set_title(&listed.title.id, listed.terms());
     if gateway.is_stopping() {
         return Err(firstlight_cell::Error::Stopping.into());
     }
     match gateway.cell.start(start).await? {
-        Outcome::Started(session) => Ok(started(&gateway, &session, &at)),
+        Outcome::Started(session) => Ok(started(gateway, &session, at)),
         Outcome::Queued(place) => Ok(queue::queued(&place)),
     }
 }
@@ -244,6 +274,7 @@ fn order(
         player: caller.pseudonym.clone(),
         title: listed.title.id.to_string(),
         key: key.map(str::to_owned),
+        fresh: false,
         origins,
         rtts_us: measured
             .filter(|(_, ms)| ms.is_finite() && (0.0..=RTT_MS_MAX).contains(*ms))
@@ -374,9 +405,19 @@ async fn hosts(
 #[utoipa::path(get, path = "/v1/regions", tag = "play", responses((status = 200, body = RegionList)))]
 async fn regions(State(gateway): Shared) -> Json<RegionList> {
     let regions = gateway.cell.regions();
+    let neighbours = gateway.neighbours.get();
     Json(RegionList {
         regions: regions.into_iter().map(RegionView::new).collect(),
+        elsewhere: neighbours.map(|others| others.origins()).unwrap_or_default(),
     })
+}
+
+/// This cell in a few words, as the gateways of other cells ask for them each second.
+#[utoipa::path(get, path = "/v1/summary", tag = "operate", responses((status = 200, body = Object,
+    description = "Whether it takes sessions, roughly how many slots are free in which region, and what can be played")))]
+async fn summary(State(gateway): Shared) -> Response {
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    (json, gateway.cell.summary().write()).into_response()
 }
 
 /// This description.

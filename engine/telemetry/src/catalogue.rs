@@ -396,6 +396,12 @@ pub(crate) const COPIES_ASKED: Metric = gauge(
     "cell_copies_asked",
     "Parked copies that hosts were asked for beyond what they keep by themselves.",
 );
+pub(crate) const SENT_ELSEWHERE: Metric = counter(
+    "cell_sent_elsewhere_total",
+    Unit::Count,
+    &[],
+    "Requests for a session that were sent to another cell.",
+);
 pub(crate) const HOSTS_LOST: Metric = counter(
     "cell_hosts_lost_total",
     Unit::Count,
@@ -461,6 +467,7 @@ pub const METRICS: &[Metric] = &[
     SECOND_ON,
     QUEUE_WAITING,
     COPIES_ASKED,
+    SENT_ELSEWHERE,
     HOSTS_LOST,
     MESSAGES_REFUSED,
     HOSTS_CHECKED,

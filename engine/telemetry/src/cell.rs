@@ -2,7 +2,7 @@
 
 use crate::catalogue::{
     COPIES_ASKED, HOSTS_CHECKED, HOSTS_LOST, MESSAGES_REFUSED, PLACED_SECONDS, PLACEMENTS, QUEUE_WAITING,
-    SECOND_ON,
+    SECOND_ON, SENT_ELSEWHERE,
 };
 use metrics::{counter, gauge, histogram};
 
@@ -54,6 +54,11 @@ pub fn queue_waiting(entries: usize) {
 /// Hosts were asked for so many parked copies beyond what they keep by themselves.
 pub fn copies_asked(copies: u32) {
     gauge!(COPIES_ASKED.name).set(f64::from(copies));
+}
+
+/// A player was sent to another cell.
+pub fn sent_elsewhere() {
+    counter!(SENT_ELSEWHERE.name).increment(1);
 }
 
 /// A host missed its beats.

@@ -4,8 +4,8 @@ use crate::{
     Attach, Carrier, End, Kind, METRICS, Metric, Placed, RelayRefused, RelayTraffic, Second, Stream, Unit,
     buckets, catalogue, copies_asked, engine, first_picture_seconds, host_checked, host_lost, http_request,
     message_refused, placed_seconds, placement, queue_waiting, relay_attached, relay_refused, relay_sessions,
-    relay_traffic, session_attached, session_ended, session_refused, session_started, sessions_active,
-    sessions_waiting, stage_seconds,
+    relay_traffic, sent_elsewhere, session_attached, session_ended, session_refused, session_started,
+    sessions_active, sessions_waiting, stage_seconds,
 };
 use firstlight_units::{Bitrate, ByteCount, Micros, Stage};
 use metrics::{
@@ -214,6 +214,7 @@ fn record_everything() -> BTreeMap<String, (String, f64)> {
         placed_seconds(0.005, 0.2, true);
         queue_waiting(3);
         host_lost();
+        sent_elsewhere();
         message_refused("forged");
         host_checked("proven");
         copies_asked(2);

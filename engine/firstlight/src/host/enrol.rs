@@ -1,13 +1,13 @@
 //! Joining, over the gateway's API. Blocking: it is asked at the start, and hardly ever again.
 
 use crate::cli::GatewayUrl;
+use crate::https;
 use anyhow::{Context, Result, anyhow, bail};
 use firstlight_fleet::messages::{Enrol, Enrolled};
 use serde::Deserialize;
 use std::path::Path;
 use std::time::Duration;
 use ureq::http::{Request, StatusCode};
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 /// A gateway's side of joining. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -26,19 +26,8 @@ struct Problem {
 impl Gateway {
     /// `ca`: certificates that are trusted instead of the usual ones.
     pub(super) fn new(url: &GatewayUrl, ca: Option<&Path>) -> Result<Self> {
-        let mut tls = TlsConfig::builder();
-        if let Some(file) = ca {
-            tls = tls.root_certs(RootCerts::new_with_certs(&certificates(file)?));
-        }
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .timeout_connect(Some(CONNECT_WITHIN))
-            .timeout_global(Some(ANSWER_WITHIN))
-            .tls_config(tls.build())
-            .build();
         Ok(Self {
-            agent: config.into(),
+            agent: https::agent(ca, CONNECT_WITHIN, ANSWER_WITHIN)?,
             url: url.clone(),
         })
     }
@@ -87,21 +76,6 @@ impl Gateway {
             status.as_u16()
         )
     }
-}
-
-fn certificates(file: &Path) -> Result<Vec<Certificate<'static>>> {
-    let pem = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    // A key in the same file, as the gateway keeps it, is none of ours.
-    let found: Vec<Certificate<'static>> = parse_pem(&pem)
-        .filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(certificate),
-            Ok(_) | Err(_) => None,
-        })
-        .collect();
-    if found.is_empty() {
-        bail!("{} holds no certificate in PEM", file.display());
-    }
-    Ok(found)
 }
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
