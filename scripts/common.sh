@@ -27,7 +27,7 @@ BUILD_PACKAGES=(build-essential ca-certificates clang cmake curl libavcodec-dev 
 # To run a session: display, sound, sandbox.
 RUN_PACKAGES=(bubblewrap libgl1-mesa-dri pulseaudio x11-xkb-utils xkb-data xvfb)
 # To test in a browser and to measure.
-TEST_PACKAGES=(chromium ffmpeg iproute2 nats-server postgresql procps pulseaudio-utils systemd)
+TEST_PACKAGES=(chromium faketime ffmpeg iproute2 nats-server postgresql procps pulseaudio-utils systemd)
 REACH_PACKAGES=(coturn iproute2 nftables)
 
 title_packages() { cat titles/*/packages.txt 2>/dev/null | sed 's/#.*//' | xargs -r -n1 echo | sort -u; }
