@@ -1,0 +1,220 @@
+//! Players who ask at their own pace, whatever becomes of those before them, and what they got.
+
+use crate::cell::TITLE;
+use crate::client::Line;
+use anyhow::{Context, Result};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+/// What the fleet is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Stage {
+    /// Everything is there.
+    Calm,
+    /// The first cell is without PostgreSQL and NATS.
+    WithoutServices,
+    /// And without its gateway.
+    WithoutGateway,
+    /// It has just come back.
+    Back,
+    /// It has been back for a while.
+    After,
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug)]
+struct Got {
+    stage: Stage,
+    asked: Instant,
+    took: Duration,
+    /// Which cell it got a session in; none: an error.
+    cell: Option<usize>,
+    /// What the gateway says it took, from the request to the signed ticket.
+    claim_ms: f64,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Case {
+    name: Stage,
+    requests: usize,
+    errors: usize,
+    /// Sessions in the other cell than the first.
+    elsewhere: usize,
+    /// From the moment at which a request was due to its answer, at the client.
+    took_ms: Distribution,
+    /// From request to signed ticket, at the gateway.
+    claim_ms: Distribution,
+}
+
+#[derive(Debug, Serialize)]
+struct Distribution {
+    p50: f64,
+    p95: f64,
+    p99: f64,
+    max: f64,
+    n: usize,
+}
+
+/// How long after a failure somebody had a session in the other cell.
+#[derive(Debug, Serialize)]
+pub(crate) struct Elsewhere {
+    stage: Stage,
+    after_ms: f64,
+}
+
+pub(crate) struct Fleet {
+    shared: Arc<Shared>,
+    asking: JoinHandle<()>,
+    /// When each stage began.
+    began: Mutex<BTreeMap<Stage, Instant>>,
+}
+
+struct Shared {
+    origins: Vec<String>,
+    stage: Mutex<Stage>,
+    got: Mutex<Vec<Got>>,
+    /// Connections that are kept, by cell.
+    idle: Vec<Mutex<Vec<Line>>>,
+    /// Requests under way.
+    places: Arc<Semaphore>,
+}
+
+impl Fleet {
+    /// Begins to ask `rate` times a second: the first of `origins`, and the next where that sends on or does not answer.
+    pub(crate) fn start(origins: &[String], rate: u32) -> Result<Self> {
+        let shared = Arc::new(Shared {
+            origins: origins.to_vec(),
+            stage: Mutex::new(Stage::Calm),
+            got: Mutex::default(),
+            idle: origins.iter().map(|_| Mutex::default()).collect(),
+            places: Arc::new(Semaphore::new(UNDER_WAY_MAX)),
+        });
+        let every = Duration::from_secs(1).checked_div(rate).context("a rate of 0")?;
+        let asks = Arc::clone(&shared);
+        let asking = tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(every);
+            for number in 0u64.. {
+                let due = ticks.tick().await.into_std();
+                tokio::spawn(Arc::clone(&asks).player(number, due));
+            }
+        });
+        Ok(Self {
+            shared,
+            asking,
+            began: Mutex::default(),
+        })
+    }
+
+    /// Lets time go by.
+    pub(crate) async fn pass(&self, stage: Stage, span: Duration) {
+        *lock(&self.shared.stage) = stage;
+        lock(&self.began).insert(stage, Instant::now());
+        tokio::time::sleep(span).await;
+    }
+
+    /// Stops asking, and waits for the last answers.
+    pub(crate) async fn finish(self) -> Result<(Vec<Case>, Vec<Elsewhere>)> {
+        self.asking.abort();
+        let all = u32::try_from(UNDER_WAY_MAX)?;
+        drop(self.shared.places.acquire_many(all).await?);
+        let got = std::mem::take(&mut *lock(&self.shared.got));
+        let began = std::mem::take(&mut *lock(&self.began));
+        let cases = began.keys().map(|stage| case(*stage, &got)).collect();
+        let lost = [Stage::WithoutServices, Stage::WithoutGateway];
+        let elsewhere = lost.iter().filter_map(|stage| {
+            let since = began.get(stage)?;
+            let after = got
+                .iter()
+                .filter(|got| got.cell == Some(1) && got.asked >= *since)
+                .map(|got| got.asked + got.took - *since);
+            Some(Elsewhere {
+                stage: *stage,
+                after_ms: after.min()?.as_secs_f64() * 1e3,
+            })
+        });
+        let elsewhere = elsewhere.collect();
+        Ok((cases, elsewhere))
+    }
+}
+
+impl Shared {
+    async fn player(self: Arc<Self>, number: u64, due: Instant) {
+        let Ok(_place) = self.places.acquire().await else {
+            return;
+        };
+        let stage = *lock(&self.stage);
+        let asked = tokio::time::timeout(PATIENCE, self.ask(number)).await;
+        let (cell, claim_ms) = asked.ok().flatten().unzip();
+        lock(&self.got).push(Got {
+            stage,
+            asked: due,
+            took: due.elapsed(),
+            cell,
+            claim_ms: claim_ms.unwrap_or(f64::NAN),
+        });
+    }
+
+    /// The cell that has the session, and how long its gateway took.
+    async fn ask(&self, number: u64) -> Option<(usize, f64)> {
+        let headers = format!("authorization: Bearer flp_{number:0>43}\r\nidempotency-key: k\r\n");
+        let body = format!("{{\"title\":\"{TITLE}\"}}");
+        for (at, idle) in self.idle.iter().enumerate() {
+            let kept = lock(idle).pop();
+            let mut line = match kept {
+                Some(line) => line,
+                None => Line::to(self.origins.get(at)?).ok()?,
+            };
+            // No answer: that cell is away.
+            let Ok(answer) = line.post("/v1/sessions", &headers, &body).await else {
+                continue;
+            };
+            lock(idle).push(line);
+            let answered: serde_json::Value = serde_json::from_str(&answer.body).ok()?;
+            if answer.status == 201 {
+                return Some((at, answered["timing"]["ready_ms"].as_f64()?));
+            }
+            answered["elsewhere"].as_str()?;
+        }
+        None
+    }
+}
+
+fn case(stage: Stage, got: &[Got]) -> Case {
+    let of_stage = || got.iter().filter(|got| got.stage == stage);
+    let placed = || of_stage().filter(|got| got.cell.is_some());
+    Case {
+        name: stage,
+        requests: of_stage().count(),
+        errors: of_stage().filter(|got| got.cell.is_none()).count(),
+        elsewhere: of_stage().filter(|got| got.cell == Some(1)).count(),
+        took_ms: distribution(placed().map(|got| got.took.as_secs_f64() * 1e3).collect()),
+        claim_ms: distribution(placed().map(|got| got.claim_ms).collect()),
+    }
+}
+
+fn distribution(mut of: Vec<f64>) -> Distribution {
+    of.sort_unstable_by(f64::total_cmp);
+    let n = of.len();
+    let at = |per_mille: usize| of.get((n * per_mille / 1000).min(n.saturating_sub(1))).copied();
+    Distribution {
+        p50: at(500).unwrap_or(0.0),
+        p95: at(950).unwrap_or(0.0),
+        p99: at(990).unwrap_or(0.0),
+        max: at(1000).unwrap_or(0.0),
+        n,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A player waits no longer for an answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// More than as many seconds of silence as anybody waits, at any rate that two cores carry.
+const UNDER_WAY_MAX: usize = 10_000;
