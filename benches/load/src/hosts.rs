@@ -4,7 +4,7 @@ use crate::cell::{Cell, TITLE};
 use anyhow::Result;
 use firstlight_fleet::messages::{
     Ask, Asked, Beat, Channel, Claim, Claimed, Guard, Held, HostState, Installed, Refused, Replied, Reply,
-    Report, SessionState, SessionView, Signer,
+    Report, SessionState, SessionView, Signer, Spec,
 };
 use firstlight_fleet::{Bus, Key, Message, NatsBus, Roster, Subject};
 use firstlight_link::End;
@@ -41,7 +41,6 @@ pub(crate) async fn employ(cell: &Cell, number: u32, claim: Duration) -> Result<
     while !buses.iter().all(|bus| bus.is_connected()) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let region = "here".parse()?;
     let mut hosts = Vec::new();
     for (_, bus) in (0..number).zip(buses.iter().cycle()) {
         let mut guard = Guard::default();
@@ -54,19 +53,7 @@ pub(crate) async fn employ(cell: &Cell, number: u32, claim: Duration) -> Result<
             claim,
         }));
     }
-    let joining = hosts.iter().map(|host| {
-        let (roster, region) = (roster.clone(), &region);
-        async move {
-            let key = host.signer.key().public();
-            roster
-                .take_in(&key, "simulated", Clone::clone(region), wall_now())
-                .await
-        }
-    });
-    let mut joined = futures_util::stream::iter(joining).buffer_unordered(JOINING);
-    while let Some(done) = joined.next().await {
-        done?;
-    }
+    join(&roster, &hosts).await?;
     let mut tasks = JoinSet::new();
     for (n, host) in (0..number).zip(hosts) {
         let mut asks = host.bus.subscribe(&Subject::ask(&host.signer.id())).await?;
@@ -89,6 +76,20 @@ pub(crate) async fn employ(cell: &Cell, number: u32, claim: Duration) -> Result<
     Ok(tasks)
 }
 
+/// Writes them into the cell's roster, as their enrolment would.
+async fn join(roster: &Roster, hosts: &[Arc<Host>]) -> Result<()> {
+    let joining = hosts.iter().map(|host| async move {
+        let (key, region) = (host.signer.key().public(), REGION.parse()?);
+        roster.take_in(&key, "simulated", region, wall_now()).await?;
+        anyhow::Ok(())
+    });
+    let mut joined = futures_util::stream::iter(joining).buffer_unordered(JOINING);
+    while let Some(done) = joined.next().await {
+        done?;
+    }
+    Ok(())
+}
+
 impl Host {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -96,7 +97,7 @@ impl Host {
 
     async fn beat(&self) {
         let held = self.state().sessions.values().map(held).collect();
-        let Ok(region) = "here".parse() else { return };
+        let Ok(region) = REGION.parse() else { return };
         let beat = Beat {
             slots: SLOTS,
             held,
@@ -111,6 +112,12 @@ impl Host {
                 .into_iter()
                 .collect(),
             state: HostState::Open,
+            spec: Spec {
+                cores: 8,
+                memory_bytes: 16 << 30,
+                memory_available_bytes: 16 << 30,
+                ..Spec::default()
+            },
             ..Beat::new(region)
         };
         self.say(Channel::Beat, &Subject::beat(&self.signer.id()), &beat.write())
@@ -260,6 +267,7 @@ fn wall_now() -> WallTime {
     WallTime::from_micros(Micros::from(since_1970).as_micros())
 }
 
+const REGION: &str = "here";
 const SLOTS: u32 = 2;
 const BEAT: Duration = Duration::from_secs(1);
 const SESSION_MEAN: Duration = Duration::from_secs(10);

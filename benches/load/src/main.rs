@@ -59,7 +59,7 @@ struct Outcome {
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let folder = tempfile::Builder::new().prefix("firstlight-load-").tempdir()?;
-    let mut second = Cell::start("second", folder.path(), &arguments.engine, &[]).await?;
+    let second = Cell::start("second", folder.path(), &arguments.engine, &[]).await?;
     let mut first = Cell::start("first", folder.path(), &arguments.engine, &[second.origin()]).await?;
     let each = arguments.hosts / 2;
     let claim = Duration::from_millis(arguments.host_ms);

@@ -148,6 +148,10 @@ impl Problem {
         }
     }
 
+    fn away() -> Self {
+        Self::new(Kind::Away, "Nobody can be placed here for the moment.").retry_after(RETRY_STOPPING_S)
+    }
+
     /// Another gateway has room, where this is for want of it here, or of a store or bus.
     pub(crate) fn or_at(self, origin: String) -> Self {
         let unable = matches!(self.kind, Kind::Full | Kind::Stopping | Kind::Engine | Kind::Away);
@@ -226,8 +230,12 @@ impl From<firstlight_cell::Error> for Problem {
                 Self::new(Kind::Stopping, "No new sessions are started.").retry_after(RETRY_STOPPING_S)
             }
             Error::UnknownSession(_) => Self::unknown_session(),
-            Error::Away => Self::new(Kind::Away, "Nobody can be placed here for the moment.")
-                .retry_after(RETRY_STOPPING_S),
+            Error::Away => Self::away(),
+            // The same request with the same key finds out what came of it.
+            Error::Store(error) if error.is_transient() => {
+                tracing::warn!(error = with_causes(&error), "the store does not answer");
+                Self::away()
+            }
             Error::UnknownEntry => Self::new(
                 Kind::UnknownSession,
                 "Nobody waits under this name, or it is not you.",
