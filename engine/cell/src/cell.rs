@@ -160,6 +160,8 @@ pub(crate) struct Inner {
     /// Somebody may have become free, or is lost.
     pub(crate) news: Notify,
     pub(crate) life: watch::Sender<Life>,
+    /// Since when it has been without its store or its bus.
+    away: Mutex<Option<Instant>>,
     state: Mutex<State>,
 }
 
@@ -184,6 +186,7 @@ impl Cell {
             began_wall: wall_now(),
             news: Notify::new(),
             life: watch::Sender::new(Life::Open),
+            away: Mutex::default(),
             state: Mutex::new(State::new(indexer::Settings {
                 beat_every: settings.beat_every,
                 ..indexer::Settings::default()
@@ -469,14 +472,10 @@ impl Cell {
 
     /// Waits until this cell has been without its store or without its bus for `span`.
     pub async fn away(&self, span: Duration) {
-        let mut since = None;
         loop {
-            if self.inner.is_away() {
-                if since.get_or_insert_with(Instant::now).elapsed() >= span {
-                    return;
-                }
-            } else {
-                since = None;
+            let since = self.inner.away_since();
+            if since.is_some_and(|since| since.elapsed() >= span) {
+                return;
             }
             tokio::time::sleep(AWAY_EVERY).await;
         }
@@ -524,6 +523,17 @@ impl Cell {
 impl Inner {
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Since when its store or its bus has not answered, as far as anybody looked.
+    pub(crate) fn away_since(&self) -> Option<Instant> {
+        let mut since = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_away() {
+            since.get_or_insert_with(Instant::now);
+        } else {
+            *since = None;
+        }
+        *since
     }
 
     /// Whether its store or its bus does not answer.

@@ -21,6 +21,8 @@ async fn tick(inner: Weak<Inner>) {
         if *inner.life.borrow() == Life::Dead {
             return;
         }
+        // Whoever asks while it lasts is sent on without a wait of his own.
+        inner.away_since();
         // While nothing can be heard nobody is overdue, and then hosts have some beats' time to say what they hold.
         deaf = if inner.settings.caller.bus().is_connected() {
             deaf.saturating_sub(1)
