@@ -17,6 +17,9 @@ pub trait Backend: Send + Debug {
     /// The codec string (RFC 6381) of the stream.
     fn codec(&self) -> &str;
 
+    /// What it can do beyond what all must.
+    fn abilities(&self) -> Abilities;
+
     /// Encodes `surface` as access unit `frame` and hands each unit to `sink` as soon as it is ready.
     ///
     /// `frame` rises from call to call.
@@ -51,6 +54,51 @@ pub trait Backend: Send + Debug {
     fn invalidate(&mut self, first_lost: FrameId) -> Result<bool, Error>;
 }
 
+/// A family of bitstreams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Codec {
+    /// H.264, in Annex B form.
+    H264,
+    /// AV1, as OBUs in the low-overhead form: a temporal unit for each access unit.
+    Av1,
+}
+
+impl Codec {
+    /// As it is called on a command line and in reports.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::H264 => "h264",
+            Self::Av1 => "av1",
+        }
+    }
+
+    /// The family of a codec string (RFC 6381), where it is one that this crate knows.
+    #[must_use]
+    pub fn of(string: &str) -> Option<Self> {
+        let family = string.split('.').next().unwrap_or_default();
+        match family.to_ascii_lowercase().as_str() {
+            "avc1" | "avc3" | "avc" | "h264" => Some(Self::H264),
+            "av01" | "av1" => Some(Self::Av1),
+            _ => None,
+        }
+    }
+}
+
+/// What a backend can do beyond what all must; what it cannot do is done without, as each field says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Abilities {
+    /// What it encodes to.
+    pub codec: Codec,
+    /// [`Backend::invalidate`] finds an older access unit to predict from. Without: each loss costs an IDR.
+    pub recovers: bool,
+    /// An access unit is held to [`How::bytes_max`]. Without: to the plan's cap, on average.
+    pub caps: bool,
+    /// A step of [`How::refine`] reaches the QP it asks for. Without: the kept picture is coded again as it comes.
+    pub refines: bool,
+}
+
 /// How to encode one access unit; the default is an ordinary one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct How {
@@ -71,10 +119,10 @@ pub struct Refine {
     pub room: u8,
 }
 
-/// A part of an access unit that can be sent: one or more whole NAL units.
+/// A part of an access unit that can be sent: one or more whole NAL units, or a whole temporal unit of AV1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unit<'a> {
-    /// NAL units in Annex B form, each with its start code.
+    /// NAL units in Annex B form, each with its start code; of AV1: OBUs, each with its size.
     pub nals: &'a [u8],
     /// Which unit of the access unit, from 0.
     pub index: u8,
@@ -89,7 +137,8 @@ pub struct AccessUnit {
     pub idr: bool,
     /// All units together.
     pub bytes: ByteCount,
-    /// QP that the rate control chose for the picture; rows may differ where the cap demands it.
+    /// QP that the rate control chose for the picture, on the scale of H.264 (0 to 51) whatever the codec; rows may differ where
+    /// the cap demands it.
     pub qp: u8,
     /// The newest access unit it needs; itself for an IDR.
     pub reference: FrameId,

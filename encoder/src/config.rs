@@ -49,6 +49,30 @@ impl Config {
     pub const fn fps(&self) -> u16 {
         self.fps
     }
+
+    /// Target to begin with.
+    #[must_use]
+    pub const fn bitrate(&self) -> Bitrate {
+        self.bitrate
+    }
+
+    /// Threads that work on one picture.
+    #[must_use]
+    pub const fn threads(&self) -> u8 {
+        self.threads
+    }
+
+    /// Slices of a picture when one thread makes it.
+    #[must_use]
+    pub const fn slices(&self) -> u8 {
+        self.slices
+    }
+
+    /// Time against quality.
+    #[must_use]
+    pub const fn preset(&self) -> Preset {
+        self.preset
+    }
 }
 
 /// Builds a [`Config`]; the defaults suit a 720p60 game on home Wi-Fi.

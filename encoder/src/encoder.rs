@@ -1,7 +1,7 @@
 //! The kept surface and the backend that encodes it.
 
 use crate::config::{BITRATE_MAX, BITRATE_MIN};
-use crate::{AccessUnit, Backend, Config, Error, How, Scale, Sink, Surface, rate};
+use crate::{Abilities, AccessUnit, Backend, Config, Error, How, Scale, Sink, Surface, rate};
 use firstlight_units::{Bitrate, FrameId};
 
 /// A raw picture as the display holds it.
@@ -67,6 +67,32 @@ impl Encoder {
     #[must_use]
     pub fn codec(&self) -> &str {
         self.backend.codec()
+    }
+
+    /// What the backend can do beyond what all must.
+    #[must_use]
+    pub fn abilities(&self) -> Abilities {
+        self.backend.abilities()
+    }
+
+    /// Goes on with another backend, which `open` opens for what is coded at this moment: the kept surface, the size and the rate stay, and
+    /// the next access unit is an IDR. On an error it goes on as before.
+    ///
+    /// # Errors
+    /// When the backend cannot be opened, or refuses the rate.
+    pub fn go_on_with(
+        &mut self,
+        open: impl FnOnce(&Config) -> Result<Box<dyn Backend>, Error>,
+    ) -> Result<(), Error> {
+        let (target, divisor) = self.rate;
+        let config = Config {
+            bitrate: target,
+            ..self.config
+        };
+        let mut backend = open(&config)?;
+        backend.set_rate(rate::plan(target, &config, divisor))?;
+        (self.backend, self.config) = (backend, config);
+        Ok(())
     }
 
     /// Takes a picture into the kept surface. False: it is identical to the one before, and nothing was done.

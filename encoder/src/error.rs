@@ -52,6 +52,22 @@ pub enum Error {
     /// This build has no backend.
     #[error("this build has no video encoder: it was built without the feature `x264`")]
     NoBackend,
+    /// A backend cannot be opened here; in its own words.
+    #[error("{backend} cannot be opened: {words}")]
+    Unavailable {
+        /// Which.
+        backend: &'static str,
+        /// Why.
+        words: String,
+    },
+    /// A backend that was open failed; in its own words.
+    #[error("{backend} failed: {words}")]
+    Failed {
+        /// Which.
+        backend: &'static str,
+        /// Why.
+        words: String,
+    },
     /// The library refused to open an encoder.
     #[error("libx264 refused to open an encoder of {width}x{height}")]
     Open {

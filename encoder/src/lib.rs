@@ -41,7 +41,7 @@ mod software;
 pub mod still;
 mod surface;
 
-pub use backend::{AccessUnit, Backend, How, Refine, Sink, Unit};
+pub use backend::{Abilities, AccessUnit, Backend, Codec, How, Refine, Sink, Unit};
 pub use config::{Builder, Config, Preset};
 pub use encoder::{Encoder, Picture};
 pub use error::Error;

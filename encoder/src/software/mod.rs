@@ -18,7 +18,7 @@ mod settings;
 
 use crate::h264::{SliceHeader, Sps};
 use crate::references::References;
-use crate::{AccessUnit, Backend, Config, Error, How, Sink, Surface, rate};
+use crate::{Abilities, AccessUnit, Backend, Codec, Config, Error, How, Sink, Surface, rate};
 use firstlight_units::{ByteCount, FrameId};
 
 /// libx264, opened for one stream.
@@ -80,6 +80,15 @@ impl Backend for Software {
 
     fn codec(&self) -> &str {
         &self.codec
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities {
+            codec: Codec::H264,
+            recovers: true,
+            caps: true,
+            refines: true,
+        }
     }
 
     fn encode(

@@ -1,7 +1,7 @@
 //! A backend that breaks the contract: it gives out what it was given one call ago.
 
 use crate::software;
-use firstlight_encoder::{AccessUnit, Backend, Config, Encoder, Error, How, Sink, Surface, Unit, rate};
+use firstlight_encoder::{Abilities, AccessUnit, Backend, Config, Encoder, Error, How, Sink, Surface, Unit, rate};
 use firstlight_units::FrameId;
 
 /// An encoder that holds each picture back until the next.
@@ -31,6 +31,10 @@ impl Backend for Late {
 
     fn codec(&self) -> &str {
         self.real.codec()
+    }
+
+    fn abilities(&self) -> Abilities {
+        self.real.abilities()
     }
 
     fn encode(
