@@ -22,12 +22,15 @@ need_packages() {
 }
 
 # To build: the compiler's libraries, protoc, Node.
-BUILD_PACKAGES=(build-essential ca-certificates clang cmake curl libavcodec-dev libavfilter-dev libavformat-dev
-  libavutil-dev libclang-dev libopus-dev libpulse-dev libswscale-dev libx264-dev pkg-config protobuf-compiler)
+BUILD_PACKAGES=(build-essential ca-certificates clang cmake curl libaom-dev libavcodec-dev libavfilter-dev libavformat-dev
+  libavutil-dev libclang-dev libgstreamer-plugins-base1.0-dev libgstreamer1.0-dev libopus-dev libpulse-dev libswscale-dev
+  libx264-dev pkg-config protobuf-compiler)
 # To run a session: display, sound, sandbox.
 RUN_PACKAGES=(bubblewrap libgl1-mesa-dri pulseaudio x11-xkb-utils xkb-data xvfb)
 # To test in a browser and to measure.
 TEST_PACKAGES=(chromium faketime ffmpeg iproute2 nats-server postgresql procps pulseaudio-utils systemd)
+# Encoders behind GStreamer that need no hardware.
+GSTREAMER_PACKAGES=(gstreamer1.0-plugins-bad gstreamer1.0-plugins-base gstreamer1.0-plugins-ugly)
 REACH_PACKAGES=(coturn iproute2 nftables)
 
 title_packages() { cat titles/*/packages.txt 2>/dev/null | sed 's/#.*//' | xargs -r -n1 echo | sort -u; }

@@ -9,7 +9,7 @@ use std::fmt::Debug;
 /// `Send`, since a backend with threads of its own may call it from one of them, while the caller waits.
 pub type Sink<'a> = dyn FnMut(Unit<'_>) + Send + 'a;
 
-/// An encoder implementation. The contract test (`tests/contract.rs`) says what each must do.
+/// An encoder implementation. The contract (`encoder/contract`) says what each must do.
 pub trait Backend: Send + Debug {
     /// Which implementation this is, for people.
     fn name(&self) -> &'static str;
@@ -56,7 +56,6 @@ pub trait Backend: Send + Debug {
 
 /// A family of bitstreams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum Codec {
     /// H.264, in Annex B form.
     H264,

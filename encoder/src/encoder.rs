@@ -26,22 +26,27 @@ pub struct Encoder {
     rate: (Bitrate, u8),
 }
 
+/// This crate's own backend, opened.
+///
+/// # Errors
+/// When it refuses, or the build has none.
+pub fn software(config: &Config) -> Result<Box<dyn Backend>, Error> {
+    #[cfg(feature = "x264")]
+    return Ok(Box::new(crate::software::Software::open(config)?));
+    #[cfg(not(feature = "x264"))]
+    {
+        let Config { .. } = config;
+        Err(Error::NoBackend)
+    }
+}
+
 impl Encoder {
-    /// Opens this build's backend.
+    /// Opens this crate's own backend.
     ///
     /// # Errors
     /// When the backend refuses, or the build has none.
     pub fn open(config: Config) -> Result<Self, Error> {
-        #[cfg(feature = "x264")]
-        {
-            let backend = crate::software::Software::open(&config)?;
-            Ok(Self::with_backend(config, Box::new(backend)))
-        }
-        #[cfg(not(feature = "x264"))]
-        {
-            let Config { .. } = config;
-            Err(Error::NoBackend)
-        }
+        Ok(Self::with_backend(config, software(&config)?))
     }
 
     /// An encoder on a backend opened elsewhere.

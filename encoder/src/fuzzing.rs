@@ -1,6 +1,8 @@
-//! A way in for the fuzzer to what reads H.264.
+//! A way in for the fuzzer to what reads H.264 and AV1.
 
 use crate::h264::{NalType, SPS_BYTES_MAX, SliceHeader, Sps, init_qp};
+use crate::reading::nals;
+use crate::{Codec, Reading};
 
 /// Reads a stream with start codes as the encoder's own output is read. Panics where something does not hold.
 #[doc(hidden)]
@@ -28,14 +30,13 @@ pub fn fuzz_h264(stream: &[u8]) {
     }
 }
 
-fn nals(stream: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let starts = stream
-        .windows(3)
-        .enumerate()
-        .filter(|(_, code)| *code == [0, 0, 1]);
-    let mut starts = starts.map(|(at, _)| at).peekable();
-    std::iter::from_fn(move || {
-        let at = starts.next()?;
-        stream.get(at + 3..starts.peek().copied().unwrap_or(stream.len()).max(at + 3))
-    })
+/// Reads an access unit of either codec as a backend's output is read.
+#[doc(hidden)]
+pub fn fuzz_access_unit(unit: &[u8]) {
+    for codec in [Codec::H264, Codec::Av1] {
+        let mut reading = Reading::new(codec);
+        if reading.read(unit).is_ok() {
+            assert_eq!(Codec::of(reading.codec()), Some(codec));
+        }
+    }
 }

@@ -24,15 +24,16 @@
     )
 )]
 
+mod av1;
 mod backend;
 mod config;
 mod encoder;
 mod error;
-#[cfg(all(feature = "fuzzing", feature = "x264"))]
+#[cfg(feature = "fuzzing")]
 mod fuzzing;
-#[cfg(feature = "x264")]
 mod h264;
 pub mod rate;
+mod reading;
 #[cfg(feature = "x264")]
 mod references;
 mod scale;
@@ -43,9 +44,10 @@ mod surface;
 
 pub use backend::{Abilities, AccessUnit, Backend, Codec, How, Refine, Sink, Unit};
 pub use config::{Builder, Config, Preset};
-pub use encoder::{Encoder, Picture};
+pub use encoder::{Encoder, Picture, software};
 pub use error::Error;
-#[cfg(all(feature = "fuzzing", feature = "x264"))]
-pub use fuzzing::fuzz_h264;
+#[cfg(feature = "fuzzing")]
+pub use fuzzing::{fuzz_access_unit, fuzz_h264};
+pub use reading::{Reading, Said, likely_qp};
 pub use scale::Scale;
 pub use surface::Surface;

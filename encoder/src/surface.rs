@@ -36,7 +36,9 @@ struct Scaled {
 }
 
 impl Surface {
-    pub(crate) fn new(width: u16, height: u16) -> Self {
+    /// An empty one for pictures of this size.
+    #[must_use]
+    pub fn new(width: u16, height: u16) -> Self {
         let planes = || Planes::new(width, height);
         Self {
             width,
@@ -120,7 +122,10 @@ impl Surface {
     }
 
     /// Takes a picture. False: it is the one that is kept already.
-    pub(crate) fn load(&mut self, picture: Picture<'_>) -> Result<bool, Error> {
+    ///
+    /// # Errors
+    /// When the picture does not cover the size.
+    pub fn load(&mut self, picture: Picture<'_>) -> Result<bool, Error> {
         let (width, height) = (usize::from(self.width), usize::from(self.height));
         if picture.stride < width * 4 || picture.bgrx.len() / picture.stride < height {
             return Err(self.refuse(picture));

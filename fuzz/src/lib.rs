@@ -34,6 +34,7 @@ pub const TARGETS: &[Target] = &[
     target("wire_clock", 2_000_000, 256, targets::wire::clock),
     target("wire_control", 700_000, 4_096, targets::wire::control),
     target("h264", 200_000, 1_024, targets::text::h264),
+    target("access_unit", 200_000, 1_024, targets::text::access_unit),
     target("title", 150_000, 4_096, targets::text::title),
     target("ticket", 700_000, 1_024, targets::text::ticket),
     target("fleet_seal", 30_000, 2_048, targets::fleet::seal),

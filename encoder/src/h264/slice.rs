@@ -16,8 +16,8 @@ pub(crate) struct SliceHeader {
 }
 
 impl SliceHeader {
-    /// Reads the header of a slice NAL unit (no start code) of a baseline stream as libx264 writes it; `None` when it
-    /// is something else.
+    /// Reads the header of a slice NAL unit (no start code) of a baseline stream as this engine's encoders write it; `None` when
+    /// it is something else.
     pub(crate) fn parse(nal: &[u8], sps: &Sps) -> Option<Self> {
         let (&head, payload) = nal.split_first()?;
         let idr = match NalType::of(head) {
@@ -40,8 +40,11 @@ impl SliceHeader {
         if idr {
             r.ue()?; // idr_pic_id
         }
-        if sps.poc_type != 2 {
-            return None;
+        match sps.poc_type {
+            // Without a picture's second field, of which this crate's streams have none.
+            0 => _ = r.bits(sps.poc_bits)?,
+            2 => {}
+            _ => return None,
         }
         let mut back = 0;
         if predicted {

@@ -12,6 +12,8 @@ pub(crate) struct Sps {
     /// Bits of `frame_num`.
     pub(crate) frame_num_bits: u32,
     pub(crate) poc_type: u32,
+    /// Bits of `pic_order_cnt_lsb`, where the POC type is 0.
+    pub(crate) poc_bits: u32,
     pub(crate) references_max: u32,
     pub(crate) gaps_allowed: bool,
     /// After cropping, pixels.
@@ -45,10 +47,9 @@ impl Sps {
         };
         let frame_num_bits = r.ue()?.checked_add(4).filter(|&n| n <= 16)?;
         let poc_type = r.ue()?;
+        let mut poc_bits = 0;
         match poc_type {
-            0 => {
-                r.ue()?;
-            }
+            0 => poc_bits = r.ue()?.checked_add(4).filter(|&n| n <= 16)?,
             1 => {
                 r.bit()?;
                 r.se()?;
@@ -91,6 +92,7 @@ impl Sps {
             level,
             frame_num_bits,
             poc_type,
+            poc_bits,
             references_max,
             gaps_allowed,
             width: side(columns, crop[0], crop[1], unit_x)?,

@@ -1,7 +1,9 @@
 //! A backend that breaks the contract: it gives out what it was given one call ago.
 
-use crate::software;
-use firstlight_encoder::{Abilities, AccessUnit, Backend, Config, Encoder, Error, How, Sink, Surface, Unit, rate};
+use super::software;
+use firstlight_encoder::{
+    Abilities, AccessUnit, Backend, Config, Encoder, Error, How, Sink, Surface, Unit, rate,
+};
 use firstlight_units::FrameId;
 
 /// An encoder that holds each picture back until the next.

@@ -10,6 +10,10 @@ pub(crate) fn h264(bytes: &[u8]) {
     firstlight_encoder::fuzz_h264(bytes);
 }
 
+pub(crate) fn access_unit(bytes: &[u8]) {
+    firstlight_encoder::fuzz_access_unit(bytes);
+}
+
 pub(crate) fn title(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     if let Err(error) = firstlight_title::parse(&text, Path::new("title.toml")) {

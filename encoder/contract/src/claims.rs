@@ -1,25 +1,49 @@
 //! The contract, claim by claim.
 
-use crate::Open;
 use crate::decode::decode;
 use crate::source::Source;
+use crate::stream::{Part, parts};
+use crate::{Open, Terms};
 use firstlight_encoder::still::Still;
-use firstlight_encoder::{AccessUnit, Config, Encoder, Error, How, Scale, Unit, rate};
+use firstlight_encoder::{AccessUnit, Codec, Config, Encoder, Error, How, Scale, Unit, rate};
 use firstlight_units::{Bitrate, ByteCount, FrameId, Timestamp};
 
 const WIDTH: u16 = 416;
 const HEIGHT: u16 = 240;
-/// A picture that is right, if not perfect. One that was predicted from a wrong picture is under 25 dB here.
-const CLEAN_DB: f64 = 33.0;
 
 type Found = Result<(), String>;
 
+/// A claim.
+pub type Claim = fn(Open, &Terms) -> Found;
+
+/// All of them, with a name for people, for who runs them outside a test.
+pub const ALL: &[(&str, Claim)] = &[
+    ("abilities", abilities),
+    ("one in, one out", one_in_one_out),
+    ("IDR on request", idr_only_on_request),
+    ("rate step", rate_step),
+    ("sizes", sizes),
+    ("recovery", recovery),
+    ("recovery by IDR", recovery_by_idr),
+    ("still", still),
+    ("cap", capped),
+    ("cap, whole", capped_whole),
+    ("resize", resize),
+    ("order", order),
+    ("open and close", open_and_close),
+];
+
 /// The same size, one thread, as many slices as the size allows up to `slices`.
-pub(crate) fn slices(config: Config, slices: u8) -> Config {
+pub fn slices(config: Config, slices: u8) -> Config {
     let rows = u8::try_from(config.height().div_ceil(16)).unwrap_or(u8::MAX);
     let builder = Config::builder().size(config.width(), config.height()).threads(1);
     builder.slices(slices.min(rows)).build().unwrap()
 }
+
+/// What every NAL unit is preceded by, of those this engine hands on.
+const START_CODE: [u8; 4] = [0, 0, 0, 1];
+/// The OBU that begins a temporal unit (AV1, 5.6): its header and its size, 0.
+const TEMPORAL_DELIMITER: [u8; 2] = [0x12, 0];
 
 fn config() -> Config {
     Config::builder().size(WIDTH, HEIGHT).build().unwrap()
@@ -39,11 +63,17 @@ fn code(encoder: &mut Encoder, source: &Source, frame: u64, how: How) -> Result<
 
 /// Encodes the kept surface.
 fn again(encoder: &mut Encoder, frame: u64, how: How) -> Result<Coded, String> {
+    let codec = encoder.abilities().codec;
     let (mut bytes, mut units, mut whole) = (Vec::new(), 0u8, false);
     let mut found = Ok(());
     let unit = encoder
         .encode(FrameId::new(frame), how, &mut |u: Unit<'_>| {
-            if u.index != units || whole || !u.nals.starts_with(&[0, 0, 0, 1]) {
+            let begins = match codec {
+                Codec::Av1 if units == 0 => u.nals.starts_with(&TEMPORAL_DELIMITER),
+                Codec::Av1 => true,
+                Codec::H264 => u.nals.starts_with(&START_CODE),
+            };
+            if u.index != units || whole || !begins {
                 found = Err(format!("frame {frame}: unit {} is out of place", u.index));
             }
             (units, whole) = (units + 1, u.last);
@@ -57,19 +87,23 @@ fn again(encoder: &mut Encoder, frame: u64, how: How) -> Result<Coded, String> {
     Ok(Coded { unit, bytes })
 }
 
-/// The types of the NAL units in a stream.
-fn nal_types(stream: &[u8]) -> Vec<u8> {
-    (0..stream.len().saturating_sub(3))
-        .filter(|&i| stream[i..].starts_with(&[0, 0, 1]))
-        .map(|i| stream[i + 3] & 31)
-        .collect()
-}
-
 fn all(coded: &[Coded]) -> Vec<u8> {
     coded.iter().flat_map(|c| c.bytes.iter().copied()).collect()
 }
 
-pub(crate) fn one_in_one_out(open: Open) -> Found {
+pub fn abilities(open: Open, terms: &Terms) -> Found {
+    let encoder = open(config());
+    if encoder.abilities() != terms.abilities {
+        return Err(format!("{} says {:?}", encoder.backend(), encoder.abilities()));
+    }
+    if Codec::of(encoder.codec()) != Some(terms.abilities.codec) {
+        return Err(format!("{} encodes to {}", encoder.backend(), encoder.codec()));
+    }
+    Ok(())
+}
+
+pub fn one_in_one_out(open: Open, terms: &Terms) -> Found {
+    let codec = terms.abilities.codec;
     let mut encoder = open(config());
     let sources: Vec<Source> = (0..20).map(|n| Source::moving(WIDTH, HEIGHT, n)).collect();
     let mut coded = Vec::new();
@@ -85,7 +119,7 @@ pub(crate) fn one_in_one_out(open: Open) -> Found {
         }
         coded.push(one);
     }
-    let decoded = decode(&all(&coded), WIDTH.into(), HEIGHT.into())?;
+    let decoded = decode(codec, &all(&coded), WIDTH.into(), HEIGHT.into())?;
     if decoded.count() != sources.len() {
         return Err(format!(
             "{} pictures went in, {} came out",
@@ -95,7 +129,7 @@ pub(crate) fn one_in_one_out(open: Open) -> Found {
     }
     for (n, source) in sources.iter().enumerate() {
         let db = source.psnr(decoded.luma(n), decoded.stride());
-        if db < CLEAN_DB {
+        if db < terms.clean_db {
             return Err(format!(
                 "access unit {} shows another picture than its own ({db:.1} dB)",
                 n + 1
@@ -105,7 +139,8 @@ pub(crate) fn one_in_one_out(open: Open) -> Found {
     Ok(())
 }
 
-pub(crate) fn idr_only_on_request(open: Open) -> Found {
+pub fn idr_only_on_request(open: Open, terms: &Terms) -> Found {
+    let codec = terms.abilities.codec;
     let mut encoder = open(config());
     for n in 1..=40 {
         let asked = n == 17 || n == 18;
@@ -120,27 +155,28 @@ pub(crate) fn idr_only_on_request(open: Open) -> Found {
                 ..How::default()
             },
         )?;
-        let types = nal_types(&one.bytes);
+        let found = parts(codec, &one.bytes);
         let idr = asked || n == 1;
         let expected = if idr {
-            types.starts_with(&[7, 8, 5])
+            found.starts_with(&[Part::Parameters, Part::Start]) && !found.contains(&Part::Predicted)
         } else {
-            types.iter().all(|&t| t == 1)
+            !found.is_empty() && found.iter().all(|part| *part == Part::Predicted)
         };
         if !expected || one.unit.idr != idr {
-            return Err(format!("frame {n} holds NAL units {types:?}"));
+            return Err(format!("frame {n} holds {found:?}"));
         }
         if idr && one.unit.reference != FrameId::new(n as u64) {
             return Err(format!("IDR {n} needs {}", one.unit.reference));
         }
-        if n > 1 && one.unit.bytes > rate::plan(Bitrate::mbps(8), &config(), 1).cap {
+        let cap = rate::plan(Bitrate::mbps(8), &config(), 1).cap.as_u64();
+        if n > 1 && one.unit.bytes.as_u64() * 100 > cap * terms.cap_percent.max(100) {
             return Err(format!("frame {n} has {} bytes", one.unit.bytes.as_u64()));
         }
     }
     Ok(())
 }
 
-pub(crate) fn rate_step(open: Open) -> Found {
+pub fn rate_step(open: Open, terms: &Terms) -> Found {
     let mut encoder = open(config());
     let mut n = 0;
     for mbps in [8, 2, 6, 1] {
@@ -156,7 +192,7 @@ pub(crate) fn rate_step(open: Open) -> Found {
                 How::default(),
             )?;
             let cap = rate::plan(target, &config(), 1).cap.as_u64();
-            if after >= 5 && one.unit.bytes.as_u64() > cap * 21 / 20 {
+            if after >= 5 && one.unit.bytes.as_u64() * 100 > cap * terms.cap_percent {
                 return Err(format!(
                     "{after} after {target}: {} bytes over {cap}",
                     one.unit.bytes.as_u64()
@@ -164,9 +200,9 @@ pub(crate) fn rate_step(open: Open) -> Found {
             }
             bytes += if after >= 5 { one.unit.bytes.as_u64() } else { 0 };
         }
-        let share = bytes as f64 * 8.0 * 60.0 / 25.0 / target.as_bps() as f64;
-        if !(0.75..=1.1).contains(&share) {
-            return Err(format!("{:.0} % of {target} was produced", share * 100.0));
+        let share = bytes * 8 * 60 / 25 * 100 / target.as_bps();
+        if !terms.rate_percent.contains(&share) {
+            return Err(format!("{share} % of {target} was produced"));
         }
     }
     match encoder.set_bitrate(Bitrate::ZERO) {
@@ -175,7 +211,8 @@ pub(crate) fn rate_step(open: Open) -> Found {
     }
 }
 
-pub(crate) fn sizes(open: Open) -> Found {
+pub fn sizes(open: Open, terms: &Terms) -> Found {
+    let codec = terms.abilities.codec;
     for (width, height) in [(854, 480), (402, 226), (322, 182), (17, 35), (16, 16)] {
         let config = Config::builder()
             .size(width, height)
@@ -189,9 +226,9 @@ pub(crate) fn sizes(open: Open) -> Found {
         for n in 1..=3 {
             coded.push(code(&mut encoder, &source, n, How::default())?);
         }
-        let decoded = decode(&all(&coded), even(width), even(height))?;
+        let decoded = decode(codec, &all(&coded), even(width), even(height))?;
         let db = source.psnr(decoded.luma(2), decoded.stride());
-        if decoded.count() != 3 || db < CLEAN_DB {
+        if decoded.count() != 3 || db < terms.clean_db {
             return Err(format!(
                 "{width}x{height}: {} pictures, {db:.1} dB",
                 decoded.count()
@@ -220,8 +257,8 @@ fn lose(open: Open, lost: u64) -> Result<(bool, Vec<Coded>, Vec<Source>), String
 }
 
 /// All pictures come out, and those in `right` are right; the first after an IDR have few bits and are no measure.
-fn clean(coded: &[Coded], sources: &[Source], right: impl Fn(usize) -> bool) -> Found {
-    let decoded = decode(&all(coded), WIDTH.into(), HEIGHT.into())?;
+fn clean(coded: &[Coded], sources: &[Source], terms: &Terms, right: impl Fn(usize) -> bool) -> Found {
+    let decoded = decode(terms.abilities.codec, &all(coded), WIDTH.into(), HEIGHT.into())?;
     if decoded.count() != sources.len() {
         return Err(format!(
             "{} of {} pictures came out",
@@ -231,14 +268,18 @@ fn clean(coded: &[Coded], sources: &[Source], right: impl Fn(usize) -> bool) -> 
     }
     for (n, source) in sources.iter().enumerate().filter(|(n, _)| right(*n)) {
         let db = source.psnr(decoded.luma(n), decoded.stride());
-        if db < CLEAN_DB {
+        if db < terms.clean_db {
             return Err(format!("picture {n} is damaged ({db:.1} dB)"));
         }
     }
     Ok(())
 }
 
-pub(crate) fn recovery(open: Open) -> Found {
+/// Without an IDR where the backend says that it can; else with one, at once.
+pub fn recovery(open: Open, terms: &Terms) -> Found {
+    if !terms.abilities.recovers {
+        return by_idr(open, terms, &[1, 4, 15]);
+    }
     for lost in [1, 4, 15] {
         let (possible, coded, sources) = lose(open, lost)?;
         let recovery = &coded[19].unit;
@@ -248,13 +289,17 @@ pub(crate) fn recovery(open: Open) -> Found {
         if recovery.reference != FrameId::new(19) || coded[20].unit.reference != FrameId::new(20 + lost) {
             return Err(format!("{lost} lost: recovery needs {}", recovery.reference));
         }
-        clean(&coded, &sources, |n| n >= 10).map_err(|e| format!("{lost} lost: {e}"))?;
+        clean(&coded, &sources, terms, |n| n >= 10).map_err(|e| format!("{lost} lost: {e}"))?;
     }
     Ok(())
 }
 
-pub(crate) fn recovery_by_idr(open: Open) -> Found {
-    for lost in [16, 25] {
+pub fn recovery_by_idr(open: Open, terms: &Terms) -> Found {
+    by_idr(open, terms, &[16, 25])
+}
+
+fn by_idr(open: Open, terms: &Terms, losses: &[u64]) -> Found {
+    for &lost in losses {
         let (possible, coded, sources) = lose(open, lost)?;
         if possible || !coded[19].unit.idr || coded[20].unit.idr {
             return Err(format!(
@@ -262,12 +307,13 @@ pub(crate) fn recovery_by_idr(open: Open) -> Found {
                 coded[19].unit.idr
             ));
         }
-        clean(&coded, &sources, |n| n >= 19 + 6).map_err(|e| format!("{lost} lost: {e}"))?;
+        clean(&coded, &sources, terms, |n| n >= 19 + 6).map_err(|e| format!("{lost} lost: {e}"))?;
     }
     Ok(())
 }
 
-pub(crate) fn still(open: Open) -> Found {
+pub fn still(open: Open, terms: &Terms) -> Found {
+    let codec = terms.abilities.codec;
     let (width, height) = (1280, 720);
     let config = Config::builder()
         .size(width, height)
@@ -305,7 +351,8 @@ pub(crate) fn still(open: Open) -> Found {
                 ..How::default()
             },
         )?;
-        let allowed = cap * u64::from(refine.map_or(1, |r| r.room)) * 11 / 10;
+        let room = refine.map_or(1, |r| u64::from(r.room));
+        let allowed = cap * room * terms.cap_percent.max(110) / 100;
         if one.unit.bytes.as_u64() > allowed {
             return Err(format!(
                 "step {steps} has {} bytes over {allowed}",
@@ -315,11 +362,11 @@ pub(crate) fn still(open: Open) -> Found {
         policy.on_refined(now, &one.unit, target);
         coded.push(one);
     }
-    let decoded = decode(&all(&coded), width.into(), height.into())?;
+    let decoded = decode(codec, &all(&coded), width.into(), height.into())?;
     let before = source.psnr(decoded.luma(3), decoded.stride());
     let db = source.psnr(decoded.luma(decoded.count() - 1), decoded.stride());
     // Threads of the encoder share the bits of a picture as they come to them: a decibel differs from run to run.
-    if db < 45.0 || now > Timestamp::from_micros(1_000_000) {
+    if db < terms.still_db || now > Timestamp::from_micros(terms.still_ms * 1_000) {
         return Err(format!(
             "{before:.1} dB before, {db:.1} dB after {steps} steps at {} ms",
             now.as_micros() / 1000
@@ -329,7 +376,7 @@ pub(crate) fn still(open: Open) -> Found {
 }
 
 /// One access unit in four gets a fraction of the plan's cap, the next ones what is usual.
-pub(crate) fn capped(open: Open) -> Found {
+pub fn capped(open: Open, terms: &Terms) -> Found {
     let mut encoder = open(config());
     let target = Bitrate::mbps(4);
     encoder.set_bitrate(target).map_err(|e| e.to_string())?;
@@ -343,15 +390,15 @@ pub(crate) fn capped(open: Open) -> Found {
         };
         let source = Source::noise(WIDTH, HEIGHT, n as usize);
         let one = code(&mut encoder, &source, n, how)?.unit.bytes.as_u64();
-        let allowed = most.unwrap_or(cap);
+        let allowed = most.filter(|_| terms.abilities.caps).unwrap_or(cap);
         // The first ones teach the library what noise costs.
-        if n > 8 && one > allowed * 21 / 20 {
+        if n > 8 && one * 100 > allowed * terms.cap_percent {
             return Err(format!("frame {n} has {one} bytes over {allowed}"));
         }
         usual += if n > 8 && n % 4 >= 2 { one } else { 0 };
     }
     let mean = usual / 20;
-    if mean < cap / 2 {
+    if terms.abilities.caps && mean < cap / 2 {
         return Err(format!(
             "{mean} bytes a picture where {cap} are allowed: the cap stayed"
         ));
@@ -359,8 +406,9 @@ pub(crate) fn capped(open: Open) -> Found {
     Ok(())
 }
 
-/// However little a picture may have, no part of it stays as it was.
-pub(crate) fn capped_whole(open: Open) -> Found {
+/// However little a picture may have, no part of it stays as it was. Without caps of its own an encoder may show a part of it late, but not for ever.
+pub fn capped_whole(open: Open, terms: &Terms) -> Found {
+    let codec = terms.abilities.codec;
     let mut encoder = open(config());
     encoder.set_bitrate(Bitrate::mbps(4)).map_err(|e| e.to_string())?;
     let mut coded = Vec::new();
@@ -372,13 +420,23 @@ pub(crate) fn capped_whole(open: Open) -> Found {
         let source = Source::blocks(WIDTH, HEIGHT, n as usize);
         coded.push(code(&mut encoder, &source, n, how)?);
     }
-    let decoded = decode(&all(&coded), WIDTH.into(), HEIGHT.into())?;
-    for n in 0..decoded.count() {
+    if !terms.abilities.caps {
+        for n in 41..=50 {
+            coded.push(again(&mut encoder, n, How::default())?);
+        }
+    }
+    let decoded = decode(codec, &all(&coded), WIDTH.into(), HEIGHT.into())?;
+    let first = if terms.abilities.caps {
+        0
+    } else {
+        decoded.count() - 1
+    };
+    for n in first..decoded.count() {
         let luma = decoded.luma(n);
         for block in 0..usize::from(WIDTH / 16) * usize::from(HEIGHT / 16) {
             let (column, row) = (block % usize::from(WIDTH / 16), block / usize::from(WIDTH / 16));
             let shown = luma[(row * 16 + 8) * decoded.stride() + column * 16 + 8] > 126;
-            if shown != Source::is_white(column, row, n + 1) {
+            if shown != Source::is_white(column, row, (n + 1).min(40)) {
                 return Err(format!("picture {}: block {column}, {row} is an old one", n + 1));
             }
         }
@@ -387,7 +445,8 @@ pub(crate) fn capped_whole(open: Open) -> Found {
 }
 
 /// Sizes down and up while it runs: each change is one IDR, all pictures come out, and the last one is right.
-pub(crate) fn resize(open: Open) -> Found {
+pub fn resize(open: Open, terms: &Terms) -> Found {
+    let codec = terms.abilities.codec;
     let mut encoder = open(config());
     let source = Source::scene(WIDTH, HEIGHT, 9);
     let mut n = 0;
@@ -415,7 +474,7 @@ pub(crate) fn resize(open: Open) -> Found {
             coded.push(one);
         }
         let (width, height) = (scale.side(WIDTH), scale.side(HEIGHT));
-        let decoded = decode(&all(&coded), width.into(), height.into())?;
+        let decoded = decode(codec, &all(&coded), width.into(), height.into())?;
         if decoded.count() != coded.len() {
             return Err(format!("{scale:?}: {} pictures came out", decoded.count()));
         }
@@ -427,7 +486,7 @@ pub(crate) fn resize(open: Open) -> Found {
         }
         if scale == Scale::Whole {
             let db = source.psnr(decoded.luma(7), decoded.stride());
-            if db < CLEAN_DB {
+            if db < terms.clean_db {
                 return Err(format!("after {n} pictures: {db:.1} dB"));
             }
         }
@@ -435,7 +494,7 @@ pub(crate) fn resize(open: Open) -> Found {
     Ok(())
 }
 
-pub(crate) fn order(open: Open) -> Found {
+pub fn order(open: Open, _: &Terms) -> Found {
     let mut encoder = open(config());
     let nothing = encoder.encode(FrameId::new(1), How::default(), &mut |_| {});
     if nothing != Err(Error::NoPicture) {
@@ -450,24 +509,24 @@ pub(crate) fn order(open: Open) -> Found {
     code(&mut encoder, &source, 900, How::default()).map(drop)
 }
 
-pub(crate) fn open_and_close(open: Open) -> Found {
+pub fn open_and_close(open: Open, terms: &Terms) -> Found {
     let config = Config::builder()
         .size(160, 96)
         .build()
         .map_err(|e| e.to_string())?;
     let source = Source::moving(160, 96, 1);
     let mut before = 0;
-    for n in 0..1_000 {
-        if n == 200 {
+    for n in 0..terms.openings {
+        if n == terms.openings / 5 {
             before = resident_kib()?;
         }
         let mut encoder = open(config);
         code(&mut encoder, &source, 1, How::default())?;
     }
     let grown = resident_kib()?.saturating_sub(before);
-    // An encoder of this size has 1 MiB: a hundredth of each left behind would be as much as this.
+    // An encoder of this size has 1 MiB: a hundredth of each of 800 left behind would be as much as this.
     if grown > 8 * 1024 {
-        Err(format!("{grown} KiB more after 800 encoders"))
+        Err(format!("{grown} KiB more after {} encoders", terms.openings))
     } else {
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Decoding by the `ffmpeg` program.
 
+use firstlight_encoder::Codec;
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
@@ -29,10 +30,14 @@ impl Decoded {
     }
 }
 
-/// Decodes an Annex B stream of pictures of this size (even sides).
-pub(crate) fn decode(stream: &[u8], width: usize, height: usize) -> Result<Decoded, String> {
+/// Decodes a stream of pictures of this size (even sides).
+pub(crate) fn decode(codec: Codec, stream: &[u8], width: usize, height: usize) -> Result<Decoded, String> {
+    let format = match codec {
+        Codec::Av1 => "obu",
+        Codec::H264 => "h264",
+    };
     let mut ffmpeg = Command::new("ffmpeg")
-        .args(["-loglevel", "error", "-nostdin", "-f", "h264", "-i", "pipe:0"])
+        .args(["-loglevel", "error", "-nostdin", "-f", format, "-i", "pipe:0"])
         .args([
             "-fps_mode",
             "passthrough",
