@@ -2,9 +2,9 @@
 
 use crate::checker;
 use crate::cli::Neighbouring;
-use crate::encode_speed::Speed;
 use crate::https;
 use anyhow::{Context, Result, bail};
+use firstlight_backends::Speed;
 use firstlight_cell::{Cell, Checks, Settings};
 use firstlight_fleet::messages::{Caller, Signer};
 use firstlight_fleet::{Bus, Key, PublicKey, Roster, Store, shown, without_login};

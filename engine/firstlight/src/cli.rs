@@ -102,6 +102,9 @@ pub(crate) struct Up {
     /// Most bits per second of video, such as 8M or 800k
     #[arg(long, value_name = "RATE", default_value = "20M", value_parser = bitrate)]
     pub(crate) bitrate_max: Bitrate,
+    /// Encode every session by this encoder or to this codec, as firstlight doctor names them [default: what suits each player]
+    #[arg(long, value_name = "NAME", value_parser = encoder)]
+    pub(crate) encoder: Option<String>,
     /// STUN or TURN server for WebRTC, such as stun:host:3478 or turn:host:3478,USER,PASSWORD; may be repeated
     #[arg(long, value_name = "URL", value_parser = ice_server)]
     pub(crate) ice_server: Vec<IceServer>,
@@ -278,6 +281,14 @@ fn ports(text: &str) -> Result<RangeInclusive<u16>, String> {
     match (first.trim().parse(), last.trim().parse()) {
         (Ok(first), Ok(last)) if 0 < first && first <= last => Ok(first..=last),
         _ => Err("expected a range such as 7000-7099, within 1 to 65535".to_owned()),
+    }
+}
+
+/// An encoder that this build has, or a codec.
+pub(crate) fn encoder(word: &str) -> Result<String, String> {
+    match firstlight_backends::Force::read(word) {
+        Ok(_) => Ok(word.to_owned()),
+        Err(error) => Err(error.to_string()),
     }
 }
 

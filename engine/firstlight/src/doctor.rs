@@ -1,10 +1,11 @@
 //! `firstlight doctor`: what this machine can capture and encode, and why not.
 
 use crate::cli::Doctor;
-use crate::encode_speed;
+use crate::encoders::{self, THICK, THIN, Tried};
 use crate::out::say;
 use crate::title::{check_one, titles_in};
 use anyhow::Result;
+use firstlight_backends::{Choice, Codecs, Reason};
 use firstlight_container::{Grant, Way, isolate};
 use firstlight_host::Cost;
 use firstlight_title::Display;
@@ -43,11 +44,13 @@ pub(crate) fn doctor(options: &Doctor) -> Result<ExitCode> {
     checks.extend([
         keymap(),
         gamepads(),
-        encoder(),
         gpu_encoder(),
         room(),
         ports(&options.media_ports),
     ]);
+    let tried = encoders::try_each(|_| true);
+    checks.extend(each_encoder(&tried));
+    checks.extend(choices(&tried));
     checks.extend(titles(&options.titles));
     let ok = checks.iter().all(|check| check.state != State::Broken);
     let report = Report { ok, checks };
@@ -127,20 +130,57 @@ fn on_path(program: &str) -> bool {
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
-/// Encodes some pictures, so that the answer is about this machine and not about its packages.
-fn encoder() -> Check {
-    let name = "encoder";
-    match encode_speed::measure() {
-        Ok(speed) => Check {
-            name,
-            state: State::Ok,
-            detail: speed.words(),
-        },
-        Err(error) => Check {
-            name,
-            state: State::Broken,
-            detail: format!("{:#}", anyhow::Error::from(error)),
-        },
+/// Encodes some pictures by each, so that the answer is about this machine and not about its packages.
+fn each_encoder(tried: &[Tried]) -> impl Iterator<Item = Check> {
+    tried.iter().map(|one| {
+        let (state, detail) = match &one.outcome {
+            Ok(speed) => (State::Ok, encoders::words(speed)),
+            Err(error) => (State::Lacking, error.to_string()),
+        };
+        Check {
+            name: "encoder",
+            state,
+            detail,
+        }
+    })
+}
+
+/// Who would encode, for players of three kinds, and why the others would not.
+fn choices(tried: &[Tried]) -> Vec<Check> {
+    let everything = Codecs {
+        h264: true,
+        av1: true,
+    };
+    let cases = [
+        ("8 Mbit/s, H.264 and AV1", everything, THICK),
+        ("1 Mbit/s, H.264 and AV1", everything, THIN),
+        ("1 Mbit/s, H.264 alone", Codecs::UNKNOWN, THIN),
+    ];
+    let check = |(case, decodes, line)| {
+        let (state, detail) = match encoders::chosen(tried, &encoders::player(decodes, line)) {
+            Ok(choice) => (State::Ok, why(&choice)),
+            Err(error) => (State::Broken, error.to_string()),
+        };
+        Check {
+            name: "choice",
+            state,
+            detail: format!("{case}: {detail}"),
+        }
+    };
+    cases.map(check).into()
+}
+
+fn why(choice: &Choice) -> String {
+    let order = choice.order.join(", then ");
+    let others = choice.reasons.iter().filter(|(_, reason)| {
+        // What is not here was said above.
+        !matches!(reason, Reason::Place(_) | Reason::Broken)
+    });
+    let others: Vec<String> = others.map(|(word, reason)| format!("{word}: {reason}")).collect();
+    if others.is_empty() {
+        order
+    } else {
+        format!("{order} ({})", others.join("; "))
     }
 }
 

@@ -9,7 +9,7 @@ mod cli;
 #[cfg(test)]
 mod deploy;
 mod doctor;
-mod encode_speed;
+mod encoders;
 mod host;
 mod https;
 mod indexer;

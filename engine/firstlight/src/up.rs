@@ -3,11 +3,12 @@
 use crate::cell::{self, Placer, local_region, wall_now};
 use crate::checker;
 use crate::cli::{LOCAL, TlsChoice, Up};
-use crate::encode_speed;
+use crate::encoders;
 use crate::listen::Address;
 use crate::out::say;
 use crate::run_root;
 use anyhow::{Context, Result, bail};
+use firstlight_backends::Speed;
 use firstlight_container::{Isolation, isolate};
 use firstlight_fleet::Roster;
 use firstlight_fleet::messages::Signer;
@@ -100,10 +101,11 @@ async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<(
     }
     let addresses = host.media_addresses().iter().filter(|ip| !ip.is_unspecified());
     let addresses = addresses.copied().collect();
+    let measuring = measure_encoders(options, &host);
     // On its own it is compared with nobody.
     let speed = match options.bus.as_str() {
         LOCAL => None,
-        _ => tokio::task::spawn_blocking(encode_speed::measure).await?.ok(),
+        _ => measuring.await?,
     };
     // It works until it is dropped.
     let agent = placer
@@ -129,6 +131,17 @@ async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<(
     serving.await.context("the gateway panicked")?;
     say("Stopped");
     Ok(())
+}
+
+/// Has this machine's encoders measured, and the host told; what a player gets who says nothing of himself. Sessions that begin before
+/// that take what this build has by itself.
+fn measure_encoders(options: &Up, host: &Host) -> tokio::task::JoinHandle<Option<Speed>> {
+    let (forced, host) = (options.encoder.clone(), host.clone());
+    tokio::task::spawn_blocking(move || {
+        let tried = encoders::try_for_sessions(forced.as_deref());
+        host.set_encoders(tried.iter().map(encoders::Tried::measured).collect());
+        encoders::usual(&tried).cloned()
+    })
 }
 
 /// Ends what is played, and kills it at a second signal.
@@ -234,6 +247,9 @@ fn open_tls(choice: &TlsChoice, data: &Path, names: &[String]) -> Result<Tls> {
 }
 
 fn open_host(options: &Up, ips: &[IpAddr], isolation: &Isolation) -> Result<Host> {
+    if let Some(forced) = &options.encoder {
+        encoders::require(forced)?;
+    }
     let worker = std::env::current_exe().context("the engine's own program cannot be found")?;
     let config = Config::builder(
         options.data.clone(),
@@ -248,6 +264,7 @@ fn open_host(options: &Up, ips: &[IpAddr], isolation: &Isolation) -> Result<Host
     .slots(options.slots)
     .wait(Duration::from_secs(options.wait_s.into()))
     .bitrate_max(options.bitrate_max)
+    .encoder(options.encoder.clone())
     .build()?;
     Ok(Host::open(config)?)
 }

@@ -505,7 +505,7 @@ fn require_common(wanted: &NewSession) -> Result<(), Problem> {
     {
         return Err(Problem::new(
             Kind::BadRequest,
-            "This engine's video is H.264 (avc1) only.",
+            "This engine's video begins as H.264 (avc1).",
         ));
     }
     Ok(())

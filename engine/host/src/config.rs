@@ -22,6 +22,7 @@ pub struct Config {
     pub(crate) slots: Option<u32>,
     pub(crate) wait: Duration,
     pub(crate) bitrate_max: Bitrate,
+    pub(crate) encoder: Option<String>,
     pub(crate) sessions_per_player: u32,
     pub(crate) ready_within: Duration,
     pub(crate) stop_within: Duration,
@@ -48,6 +49,7 @@ impl Config {
             slots: None,
             wait: Duration::from_secs(120),
             bitrate_max: Bitrate::mbps(20),
+            encoder: None,
             sessions_per_player: 4,
             ready_within: Duration::from_secs(20),
             stop_within: Duration::from_secs(6),
@@ -109,6 +111,13 @@ impl ConfigBuilder {
     #[must_use]
     pub fn bitrate_max(mut self, bitrate: Bitrate) -> Self {
         self.0.bitrate_max = bitrate;
+        self
+    }
+
+    /// The encoder, or the codec, that every session gets, by its word. Default: each gets what suits it.
+    #[must_use]
+    pub fn encoder(mut self, word: Option<String>) -> Self {
+        self.0.encoder = word;
         self
     }
 

@@ -11,13 +11,13 @@ use crate::table::Table;
 use crate::{Config, Error, load, park};
 use firstlight_container::now;
 use firstlight_fleet::messages::Quality;
-use firstlight_link::{Answer, Credential, End, IceServer, Offer, Order};
+use firstlight_link::{Answer, Credential, End, IceServer, MeasuredEncoder, Offer, Order};
 use firstlight_ticket::{Claims, Issuer, LIFE};
 use firstlight_title::Title;
 use firstlight_units::{Bitrate, ByteCount, Micros, SessionId, TitleId, WallTime};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, watch};
 
@@ -109,6 +109,8 @@ pub(crate) struct Inner {
     table: Mutex<Table>,
     pool: Mutex<Pool>,
     leases: Mutex<Leases>,
+    /// What this machine's encoders take, once that was measured.
+    encoders: OnceLock<Vec<MeasuredEncoder>>,
 }
 
 impl Host {
@@ -137,6 +139,7 @@ impl Host {
             pool: Mutex::default(),
             pool_changed: Notify::new(),
             changes: watch::Sender::new(0),
+            encoders: OnceLock::new(),
             config,
             data,
             issuer,
@@ -146,6 +149,11 @@ impl Host {
         };
         tokio::spawn(measure(Arc::downgrade(&host.inner)));
         Ok(host)
+    }
+
+    /// What this machine's encoders take: sessions that begin from here on choose by it. Told once; later words are not heard.
+    pub fn set_encoders(&self, measured: Vec<MeasuredEncoder>) {
+        drop(self.inner.encoders.set(measured));
     }
 
     /// Starts a session and waits until its player can attach.
@@ -422,6 +430,11 @@ impl Host {
 }
 
 impl Inner {
+    /// What workers are told of the encoders.
+    pub(crate) fn encoders(&self) -> Vec<MeasuredEncoder> {
+        self.encoders.get().cloned().unwrap_or_default()
+    }
+
     pub(crate) fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -305,6 +305,8 @@ pub(crate) fn spawn(inner: &Arc<Inner>, reservation: Reservation, birth: Birth<'
         wait_s: u32::try_from(inner.config.wait.as_secs()).unwrap_or(u32::MAX),
         bitrate_max_bps: inner.config.bitrate_max.as_bps(),
         encoder_threads: encoder_threads(),
+        encoders: inner.encoders(),
+        encoder: inner.config.encoder.clone(),
         parked: birth.parked,
     };
     let worker = Worker::spawn(&inner.config.worker, &session).inspect_err(|_| {

@@ -161,10 +161,28 @@ pub struct Start {
     pub bitrate_max_bps: u64,
     /// Threads the encoder may use.
     pub encoder_threads: u8,
+    /// The video encoders of this machine, as its host measured them. None: the worker takes what its build has.
+    #[serde(default)]
+    pub encoders: Vec<MeasuredEncoder>,
+    /// The one that the operator asks for: an encoder's word, or a codec's.
+    #[serde(default)]
+    pub encoder: Option<String>,
     /// Boot for no player: `player`, `epoch` and `origins` mean nothing yet, `session` is what the copy is called until its claim, and
     /// `home` is a folder of its own on the file system of the players' homes.
     #[serde(default)]
     pub parked: bool,
+}
+
+/// What a host measured of one of its video encoders.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeasuredEncoder {
+    /// What it is called.
+    pub word: String,
+    /// Microseconds of a picture of 1280 by 720; 0: it does not work.
+    pub picture_us: u32,
+    /// How many streams it takes at once; none: as many as the machine carries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slots: Option<u32>,
 }
 
 /// Whose a parked copy becomes. Everything is as in [`Start`].

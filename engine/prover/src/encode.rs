@@ -3,7 +3,7 @@
 use crate::Error;
 use firstlight_checker::Digest;
 use firstlight_checker::challenge::{BYTES_PER_PIXEL, PROOF_BYTES_MAX, Scene};
-use firstlight_encoder::{Config, Encoder, How, Picture};
+use firstlight_encoder::{Config, How, Picture};
 use firstlight_units::{Bitrate, FrameId};
 
 /// The access units of the seed's pictures.
@@ -18,7 +18,7 @@ pub(crate) fn encode(
         .fps(fps)
         .bitrate(rate(fps, frames))
         .build()?;
-    let mut encoder = Encoder::open(config)?;
+    let mut encoder = firstlight_backends::software(config)?;
     let mut scene = Scene::new(seed, width, height);
     let stride = usize::from(width) * BYTES_PER_PIXEL;
     let mut bgrx = vec![0; stride * usize::from(height)];

@@ -25,6 +25,9 @@ pub enum Error {
     /// The encoder failed.
     #[error(transparent)]
     Encoder(#[from] firstlight_encoder::Error),
+    /// No encoder could be chosen.
+    #[error(transparent)]
+    Backend(#[from] firstlight_backends::Error),
     /// The media port or the link failed.
     #[error(transparent)]
     Transport(#[from] firstlight_quic::Error),

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! One process, one session. What is decided is decided by pure parts: `lifecycle` (how long the session lives), `admission`
-//! and `knocks` (who may attach), `pictures` (what is captured and encoded when), `quality` (in which size, and how many of them),
+//! and `knocks` (who may attach), `pictures` (what is captured and encoded when), `quality` (in which size, and how many of them), `encoders` (by which
+//! encoder),
 //! `firstlight-proto` (what is sent when). The threads only carry it out. When standard input ends, so does the session: an engine that died takes its sessions along.
 //!
 //! It refuses to queue pictures: before the encoder the newest replaces what was not taken, after it nothing is dropped.
@@ -23,10 +24,12 @@ mod chain;
 mod clock;
 mod cursor;
 mod echo;
+mod encoders;
 mod error;
 mod ffi;
 mod knocks;
 mod lifecycle;
+mod lineup;
 mod link;
 mod media;
 mod orders;

@@ -10,13 +10,15 @@
 //! behind all the same, this thread waits for it.
 
 use crate::chain::Chain;
+use crate::encoders::Order;
+use crate::lineup::{Change, Lineup};
 use crate::pictures::{Asked, Pictures, StillStep, Turn};
 use crate::quality::{Choice, Coded};
 use crate::shared::{Mode, Shared, Wish};
 use crate::{Error, clock, echo};
 use firstlight_container::{Capture, Grab, Wait};
 use firstlight_encoder::still::Still;
-use firstlight_encoder::{AccessUnit, Config, Encoder, How, Picture, Refine, Unit};
+use firstlight_encoder::{AccessUnit, Codec, Config, Encoder, How, Picture, Refine, Unit};
 use firstlight_units::{Bitrate, FrameId, Micros, Timestamp};
 use firstlight_wire::VideoTrace;
 use std::sync::Arc;
@@ -27,10 +29,11 @@ use tokio::sync::mpsc;
 #[derive(Debug)]
 pub(crate) enum MediaEvent {
     /// The encoder is open; always first.
-    Opened {
-        codec: String,
-        backend: &'static str,
-        thread: i32,
+    Opened { encodes: Encodes, thread: i32 },
+    /// Another encodes from here on; `broken`: since that one failed.
+    Changed {
+        encodes: Encodes,
+        broken: Option<&'static str>,
     },
     /// The app drew its first picture.
     FirstPicture { at: Timestamp },
@@ -40,6 +43,13 @@ pub(crate) enum MediaEvent {
     Idle,
     /// A unit of an access unit, in order.
     Unit(CodedUnit),
+}
+
+/// Who encodes, and to what.
+#[derive(Debug)]
+pub(crate) struct Encodes {
+    pub(crate) codec: String,
+    pub(crate) backend: &'static str,
 }
 
 /// A unit as the encoder made it, with what the header needs.
@@ -62,6 +72,7 @@ pub(crate) struct FrameMeta {
     pub(crate) frame: FrameId,
     pub(crate) reference: FrameId,
     pub(crate) captured_at: Timestamp,
+    pub(crate) codec: Codec,
     pub(crate) idr: bool,
     pub(crate) recovery: bool,
     pub(crate) still: bool,
@@ -93,10 +104,9 @@ impl Spare {
 
 /// Runs until the mode is [`Mode::Quit`] or nobody takes what it makes.
 pub(crate) fn run(parts: Parts) -> Result<(), Error> {
-    let encoder = Encoder::open(parts.config)?;
+    let (encoder, lineup) = Lineup::open(parts.config, parts.shared.order())?;
     let opened = MediaEvent::Opened {
-        codec: encoder.codec().to_owned(),
-        backend: encoder.backend(),
+        encodes: encodes(&encoder),
         thread: nix::unistd::gettid().as_raw(),
     };
     if parts.out.blocking_send(opened).is_err() {
@@ -106,6 +116,7 @@ pub(crate) fn run(parts: Parts) -> Result<(), Error> {
     Media {
         capture: parts.capture,
         encoder,
+        lineup,
         config: parts.config,
         held: (parts.target, Choice::WHOLE),
         shared: parts.shared,
@@ -126,6 +137,7 @@ pub(crate) fn run(parts: Parts) -> Result<(), Error> {
 struct Media {
     capture: Capture,
     encoder: Encoder,
+    lineup: Lineup,
     config: Config,
     /// What the encoder holds to.
     held: (Bitrate, Choice),
@@ -182,6 +194,7 @@ impl Media {
     fn work(&mut self, wish: Wish) -> Result<(), Error> {
         self.idle = false;
         self.pictures.ask(wish.asked);
+        self.encode_by(wish.order);
         self.hold_to(wish.target, wish.choice)?;
         let now = clock::now();
         let still = StillStep {
@@ -216,7 +229,11 @@ impl Media {
             return Ok(());
         }
         let (_, before) = std::mem::replace(&mut self.held, (target, choice));
-        self.encoder.set_rate(target, choice.divisor)?;
+        if let Err(failed) = self.encoder.set_rate(target, choice.divisor) {
+            let change = self.lineup.replace(&mut self.encoder, failed)?;
+            self.begin_anew(change);
+            self.encoder.set_rate(target, choice.divisor)?;
+        }
         self.pictures.set_divisor(choice.divisor);
         if choice.scale != before.scale {
             self.resize(choice);
@@ -241,6 +258,29 @@ impl Media {
             // The size stays what it is, and so does everything else.
             Err(error) => tracing::warn!(%error, ?choice, "the encoder refuses a size"),
         }
+    }
+
+    /// Another encoder, where the wish names another; one that does not open is not asked again, and this one goes on.
+    fn encode_by(&mut self, order: Order) {
+        let Some(change) = self.lineup.follow(&mut self.encoder, order) else {
+            return;
+        };
+        self.begin_anew(change);
+    }
+
+    /// The newest access unit is nothing that can be predicted from.
+    fn begin_anew(&mut self, change: Change) {
+        if change.changed {
+            self.chain = Chain::default();
+            self.pictures.ask(Asked {
+                idr: true,
+                recover: None,
+            });
+        }
+        self.hand_on(MediaEvent::Changed {
+            encodes: encodes(&self.encoder),
+            broken: change.broken,
+        });
     }
 
     fn take_picture(&mut self, wish: Wish) -> Result<(), Error> {
@@ -293,7 +333,26 @@ impl Media {
     }
 
     /// `passed` is `None` for a picture that did not change: it is as it is at this moment.
+    ///
+    /// An encoder that fails is followed by the next, with an IDR of the same picture.
     fn encode(
+        &mut self,
+        wish: Wish,
+        asked: Asked,
+        refine: Option<Refine>,
+        passed: Option<Passed>,
+    ) -> Result<AccessUnit, Error> {
+        let mut done = self.encode_once(wish, asked, refine, passed);
+        while let Err(Error::Encoder(failed)) = done {
+            let change = self.lineup.replace(&mut self.encoder, failed)?;
+            self.begin_anew(change);
+            let asked = self.pictures.take_asked();
+            done = self.encode_once(wish, asked, None, passed);
+        }
+        done
+    }
+
+    fn encode_once(
         &mut self,
         wish: Wish,
         asked: Asked,
@@ -312,6 +371,7 @@ impl Media {
             frame,
             reference: self.chain.reference(frame, idr),
             captured_at: passed_or_now.committed,
+            codec: self.encoder.abilities().codec,
             idr,
             recovery,
             still: passed.is_none(),
@@ -319,14 +379,15 @@ impl Media {
         let trace = self.trace(passed_or_now, passed.is_some());
         let cpu = clock::thread_cpu();
         let (out, spare, before) = (&self.out, &mut self.spare, self.before);
-        let mut finished = begun;
+        let (mut finished, mut begun_frame) = (begun, self.frame);
         let how = How {
             idr,
             refine,
             bytes_max: Some(wish.frame_max),
         };
-        let unit = self.encoder.encode(frame, how, &mut |unit: Unit<'_>| {
+        let encoded = self.encoder.encode(frame, how, &mut |unit: Unit<'_>| {
             finished = clock::now();
+            begun_frame = frame;
             let encode = (finished - passed_or_now.converted).as_u32();
             let mut nals = spare.take();
             nals.extend_from_slice(unit.nals);
@@ -341,7 +402,10 @@ impl Media {
             };
             // An error means that the session is over, which the loop sees next.
             drop(out.blocking_send(MediaEvent::Unit(coded)));
-        })?;
+        });
+        // An access unit that broke off is never whole: what follows has a number of its own.
+        self.frame = begun_frame;
+        let unit = encoded?;
         let cpu = clock::thread_cpu().saturating_sub(cpu);
         if (unit.idr, unit.reference) != (meta.idr, meta.reference) {
             tracing::warn!(?unit, ?meta, "an access unit is not what its header says");
@@ -365,7 +429,8 @@ impl Media {
         let Some(first_lost) = asked.recover else {
             return Ok((false, false));
         };
-        if !wish.recovery_works || !self.encoder.invalidate(first_lost)? {
+        // One that fails at it fails at the picture, too, and is followed there.
+        if !wish.recovery_works || !matches!(self.encoder.invalidate(first_lost), Ok(true)) {
             return Ok((true, false));
         }
         self.chain.invalidate(first_lost);
@@ -407,6 +472,13 @@ impl Media {
     fn hand_on(&self, event: MediaEvent) {
         // An error means that the session is over, which the loop sees next.
         drop(self.out.blocking_send(event));
+    }
+}
+
+fn encodes(encoder: &Encoder) -> Encodes {
+    Encodes {
+        codec: encoder.codec().to_owned(),
+        backend: encoder.backend(),
     }
 }
 

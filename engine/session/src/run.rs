@@ -1,5 +1,6 @@
 //! From the start order to the last report.
 
+use crate::encoders::Encoders;
 use crate::media::{self, MediaEvent, Parts, Spare};
 use crate::orders::{self, Reports};
 use crate::shared::Shared;
@@ -124,7 +125,6 @@ impl Opening {
 
         let most = Bitrate::bps(self.start.bitrate_max_bps).max(Bitrate::mbps(1));
         let target = BITRATE_START.min(most);
-        let shared = Arc::new(Shared::new(target));
         let capture = self.container.capture()?;
         let waker = capture.waker();
         let display = &self.title.display;
@@ -134,6 +134,11 @@ impl Opening {
             .bitrate(target)
             .threads(self.start.encoder_threads.clamp(1, 16))
             .build()?;
+        // An operator's word goes before a title's.
+        let forced = self.start.encoder.as_deref();
+        let forced = forced.or(self.title.video.encoder.as_deref());
+        let encoders = Encoders::new(&self.start.encoders, forced, &config)?;
+        let shared = Arc::new(Shared::new(target, encoders.order()));
         let parts = Parts {
             capture,
             config,
@@ -171,6 +176,7 @@ impl Opening {
                 title: self.title,
                 bitrates: (target, most),
                 drawn: config,
+                encoders,
                 container: self.container,
                 input,
                 gamepads,

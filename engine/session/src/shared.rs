@@ -4,6 +4,7 @@
 //! afterwards.
 
 use crate::echo::{Echo, Injected};
+use crate::encoders::Order;
 use crate::pictures::Asked;
 use crate::quality::Choice;
 use crate::tally::MediaTally;
@@ -31,6 +32,8 @@ pub(crate) struct Wish {
     pub(crate) target: Bitrate,
     /// Which pictures, and how large.
     pub(crate) choice: Choice,
+    /// Who encodes, and who follows.
+    pub(crate) order: Order,
     /// Most bytes that the next access unit may have.
     pub(crate) frame_max: ByteCount,
     /// The sender takes no access unit.
@@ -47,12 +50,13 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(target: Bitrate) -> Self {
+    pub(crate) fn new(target: Bitrate, order: Order) -> Self {
         let wish = Wish {
             mode: Mode::Idle,
             asked: Asked::default(),
             target,
             choice: Choice::WHOLE,
+            order,
             frame_max: ByteCount::new(u64::MAX),
             blocked: false,
             recovery_works: true,
@@ -87,6 +91,11 @@ impl Shared {
         let taken = *wish;
         wish.asked = Asked::default();
         taken
+    }
+
+    /// Who encodes.
+    pub(crate) fn order(&self) -> Order {
+        lock(&self.wish).order
     }
 
     /// The newest input injected before `at`.

@@ -18,6 +18,9 @@ pub struct Title {
     pub run: Run,
     /// What it draws on.
     pub display: Display,
+    /// What its pictures are encoded by.
+    #[serde(default)]
+    pub video: Video,
     /// What it sounds on.
     pub audio: Audio,
     /// What it is played with.
@@ -84,6 +87,14 @@ pub enum DisplayKind {
     Wayland,
     /// An Android device.
     Android,
+}
+
+/// `[video]`: what the title's pictures are encoded by.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Video {
+    /// An encoder or a codec, by its word; none: the host chooses for each player.
+    #[serde(default)]
+    pub encoder: Option<String>,
 }
 
 /// `[audio]`: what the title sounds on.

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::manifest::{
-    Audio, Display, DisplayKind, Input, Mouse, Place, Policy, Profile, Ready, Run, Score, Title, Warm,
+    Audio, Display, DisplayKind, Input, Mouse, Place, Policy, Profile, Ready, Run, Score, Title, Video, Warm,
 };
 use crate::reader::{Source, Table, Value, shorten};
 use firstlight_units::Class;
@@ -47,6 +47,7 @@ pub(crate) fn read(text: &str, file: &Path) -> Result<(Title, usize), Error> {
     let run = root.require("run", "a table with a command")?;
     let (run, line) = read_run(run.table("run.")?)?;
     let display = read_display(root.table("display", "display.")?)?;
+    let video = read_video(root.table("video", "video.")?)?;
     let audio = read_audio(root.table("audio", "audio.")?)?;
     let input = read_input(root.table("input", "input.")?)?;
     let warm = read_warm(root.table("warm", "warm.")?)?;
@@ -60,6 +61,7 @@ pub(crate) fn read(text: &str, file: &Path) -> Result<(Title, usize), Error> {
             version,
             run,
             display,
+            video,
             audio,
             input,
             warm,
@@ -159,6 +161,16 @@ fn read_display(mut table: Table<'_>) -> Result<Display, Error> {
     Ok(display)
 }
 
+fn read_video(mut table: Table<'_>) -> Result<Video, Error> {
+    let word = |text: &str| is_id(text, ENCODER_CHARS_MAX).then(|| text.to_owned());
+    let encoder = table.take("encoder");
+    let video = Video {
+        encoder: encoder.map(|value| value.text(ENCODER, word)).transpose()?,
+    };
+    table.finish()?;
+    Ok(video)
+}
+
 fn read_audio(mut table: Table<'_>) -> Result<Audio, Error> {
     let default = Audio::default();
     let audio = Audio {
@@ -255,6 +267,11 @@ fn short_text(text: &str) -> Option<String> {
     (plain && text.chars().count() <= NAME_CHARS_MAX).then(|| text.to_owned())
 }
 
+fn is_id(text: &str, chars_max: usize) -> bool {
+    let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (1..=chars_max).contains(&text.len()) && text.chars().all(word)
+}
+
 /// The system takes it as an argument.
 fn is_text(text: &str) -> bool {
     !text.contains('\0') && text.len() <= ARGUMENT_BYTES_MAX
@@ -278,6 +295,7 @@ fn is_variable(name: &str) -> bool {
 }
 
 const ID: &str = "1 to 64 of a-z, 0-9 and -";
+const ENCODER: &str = "an encoder as firstlight doctor names it, or h264 or av1";
 const SHORT_TEXT: &str = "a text of 1 to 128 characters on one line";
 const COMMAND: &str = "an array of the program and its arguments, 1 to 256 texts";
 const PROGRAM: &str = "an absolute path, or one inside the title's folder";
@@ -317,6 +335,7 @@ const RUSH: u16 = 4;
 pub(crate) const BYTES_MAX: usize = 64 * 1024;
 const NAME_CHARS_MAX: usize = 128;
 const ARGUMENT_BYTES_MAX: usize = 4096;
+const ENCODER_CHARS_MAX: usize = 32;
 const WORDS_MAX: usize = 256;
 const ENV_MAX: usize = 128;
 const PERSIST_MAX: usize = 64;
@@ -338,6 +357,7 @@ mod tests {
                 fps: 60
             }
         );
+        assert_eq!(title.video, Video { encoder: None });
         assert_eq!(title.audio, Audio { enabled: true });
         assert_eq!(
             title.input,
@@ -409,6 +429,8 @@ mod tests {
                 touch: true
             }
         );
+        let encoder = Some("gst-vah264enc".to_owned());
+        assert_eq!(title.video, Video { encoder });
         assert_eq!(title.audio, Audio { enabled: false });
         assert_eq!((title.warm.parked, title.warm.parked_max), (3, 9));
         assert_eq!(
@@ -434,6 +456,10 @@ mod tests {
             (
                 after("[display]\nfps = 1000\n"),
                 "t/x/title.toml:7: display.fps: expected 1 to 240, found 1000",
+            ),
+            (
+                after("[video]\nencoder = \"X 264\"\n"),
+                "t/x/title.toml:7: video.encoder: expected an encoder as firstlight doctor names it, or h264 or av1, found \"X 264\"",
             ),
             (
                 after("[display]\nfps = 0\n"),
@@ -650,6 +676,8 @@ kind = "wayland"
 width = 1920
 height = 1080
 fps = 30
+[video]
+encoder = "gst-vah264enc"
 [audio]
 enabled = false
 [input]

@@ -1,6 +1,6 @@
 //! The command line of `host`.
 
-use super::{bitrate, ice_server, ports};
+use super::{bitrate, encoder, ice_server, ports};
 use clap::{Args, Subcommand};
 use firstlight_fleet::messages::Position;
 use firstlight_link::IceServer;
@@ -66,6 +66,9 @@ pub(crate) struct Host {
     /// Most bits per second of video, such as 8M or 800k
     #[arg(long, value_name = "RATE", default_value = "20M", value_parser = bitrate)]
     pub(crate) bitrate_max: Bitrate,
+    /// Encode every session by this encoder or to this codec, as firstlight doctor names them [default: what suits each player]
+    #[arg(long, value_name = "NAME", value_parser = encoder)]
+    pub(crate) encoder: Option<String>,
     /// STUN or TURN server for WebRTC, such as stun:host:3478 or turn:host:3478,USER,PASSWORD; may be repeated
     #[arg(long, value_name = "URL", value_parser = ice_server)]
     pub(crate) ice_server: Vec<IceServer>,

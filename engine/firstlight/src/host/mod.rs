@@ -15,12 +15,13 @@ mod word;
 use crate::cell::{self, TRUST_EVERY, keys, wall_now};
 use crate::checker;
 use crate::cli::{GatewayUrl, Host as Options};
-use crate::encode_speed::{self, Speed};
+use crate::encoders;
 use crate::out::say;
 use crate::run_root;
 use crate::up::{Signals, end_sessions, notes};
 use anyhow::{Context, Result, bail};
 use enrol::Gateway;
+use firstlight_backends::Speed;
 use firstlight_container::{Isolation, isolate};
 use firstlight_fleet::messages::{Enrol, Enrolled, Signer};
 use firstlight_fleet::shown;
@@ -74,8 +75,10 @@ async fn run(options: &Options, url: &GatewayUrl, isolation: &Isolation) -> Resu
         };
         format!("this machine does not reach the bus{whence}")
     })?;
-    let speed = tokio::task::spawn_blocking(encode_speed::measure).await?;
-    let speed = speed.context("no picture can be encoded here (see firstlight doctor)")?;
+    let forced = options.encoder.clone();
+    let tried = tokio::task::spawn_blocking(move || encoders::try_for_sessions(forced.as_deref())).await?;
+    host.set_encoders(tried.iter().map(encoders::Tried::measured).collect());
+    let speed = encoders::usual(&tried).context("no picture can be encoded here (see firstlight doctor)")?;
     let agent = Agent::start(agent::Settings {
         host: host.clone(),
         titles: Arc::new(agent::Titles::new(options.titles.clone())),
@@ -96,7 +99,7 @@ async fn run(options: &Options, url: &GatewayUrl, isolation: &Isolation) -> Resu
     if !options.no_parked {
         host.park_titles(options.titles.clone());
     }
-    greet(options, url, (&agent, &bus_url), &speed, &addresses);
+    greet(options, url, (&agent, &bus_url), speed, &addresses);
     notes(isolation);
     say("Stop it with Ctrl-C; firstlight host leave lets players finish first");
     let trusting = tokio::spawn(keep_trusting(agent.clone(), membership));
@@ -171,6 +174,9 @@ async fn keep_trusting(agent: Agent, membership: Membership) {
 }
 
 fn open_host(options: &Options, addresses: &Addresses, isolation: &Isolation) -> Result<Host> {
+    if let Some(forced) = &options.encoder {
+        encoders::require(forced)?;
+    }
     let worker = std::env::current_exe().context("the engine's own program cannot be found")?;
     let config = Config::builder(
         options.data.clone(),
@@ -185,6 +191,7 @@ fn open_host(options: &Options, addresses: &Addresses, isolation: &Isolation) ->
     .slots(options.slots)
     .wait(Duration::from_secs(options.wait_s.into()))
     .bitrate_max(options.bitrate_max)
+    .encoder(options.encoder.clone())
     .build()?;
     Ok(Host::open(config)?)
 }
@@ -219,7 +226,7 @@ fn greet(
         "Measured        {cores} cores, {} MiB available",
         memory.as_u64() >> 20
     ));
-    say(format!("Encoder         {}", speed.words()));
+    say(format!("Encoder         {}", encoders::words(speed)));
     let told: Vec<String> = addresses.told.iter().map(ToString::to_string).collect();
     let (first, last) = (options.media_ports.start(), options.media_ports.end());
     say(format!(

@@ -172,6 +172,8 @@ impl Worker {
         self.media_idle = false;
         self.freeze_due = false;
         tracing::info!(transport = link.transport().word(), by, "a player attaches");
+        self.parts.encoders.attach(link.is_rtc());
+        let order = self.parts.encoders.order();
         let reports = if link.is_rtc() {
             Reports::Browser
         } else {
@@ -194,6 +196,7 @@ impl Worker {
             w.mode = Mode::Run;
             w.asked = Asked::default();
             (w.target, w.blocked, w.recovery_works) = (target, false, true);
+            w.order = order;
         });
         // The IDR that the sender asks for, once; the media thread wakes up with it.
         self.take_wishes();
@@ -263,6 +266,13 @@ impl Worker {
         if hello.version < ours || hello.version_oldest > ours {
             return self.expel(now, "no common version of the protocol");
         }
+        let is_rtc = self.player.as_ref().is_some_and(|p| p.link.is_rtc());
+        if !is_rtc && !hello.codecs.is_empty() && !self.parts.encoders.serves(&hello.codecs) {
+            return self.expel(
+                now,
+                "this session's video is of a codec that the client does not decode",
+            );
+        }
         let welcome = self.welcome();
         let shape = self.shape.as_ref().map(crate::cursor::message);
         let Some(player) = self.player.as_mut().filter(|p| !p.greeted) else {
@@ -281,6 +291,8 @@ impl Worker {
             player.tell(shape);
         }
         self.wants.recovery_works = hello.reference_recovery;
+        let target = self.wants.target(self.sender.target());
+        self.parts.encoders.on_hello(&hello.codecs, target);
         self.retarget();
     }
 

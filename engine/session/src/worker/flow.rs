@@ -4,7 +4,9 @@ use super::Worker;
 use crate::audio::AudioUnit;
 use crate::clock;
 use crate::echo::Injected;
+use crate::encoders::goes_by_rtc;
 use crate::media::CodedUnit;
+use crate::player::Player;
 use bytes::Bytes;
 use firstlight_container::{InputEvent, PadState};
 use firstlight_proto::input::{Cause, Injection};
@@ -110,7 +112,9 @@ impl Worker {
             self.quality.on_coded(now, target, coded);
             self.tell_choice();
         }
-        if self.player.is_some() {
+        // What was on its way when a player came whose transport does not carry it.
+        let carried = |player: &Player| !player.link.is_rtc() || goes_by_rtc(unit.meta.codec);
+        if self.player.as_ref().is_some_and(carried) {
             let packetize = (now - unit.encoded_at).as_u32();
             let trace = unit.trace.map(|trace| VideoTrace { packetize, ..trace });
             self.sender.push_video(

@@ -17,9 +17,10 @@ mod sources;
 
 use crate::admission::Admission;
 use crate::audio::Listening;
+use crate::encoders::Encoders;
 use crate::knocks::Knocks;
 use crate::lifecycle::{Action, Lifecycle, Phase};
-use crate::media::MediaEvent;
+use crate::media::{Encodes, MediaEvent};
 use crate::orders::Reports;
 use crate::pictures::Asked;
 use crate::played::Seconds;
@@ -57,6 +58,8 @@ pub(crate) struct WorkerParts {
     pub(crate) bitrates: (Bitrate, Bitrate),
     /// What the encoder was opened with.
     pub(crate) drawn: Config,
+    /// Who may encode.
+    pub(crate) encoders: Encoders,
     pub(crate) container: Container,
     pub(crate) input: Input,
     /// Where the title takes any.
@@ -275,14 +278,23 @@ impl Worker {
                 self.parts.reports.send(Report::FirstPicture { after_us });
             }
             MediaEvent::Opened {
-                codec,
-                backend,
+                encodes: Encodes { codec, backend },
                 thread,
             } => {
                 self.media_thread = thread;
                 self.codec = (codec, backend);
                 if !self.parts.start.parked {
                     self.tell_ready();
+                }
+            }
+            MediaEvent::Changed {
+                encodes: Encodes { codec, backend },
+                broken,
+            } => {
+                self.codec = (codec, backend);
+                if let Some(word) = broken {
+                    self.parts.encoders.on_broken(word);
+                    self.tell_order();
                 }
             }
         }
@@ -370,7 +382,22 @@ impl Worker {
             .shared
             .wish(|w| (w.target, w.recovery_works) = (target, recovery_works));
         self.tell_choice();
+        self.parts.encoders.on_line(clock::now(), target);
+        self.tell_order();
         self.listen_at(target);
+    }
+
+    /// Tells the media thread who is to encode.
+    pub(super) fn tell_order(&self) {
+        let order = self.parts.encoders.order();
+        let mut changed = false;
+        self.parts.shared.wish(|w| {
+            changed = w.order != order;
+            w.order = order;
+        });
+        if changed {
+            self.parts.waker.wake();
+        }
     }
 
     /// Tells the media thread what is to be coded, where that changed.

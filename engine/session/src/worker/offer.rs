@@ -55,6 +55,11 @@ impl Worker {
         if self.parts.start.rtc_listen.is_empty() {
             return refuse(Answer::Failed("this session has no port for WebRTC".to_owned()));
         }
+        if !self.parts.encoders.serves_rtc() {
+            return refuse(Answer::Failed(
+                "this session's video is not H.264, which alone goes over WebRTC here".to_owned(),
+            ));
+        }
         let Ok(permit) = Arc::clone(&self.calls.waiting).try_acquire_owned() else {
             return refuse(Answer::TooMany);
         };

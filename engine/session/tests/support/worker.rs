@@ -111,6 +111,8 @@ impl Worker {
             wait_s: options.wait_s,
             bitrate_max_bps: 20_000_000,
             encoder_threads: 1,
+            encoders: Vec::new(),
+            encoder: None,
             parked: options.parked,
         };
         let mut child = Command::new(env!("CARGO_BIN_EXE_firstlight-session"))
