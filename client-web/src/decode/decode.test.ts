@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { codecOf } from './sps';
+import { codecOf } from './codec';
 import { Watch } from './watch';
 
 const ms = (n: number) => n * 1000;
@@ -10,7 +10,16 @@ describe('the codec string', () => {
     expect(codecOf(Uint8Array.of(0, 0, 0, 1, 9, 0x10, 0, 0, 1, 0x67, 0x64, 0, 0x2a, 1))).toBe('avc1.64002A');
   });
 
+  it('is that of the sequence header, with its tier where the level has two', () => {
+    const unit = (level: number): Uint8Array => Uint8Array.of(0x12, 0, 0x0a, 0x0b, 0, 0, 0, level, 0xa7, 0xbf, 0xe4, 0xef, 0xfe, 0x40, 0);
+    expect(codecOf(unit(0x42))).toBe('av01.0.08M.08');
+    expect(codecOf(unit(0x4c))).toBe('av01.0.09H.08');
+    expect(codecOf(unit(0x2c))).toBe('av01.0.05M.08');
+  });
+
   it('is none without one', () => {
+    expect(codecOf(Uint8Array.of(0x12, 0, 0x32, 2, 0x30, 0xff))).toBeNull();
+    expect(codecOf(Uint8Array.of(0x12, 0, 0x0a, 0x0b, 0))).toBeNull();
     expect(codecOf(Uint8Array.of(0, 0, 0, 1, 0x65, 1, 2, 3, 4))).toBeNull();
     expect(codecOf(new Uint8Array(0))).toBeNull();
     expect(codecOf(Uint8Array.of(0, 0, 1, 0x67))).toBeNull();

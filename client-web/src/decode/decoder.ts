@@ -7,7 +7,7 @@
  */
 import type { AccessUnit } from '../receive/unit';
 import type { Micros } from '../time';
-import { codecOf } from './sps';
+import { codecOf } from './codec';
 import { Watch } from './watch';
 
 export type Picture = {
@@ -127,18 +127,36 @@ export class PictureDecoder {
   }
 }
 
-/** The codecs that this browser decodes, best first; empty: none. */
+/** The codecs that this browser decodes, best first; empty: none. H.264 it says, AV1 it has to show. */
 export async function supportedCodecs(): Promise<string[]> {
   if (typeof VideoDecoder === 'undefined') return [];
   const asked = CODECS.map(async (codec) => {
     try {
       const { supported } = await VideoDecoder.isConfigSupported({ codec, optimizeForLatency: true });
-      return supported === true ? [codec] : [];
+      return supported === true && (codec !== AV1 || (await decodesAv1())) ? [codec] : [];
     } catch {
       return [];
     }
   });
   return (await Promise.all(asked)).flat();
+}
+
+/** Decodes one picture. */
+async function decodesAv1(): Promise<boolean> {
+  let pictures = 0;
+  const decoder = new VideoDecoder({
+    output: (frame) => {
+      pictures += 1;
+      frame.close();
+    },
+    error: () => undefined,
+  });
+  decoder.configure({ codec: AV1, optimizeForLatency: true });
+  const data = Uint8Array.from(atob(AV1_PICTURE), (char) => char.charCodeAt(0));
+  decoder.decode(new EncodedVideoChunk({ type: 'key', timestamp: 0, data }));
+  await decoder.flush();
+  decoder.close();
+  return pictures === 1;
 }
 
 /** Opens a decoder and closes it again: what it loads stays loaded. */
@@ -155,5 +173,8 @@ export async function warmDecoder(codec: string | undefined): Promise<void> {
 }
 
 /** Baseline first: it decodes fastest (measured), and the engine encodes without B-frames whatever the profile. */
-const CODECS = ['avc1.42E02A', 'avc1.4D402A', 'avc1.64002A'];
+const AV1 = 'av01.0.08M.08';
+const CODECS = ['avc1.42E02A', 'avc1.4D402A', 'avc1.64002A', AV1];
+/** A key frame of 16 by 16 pixels, all grey. */
+const AV1_PICTURE = 'EgAKCgAAAAGf+bXyAIAyDRAAxQBhhhgoJIA5UcA=';
 const SOFTWARE_AFTER = 2;

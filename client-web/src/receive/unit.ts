@@ -11,7 +11,7 @@ export type AccessUnit = {
   readonly still: boolean;
   /** Host's clock. */
   readonly capturedAt: Micros;
-  /** Annex B. */
+  /** NAL units in Annex B form, or a temporal unit of AV1. */
   readonly nals: Uint8Array;
   readonly trace: VideoTrace | null;
   /** Of the packet that came last. Host's clock. */
