@@ -21,10 +21,10 @@ need_packages() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# To build: the compiler's libraries, protoc, Node.
+# To build: the compiler's libraries, protoc, Node; nasm for OpenH264, which is slow without.
 BUILD_PACKAGES=(build-essential ca-certificates clang cmake curl libaom-dev libavcodec-dev libavfilter-dev libavformat-dev
   libavutil-dev libclang-dev libgstreamer-plugins-base1.0-dev libgstreamer1.0-dev libopus-dev libpulse-dev libswscale-dev
-  libx264-dev pkg-config protobuf-compiler)
+  libx264-dev nasm pkg-config protobuf-compiler)
 # To run a session: display, sound, sandbox.
 RUN_PACKAGES=(bubblewrap libgl1-mesa-dri pulseaudio x11-xkb-utils xkb-data xvfb)
 # To test in a browser and to measure.
