@@ -77,13 +77,13 @@ pub enum Error {
         height: u16,
     },
     /// The library failed at one picture.
-    #[error("libx264 failed at frame {0}")]
+    #[error("the encoder failed at frame {0}")]
     Encode(FrameId),
     /// The library kept a picture back, or gave a NAL unit that is none.
-    #[error("libx264 broke its contract: {0}")]
+    #[error("the encoder broke its contract: {0}")]
     Contract(&'static str),
     /// The library refused new settings.
-    #[error("libx264 refused the bitrate {0}")]
+    #[error("the encoder refused the bitrate {0}")]
     Reconfigure(Bitrate),
     /// The SPS could not be read.
     #[error("the stream's SPS cannot be read: {0}")]

@@ -31,10 +31,9 @@ mod encoder;
 mod error;
 #[cfg(feature = "fuzzing")]
 mod fuzzing;
-mod h264;
+pub mod h264;
 pub mod rate;
 mod reading;
-#[cfg(feature = "x264")]
 mod references;
 mod scale;
 #[cfg(feature = "x264")]

@@ -5,7 +5,7 @@
 //!         └────────────── plan ────────────────────────────┴─> Plan { asked, cap, deblock } -> Backend
 //! ```
 
-use crate::Config;
+use crate::{Config, How};
 use firstlight_units::{Bitrate, ByteCount, Micros};
 
 /// What a backend holds to.
@@ -20,6 +20,42 @@ pub struct Plan {
     /// Whether smoothing block edges is worth its time.
     pub deblock: bool,
 }
+
+impl Plan {
+    /// The plan for one access unit: less than usual where it must be small, more where a still picture is to be sharp.
+    #[must_use]
+    pub fn for_one(self, how: How) -> Self {
+        // Within its VBV a rate control raises the QP of rows whose bits it cannot foresee, which it cannot in a still.
+        let room = how.refine.map_or(1, |r| u64::from(r.room.clamp(1, 4)));
+        let roomy = self.cap.as_u64().saturating_mul(room);
+        // Less by a hair is not worth telling an encoder.
+        let least = self.cap.as_u64().saturating_mul(CAP_WORTH) / 100;
+        let cap = match how.bytes_max.map(ByteCount::as_u64) {
+            Some(most) if most < least => most.max(1),
+            Some(_) | None => roomy,
+        };
+        Self {
+            asked: self.asked.scale(cap, self.cap.as_u64().max(1)),
+            cap: ByteCount::new(cap),
+            ..self
+        }
+    }
+
+    /// The plan for a rate control that fills its VBV, as those in hardware do: what [`plan`] asks for beyond the target is
+    /// what libx264 leaves empty.
+    #[must_use]
+    pub fn to_fill(self) -> Self {
+        let (more, whole) = HEADROOM;
+        Self {
+            asked: self.asked.scale(whole, more),
+            cap: ByteCount::new(self.cap.as_u64() * whole / more),
+            ..self
+        }
+    }
+}
+
+/// Per cent of the plan's cap.
+const CAP_WORTH: u64 = 95;
 
 /// The plan for `target`, when only each `divisor`th picture is encoded (0 counts as 1).
 #[must_use]
@@ -83,6 +119,12 @@ mod tests {
         assert_eq!(plan.asked, Bitrate::kbps(9_600));
         assert_eq!(plan.cap, ByteCount::new(19_999));
         assert!(!plan.deblock);
+    }
+
+    #[test]
+    fn what_fills_its_vbv_is_asked_for_the_target() {
+        let full = plan(Bitrate::mbps(8), &config(1280, 720, 60), 1).to_fill();
+        assert_eq!((full.asked, full.cap), (Bitrate::mbps(8), ByteCount::new(16_665)));
     }
 
     #[test]

@@ -6,11 +6,19 @@ use firstlight_units::FrameId;
 pub(crate) const REFERENCES: usize = 16;
 
 /// The newest access units since the last IDR, oldest first.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct References {
     held: [Held; REFERENCES],
+    /// How many the encoder's buffer holds.
+    room: usize,
     count: usize,
     idr: FrameId,
+}
+
+impl Default for References {
+    fn default() -> Self {
+        Self::holding(REFERENCES)
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,12 +28,22 @@ struct Held {
 }
 
 impl References {
+    /// Of an encoder that keeps `room` pictures, 1 to [`REFERENCES`].
+    pub(crate) fn holding(room: usize) -> Self {
+        Self {
+            held: [Held::default(); REFERENCES],
+            room: room.clamp(1, REFERENCES),
+            count: 0,
+            idr: FrameId::default(),
+        }
+    }
+
     /// `frame` was encoded; an IDR empties the buffer first.
     pub(crate) fn push(&mut self, frame: FrameId, idr: bool) {
         if idr {
             (self.count, self.idr) = (0, frame);
         }
-        if self.count == REFERENCES {
+        if self.count == self.room {
             self.held.rotate_left(1);
             self.count -= 1;
         }
@@ -39,6 +57,14 @@ impl References {
     pub(crate) fn back(&self, n: usize) -> Option<FrameId> {
         let index = self.count.checked_sub(n)?;
         self.held.get(index).filter(|_| n > 0).map(|h| h.frame)
+    }
+
+    /// What [`Self::invalidate`] would give up, oldest first.
+    pub(crate) fn since(&self, first_lost: FrameId) -> impl Iterator<Item = FrameId> + '_ {
+        let held = self.held.get(..self.count).unwrap_or_default();
+        let concerned = first_lost >= self.idr;
+        let given_up = move |h: &&Held| concerned && !h.lost && h.frame >= first_lost;
+        held.iter().filter(given_up).map(|h| h.frame)
     }
 
     /// Gives up `first_lost` and all after it, up to the next IDR: what follows that does not depend on them. False:
@@ -86,6 +112,18 @@ mod tests {
         r.push(FrameId::new(6), true);
         assert!(r.invalidate(FrameId::new(3)));
         assert!(!r.invalidate(FrameId::new(6)));
+    }
+
+    #[test]
+    fn a_smaller_buffer_serves_fewer() {
+        let mut r = References::holding(4);
+        for i in 1..=20 {
+            r.push(FrameId::new(i), i == 1);
+        }
+        assert_eq!((r.back(4), r.back(5)), (Some(FrameId::new(17)), None));
+        assert_eq!(r.since(FrameId::new(19)).count(), 2);
+        assert!(r.invalidate(FrameId::new(18)));
+        assert!(!r.invalidate(FrameId::new(17)));
     }
 
     #[test]

@@ -125,7 +125,7 @@ impl Still {
 }
 
 /// A QP at which nobody sees a difference.
-pub(crate) const QP_SHARP: u8 = 12;
+pub const QP_SHARP: u8 = 12;
 /// Longer than between two pictures of anything that moves: a game at 15 fps is not taken for a still.
 const QUIET: Micros = Micros::from_millis(80);
 /// A rate that could not sharpen it until then won't; silence is due two seconds after the change.

@@ -6,6 +6,7 @@ mod bits;
 mod pps;
 mod slice;
 mod sps;
+mod stream;
 
 #[cfg(test)]
 pub(crate) use bits::BitWriter;
@@ -13,8 +14,9 @@ pub(crate) use bits::BitWriter;
 pub(crate) use bits::escape;
 pub(crate) use bits::{BitReader, unescape};
 pub(crate) use pps::init_qp;
-pub(crate) use slice::SliceHeader;
+pub(crate) use slice::{SliceHead, SliceHeader};
 pub(crate) use sps::{SPS_BYTES_MAX, Sps};
+pub use stream::{Seen, Stream};
 
 /// What a NAL unit holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,20 +15,31 @@ pub(crate) struct SliceHeader {
     pub(crate) qp_delta: i32,
 }
 
-impl SliceHeader {
-    /// Reads the header of a slice NAL unit (no start code) of a baseline stream as this engine's encoders write it; `None` when
-    /// it is something else.
+/// The part of it that says which pictures it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SliceHead {
+    pub(crate) idr: bool,
+    pub(crate) first_mb: u32,
+    /// Has motion: P.
+    pub(crate) predicted: bool,
+    pub(crate) frame_num: u32,
+    pub(crate) back: u32,
+}
+
+impl SliceHead {
+    /// Reads as far as the list of references, of a stream without fields, B slices, weights and long-term pictures;
+    /// `None` when it is something else.
     pub(crate) fn parse(nal: &[u8], sps: &Sps) -> Option<Self> {
-        let (&head, payload) = nal.split_first()?;
-        let idr = match NalType::of(head) {
+        let mut rbsp = [0; HEADER_BYTES];
+        Self::read(&mut reader(nal, &mut rbsp)?, nal, sps)
+    }
+
+    fn read(r: &mut BitReader<'_>, nal: &[u8], sps: &Sps) -> Option<Self> {
+        let idr = match NalType::of(*nal.first()?) {
             NalType::SliceIdr => true,
             NalType::Slice => false,
             NalType::Sps | NalType::Pps | NalType::Other => return None,
         };
-        // 64 bytes hold the longest header that can come up here.
-        let mut rbsp = [0; 64];
-        let length = unescape(payload.get(..payload.len().min(96))?, &mut rbsp);
-        let mut r = BitReader::new(rbsp.get(..length)?);
         let first_mb = r.ue()?;
         let predicted = match r.ue()? % 5 {
             0 => true,
@@ -41,7 +52,6 @@ impl SliceHeader {
             r.ue()?; // idr_pic_id
         }
         match sps.poc_type {
-            // Without a picture's second field, of which this crate's streams have none.
             0 => _ = r.bits(sps.poc_bits)?,
             2 => {}
             _ => return None,
@@ -53,10 +63,51 @@ impl SliceHeader {
                 r.ue()?; // num_ref_idx_l0_active_minus1
             }
             if r.bit()? {
-                back = reordered(&mut r)?;
+                back = reordered(r)?;
             }
         }
+        Some(Self {
+            idr,
+            first_mb,
+            predicted,
+            frame_num,
+            back,
+        })
+    }
+}
+
+/// At the beginning of the slice, without emulation prevention.
+fn reader<'a>(nal: &[u8], rbsp: &'a mut [u8; HEADER_BYTES]) -> Option<BitReader<'a>> {
+    let payload = nal.get(1..)?;
+    let length = unescape(payload.get(..payload.len().min(96))?, rbsp);
+    Some(BitReader::new(rbsp.get(..length)?))
+}
+
+/// They hold the longest header that can come up here.
+const HEADER_BYTES: usize = 64;
+
+impl SliceHeader {
+    /// Reads the header of a slice NAL unit (no start code) of a baseline stream as this engine's encoders write it; `None` when
+    /// it is something else.
+    pub(crate) fn parse(nal: &[u8], sps: &Sps) -> Option<Self> {
+        Self::parse_any(nal, sps, false)
+    }
+
+    /// As [`Self::parse`], with CABAC where `cabac` says so.
+    pub(crate) fn parse_any(nal: &[u8], sps: &Sps, cabac: bool) -> Option<Self> {
+        let mut rbsp = [0; HEADER_BYTES];
+        let mut r = reader(nal, &mut rbsp)?;
+        let SliceHead {
+            idr,
+            first_mb,
+            predicted,
+            frame_num,
+            back,
+        } = SliceHead::read(&mut r, nal, sps)?;
         marking(&mut r, idr)?;
+        if cabac && predicted {
+            r.ue()?; // cabac_init_idc
+        }
         Some(Self {
             idr,
             first_mb,

@@ -12,7 +12,7 @@ pub(crate) struct Sps {
     /// Bits of `frame_num`.
     pub(crate) frame_num_bits: u32,
     pub(crate) poc_type: u32,
-    /// Bits of `pic_order_cnt_lsb`, where the POC type is 0.
+    /// Bits of `pic_order_cnt_lsb`; 0 for a type without.
     pub(crate) poc_bits: u32,
     pub(crate) references_max: u32,
     pub(crate) gaps_allowed: bool,

@@ -19,7 +19,7 @@ mod settings;
 use crate::h264::{SliceHeader, Sps};
 use crate::references::References;
 use crate::{Abilities, AccessUnit, Backend, Codec, Config, Error, How, Sink, Surface, rate};
-use firstlight_units::{ByteCount, FrameId};
+use firstlight_units::FrameId;
 
 /// libx264, opened for one stream.
 #[derive(Debug)]
@@ -49,29 +49,7 @@ impl Software {
             newest: FrameId::default(),
         })
     }
-
-    /// The plan for one access unit. The library takes a smaller VBV at once, and refills it within the picture after.
-    fn plan_for(&self, how: How) -> rate::Plan {
-        let plan = self.plan;
-        // Within its VBV the library raises the QP of rows whose bits it cannot foresee, which it cannot in a still.
-        let room = how.refine.map_or(1, |r| u64::from(r.room.clamp(1, 4)));
-        let roomy = plan.cap.as_u64().saturating_mul(room);
-        // Less by a hair is not worth telling the library.
-        let least = plan.cap.as_u64().saturating_mul(CAP_WORTH) / 100;
-        let cap = match how.bytes_max.map(ByteCount::as_u64) {
-            Some(most) if most < least => most.max(1),
-            Some(_) | None => roomy,
-        };
-        rate::Plan {
-            asked: plan.asked.scale(cap, plan.cap.as_u64().max(1)),
-            cap: ByteCount::new(cap),
-            ..plan
-        }
-    }
 }
-
-/// Per cent of the plan's cap.
-const CAP_WORTH: u64 = 95;
 
 impl Backend for Software {
     fn name(&self) -> &'static str {
@@ -105,7 +83,8 @@ impl Backend for Software {
             });
         }
         self.newest = frame;
-        let own = self.plan_for(how);
+        // The library takes a smaller VBV at once, and refills it within the picture after.
+        let own = self.plan.for_one(how);
         if own != self.plan {
             self.handle.set_rate(own)?;
         }
