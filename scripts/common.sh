@@ -28,7 +28,7 @@ BUILD_PACKAGES=(build-essential ca-certificates clang cmake curl libaom-dev liba
 # To run a session: display, sound, sandbox.
 RUN_PACKAGES=(bubblewrap libgl1-mesa-dri pulseaudio x11-xkb-utils xkb-data xvfb)
 # To test in a browser and to measure.
-TEST_PACKAGES=(chromium faketime ffmpeg iproute2 nats-server postgresql procps pulseaudio-utils systemd)
+TEST_PACKAGES=(chromium faketime ffmpeg iproute2 libffmpeg-nvenc-dev nats-server postgresql procps pulseaudio-utils systemd)
 # Encoders behind GStreamer that need no hardware.
 GSTREAMER_PACKAGES=(gstreamer1.0-plugins-bad gstreamer1.0-plugins-base gstreamer1.0-plugins-ugly)
 REACH_PACKAGES=(coturn iproute2 nftables)
