@@ -85,22 +85,17 @@ impl Folder {
     }
 }
 
-/// Cargo puts it beside the test programs that depend on this crate, or one folder above.
+/// Cargo puts it beside the test programs that depend on this crate, and below the folder of other programs.
 fn library() -> io::Result<PathBuf> {
     let program = std::env::current_exe()?;
-    let mut folders = program.ancestors().skip(1).take(2);
-    let found = folders.find_map(|folder| {
-        let file = folder.join("libfirstlight_nvenc_double.so");
-        file.exists().then_some(file)
-    });
-    found.ok_or_else(|| {
-        io::Error::new(
-            io::ErrorKind::NotFound,
-            "libfirstlight_nvenc_double.so was not built",
-        )
-    })
+    let folders = program.ancestors().skip(1).take(2);
+    let found = folders
+        .flat_map(|folder| [folder.join(FILE), folder.join("deps").join(FILE)])
+        .find(|file| file.exists());
+    found.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{FILE} was not built")))
 }
 
+const FILE: &str = "libfirstlight_nvenc_double.so";
 /// Beside the library.
 pub(crate) const CONTROL: &str = "control";
 /// Beside the library.

@@ -5,8 +5,9 @@
 //!              ^ 25 ms later: what was lost             ^ without the lost picture
 //! ```
 //!
-//! Time is simulated: pictures leave sixty times a second, and each takes its bytes' time on the line. A picture is clean when it is
-//! within one decibel of the same picture of a stream that lost nothing.
+//! Time is simulated: pictures leave sixty times a second, and each takes its bytes' time on the line. A picture is clean when the
+//! decoder shows what it would show had nothing been lost, and as sharp as before when it is within a decibel of the same picture of a
+//! stream that did not have to recover.
 
 #![allow(
     clippy::print_stdout,
@@ -31,9 +32,9 @@ fn main() -> Outcome<()> {
     let driver = Driver::open_in(folder.path())?;
     let sources: Vec<Vec<u8>> = (0..PICTURES).map(source).collect();
     println!(
-        "| recovery by | picture is clean after | recovery picture | more bytes in the second after | IDRs |"
+        "| recovery by | clean after | as sharp as before after | first clean picture | more bytes in the second after | IDRs |"
     );
-    println!("|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|");
     for way in [Way::Invalidation, Way::Refresh, Way::Idr] {
         let whole = encode(&driver, &sources, way, None)?;
         let lossy = encode(&driver, &sources, way, Some(LOST))?;
@@ -122,38 +123,49 @@ fn encode(driver: &Arc<Driver>, sources: &[Vec<u8>], way: Way, lost: Option<usiz
 }
 
 fn tell(way: Way, whole: &[Sent], lossy: &[Sent], sources: &[Vec<u8>]) -> Outcome<()> {
-    let shown = |sent: &[Sent], without: Option<usize>| -> Outcome<Vec<f64>> {
-        let kept = |n: &usize| Some(*n) != without;
-        let numbers: Vec<usize> = (0..sent.len()).filter(kept).collect();
-        let stream: Vec<u8> = numbers
-            .iter()
-            .flat_map(|&n| sent[n].bytes.iter().copied())
-            .collect();
-        let lumas = decode(&stream)?;
-        if lumas.len() != numbers.len() {
-            return Err(format!("{} of {} pictures came out", lumas.len(), numbers.len()).into());
-        }
-        let mut decibels = vec![0.0; sent.len()];
-        for (&n, luma) in numbers.iter().zip(&lumas) {
-            decibels[n] = psnr(&sources[n], luma);
-        }
-        Ok(decibels)
+    let (undisturbed, all, hurt) = (show(whole, None)?, show(lossy, None)?, show(lossy, Some(LOST))?);
+    let since = |holds: &dyn Fn(usize) -> bool| (LOST + 1..PICTURES).rev().take_while(|&n| holds(n)).last();
+    let after = |n: Option<usize>| {
+        let ms = n.map(|n| lossy[n].arrives - whole[LOST].arrives);
+        ms.map_or("never".to_owned(), |ms| format!("{ms:.0} ms"))
     };
-    let (good, hurt) = (shown(whole, None)?, shown(lossy, Some(LOST))?);
-    let clean = |n: usize| hurt[n] > good[n] - 1.0;
-    let first = (LOST + 1..PICTURES).rev().take_while(|&n| clean(n)).last();
-    let first = first.ok_or("it never becomes clean again")?;
+    let clean = since(&|n| hurt[n] == all[n]);
+    let sharp = |n: usize| psnr(&sources[n], &hurt[n]) > psnr(&sources[n], &undisturbed[n]) - 1.0;
     let bytes = |sent: &[Sent]| -> usize { sent[LOST + 1..LOST + 61].iter().map(|s| s.bytes.len()).sum() };
-    let more = bytes(lossy) as i64 - bytes(whole) as i64;
+    let first = clean.map_or("-".to_owned(), |n| {
+        format!(
+            "{} bytes, {:.1} dB",
+            lossy[n].bytes.len(),
+            psnr(&sources[n], &hurt[n])
+        )
+    });
     println!(
-        "| {} | {:.0} ms | {} bytes, usually {} | {more} | {} |",
+        "| {} | {} | {} | {first} | {} | {} |",
         way.words(),
-        lossy[first].arrives - whole[LOST].arrives,
-        lossy[first].bytes.len(),
-        bytes(whole) / 60,
+        after(clean),
+        after(since(&sharp)),
+        bytes(lossy) as i64 - bytes(whole) as i64,
         lossy[LOST..].iter().filter(|s| s.idr).count(),
     );
     Ok(())
+}
+
+/// Luma of each picture, by its number; nothing where it did not come.
+fn show(sent: &[Sent], without: Option<usize>) -> Outcome<Vec<Vec<u8>>> {
+    let numbers: Vec<usize> = (0..sent.len()).filter(|n| Some(*n) != without).collect();
+    let stream: Vec<u8> = numbers
+        .iter()
+        .flat_map(|&n| sent[n].bytes.iter().copied())
+        .collect();
+    let lumas = decode(&stream)?;
+    if lumas.len() != numbers.len() {
+        return Err(format!("{} of {} pictures came out", lumas.len(), numbers.len()).into());
+    }
+    let mut shown = vec![Vec::new(); sent.len()];
+    for (&n, luma) in numbers.iter().zip(lumas) {
+        shown[n] = luma;
+    }
+    Ok(shown)
 }
 
 /// Luma of each picture of a stream.

@@ -49,7 +49,7 @@ impl Settings {
         codec.chroma_format_idc = 1;
         if self.refresh > 0 {
             codec.flags |= h264::ENABLE_INTRA_REFRESH | h264::OUTPUT_RECOVERY_POINT_SEI;
-            (codec.intra_refresh_period, codec.intra_refresh_cnt) = (self.refresh * 2, self.refresh);
+            (codec.intra_refresh_period, codec.intra_refresh_cnt) = (self.refresh + 1, self.refresh);
         }
         colours(&mut codec.vui);
     }
