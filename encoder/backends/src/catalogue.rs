@@ -7,6 +7,7 @@ use firstlight_encoder_aom::Aom;
 #[cfg(feature = "gstreamer")]
 use firstlight_encoder_gstreamer::{ELEMENTS, Element, Gstreamer, installed};
 use firstlight_encoder_openh264::Openh264;
+use firstlight_nvenc::{Driver, Nvenc, Options};
 
 /// A backend of this build; whether it works on this machine shows when it is opened.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +26,7 @@ pub struct Known {
 /// How it is opened.
 #[derive(Clone, Copy, Debug)]
 enum Way {
+    Nvenc,
     #[cfg(feature = "x264")]
     X264,
     Openh264,
@@ -41,6 +43,7 @@ impl Known {
     /// Why it does not work here.
     pub fn open(&self, config: &Config) -> Result<Box<dyn Backend>, EncoderError> {
         Ok(match self.way {
+            Way::Nvenc => Box::new(nvenc(config).map_err(|error| error.unavailable())?),
             #[cfg(feature = "x264")]
             Way::X264 => firstlight_encoder::software(config)?,
             Way::Openh264 => Box::new(Openh264::open(config)?),
@@ -59,6 +62,7 @@ impl Known {
         match self.way {
             #[cfg(feature = "gstreamer")]
             Way::Gstreamer(element) => installed(element),
+            Way::Nvenc => Driver::open().map(drop).map_err(|error| error.unavailable()),
             _ => Ok(()),
         }
     }
@@ -74,7 +78,14 @@ pub fn all() -> Vec<Known> {
         automatic: true,
         way,
     };
-    let mut known = Vec::new();
+    // Before the platforms' own: it recovers from a loss without an IDR.
+    let mut known = vec![Known {
+        word: "nvenc",
+        codec: Codec::H264,
+        hardware: true,
+        automatic: true,
+        way: Way::Nvenc,
+    }];
     #[cfg(feature = "gstreamer")]
     known.extend(ELEMENTS.iter().map(|element| Known {
         word: element.word,
@@ -95,6 +106,10 @@ pub fn all() -> Vec<Known> {
     known.push(software("aom", Codec::Av1, Way::Aom));
     known.sort_by_key(|known| !known.hardware);
     known
+}
+
+fn nvenc(config: &Config) -> Result<Nvenc, firstlight_nvenc::Error> {
+    Nvenc::open(&Driver::open()?, config, Options::default())
 }
 
 /// The one of this word.

@@ -8,6 +8,7 @@ use anyhow::Result;
 use firstlight_backends::{Choice, Codecs, Reason};
 use firstlight_container::{Grant, Way, isolate};
 use firstlight_host::Cost;
+use firstlight_nvenc::Driver;
 use firstlight_title::Display;
 use serde::Serialize;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -184,28 +185,30 @@ fn why(choice: &Choice) -> String {
     }
 }
 
-/// This build encodes in software; whether a GPU would be there is good to know all the same.
+/// What the graphics cards encode, and how many sessions more they take; why none does.
 fn gpu_encoder() -> Check {
-    let folders = [
-        "/usr/lib/x86_64-linux-gnu",
-        "/usr/lib/aarch64-linux-gnu",
-        "/usr/lib64",
-        "/usr/lib",
-    ];
-    let library = folders
-        .iter()
-        .any(|folder| Path::new(folder).join("libnvidia-encode.so.1").exists());
-    let detail = if library {
-        "NVENC's library is here; this build does not use it and encodes in software"
-    } else {
-        "NVENC: libnvidia-encode.so.1 is not here; encoding is in software"
+    let found = Driver::open().and_then(|driver| {
+        let devices = firstlight_nvenc::probe(&driver)?;
+        let words = devices.iter().map(|device| {
+            let free = firstlight_nvenc::free_sessions(&driver, device.ordinal, SESSIONS_COUNTED)?;
+            let more = if free == SESSIONS_COUNTED { "at least " } else { "" };
+            Ok(format!("{}, {more}{free} sessions free", device.words()))
+        });
+        words.collect::<Result<Vec<_>, firstlight_nvenc::Error>>()
+    });
+    let (state, detail) = match found {
+        Ok(words) => (State::Ok, format!("NVENC: {}", words.join("; "))),
+        Err(error) => (State::Lacking, format!("NVENC: {error}; encoding is in software")),
     };
     Check {
         name: "GPU encoder",
-        state: State::Lacking,
-        detail: detail.to_owned(),
+        state,
+        detail,
     }
 }
+
+/// Each one opened takes a card a tenth of a second.
+const SESSIONS_COUNTED: usize = 8;
 
 fn room() -> Check {
     let (cores, memory) = firstlight_host::machine_size();
