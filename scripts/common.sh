@@ -23,10 +23,10 @@ need_packages() {
 
 # To build: the compiler's libraries, protoc, Node; nasm for OpenH264, which is slow without.
 BUILD_PACKAGES=(build-essential ca-certificates clang cmake curl libaom-dev libavcodec-dev libavfilter-dev libavformat-dev
-  libavutil-dev libclang-dev libgstreamer-plugins-base1.0-dev libgstreamer1.0-dev libopus-dev libpulse-dev libswscale-dev
-  libx264-dev nasm pkg-config protobuf-compiler)
+  libavutil-dev libclang-dev libgstreamer-plugins-base1.0-dev libgstreamer1.0-dev libopus-dev libpixman-1-dev libpulse-dev libswscale-dev
+  libx264-dev nasm libxkbcommon-dev pkg-config protobuf-compiler)
 # To run a session: display, sound, sandbox.
-RUN_PACKAGES=(bubblewrap libgl1-mesa-dri pulseaudio x11-xkb-utils xkb-data xvfb)
+RUN_PACKAGES=(bubblewrap libgl1-mesa-dri pulseaudio x11-xkb-utils xkb-data xvfb xwayland)
 # To test in a browser and to measure.
 TEST_PACKAGES=(chromium faketime ffmpeg iproute2 libffmpeg-nvenc-dev nats-server postgresql procps pulseaudio-utils systemd)
 # Encoders behind GStreamer that need no hardware.

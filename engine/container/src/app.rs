@@ -1,6 +1,6 @@
 //! The title's own process and what it may see.
 
-use crate::display::{AUTHORITY, Address};
+use crate::display::Display;
 use crate::gamepad::Gamepads;
 use crate::home::{keep, persistent};
 use crate::pauses::Pauses;
@@ -16,7 +16,7 @@ use std::process::Command;
 pub(crate) struct Wiring<'a> {
     pub(crate) bwrap: &'a Path,
     pub(crate) memory: Memory,
-    pub(crate) display: &'a Address,
+    pub(crate) display: &'a Display,
     /// The sound server's socket.
     pub(crate) sound: Option<PathBuf>,
     /// Where the title takes any.
@@ -57,10 +57,7 @@ pub(crate) fn command(spec: &Spec, wiring: &Wiring<'_>) -> Result<Command, Error
     }
     system(&mut sandbox, spec)?;
     sandbox.show(&spec.title_dir, TITLE);
-    sandbox.show(&wiring.display.socket(), wiring.display.socket_inside());
-    sandbox.show(&spec.run_dir.join(AUTHORITY), "/run/firstlight/Xauthority");
-    sandbox.env("DISPLAY", wiring.display.name());
-    sandbox.env("XAUTHORITY", "/run/firstlight/Xauthority");
+    wiring.display.show(&mut sandbox);
     if let Some(socket) = &wiring.sound {
         sandbox.show(socket, "/run/firstlight/sound");
         sandbox.env("PULSE_SERVER", "unix:/run/firstlight/sound");
@@ -109,7 +106,7 @@ fn system(sandbox: &mut Sandbox, spec: &Spec) -> Result<(), Error> {
     // The runtime folder must belong to its user alone.
     sandbox.arg(["--chmod", "0700", RUNTIME]);
     sandbox.env("XDG_RUNTIME_DIR", RUNTIME);
-    // Xvfb has no accelerated rendering; without this, Mesa looks for it and complains.
+    // No display here has accelerated rendering; without this, Mesa looks for it and complains.
     sandbox.env("LIBGL_ALWAYS_SOFTWARE", "1");
     Ok(())
 }

@@ -1,57 +1,16 @@
-//! The picture: taken from the display when it changed.
-//!
-//! ```text
-//! app draws -> DAMAGE event -> coalesce (is the picture whole?) -> pace (is it time?) -> Wait::Damage -> grab: hold the server
-//! ```
-//!
-//! Pixels are never copied: the server's own screen is mapped (see `framebuffer`), and while somebody looks at it the server is
-//! grabbed, so that it does nothing for the app. The cursor is never in the picture: this connection hides it.
+//! The picture: taken from the display when it changed, whatever kind of display that is.
 
-use crate::coalesce::{Coalescer, Verdict};
-use crate::display::{Address, Connection};
-use crate::framebuffer::{Framebuffer, Screen};
-use crate::pace::Pace;
-use crate::{Error, Waker, clock};
+use crate::{Error, Waker, wayland, x11};
 use firstlight_units::Timestamp;
-use nix::poll::{PollFd, PollFlags};
-use std::os::fd::AsFd;
-use x11rb::connection::Connection as _;
-use x11rb::protocol::damage::{self, ConnectionExt as _, ReportLevel};
-use x11rb::protocol::xproto::ConnectionExt as _;
-use x11rb::protocol::{Event, xfixes};
-use x11rb::wrapper::ConnectionExt as _;
 
-/// Pixels from the container's display, over a connection of its own. Frozen or not, the display answers: the last picture can
-/// always be taken.
+/// Pixels from the container's display. Frozen or not, the display answers: the last picture can always be taken.
 #[derive(Debug)]
-pub struct Capture {
-    connection: Connection,
-    screen: Screen,
-    damage: damage::Damage,
-    coalescer: Coalescer,
-    pace: Pace,
-    /// An event that came while something else was awaited.
-    pending: Option<Damaged>,
-    /// A whole picture that waits for its time.
-    ready: Option<Ready>,
-    /// Whether the server will tell of the next damage: it stays silent after each event until that is subtracted.
-    armed: bool,
-    /// When the picture that is to be grabbed was committed.
-    committed: Option<Timestamp>,
-    waker: Waker,
-}
+pub struct Capture(Source);
 
-/// A damage event, and when it was read.
-#[derive(Clone, Copy, Debug)]
-struct Damaged {
-    at: Timestamp,
-    server_ms: u32,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Ready {
-    committed: Timestamp,
-    due: Timestamp,
+#[derive(Debug)]
+enum Source {
+    X11(Box<x11::capture::Capture>),
+    Wayland(wayland::Capture),
 }
 
 /// Why [`Capture::wait`] returned.
@@ -59,7 +18,8 @@ struct Ready {
 pub enum Wait {
     /// The app committed a picture.
     Damage {
-        /// When the picture's first damage event was read: whatever is waited for after it counts as capture.
+        /// When that was seen: on X11, when the picture's first damage event was read; on Wayland, when the commit was. Whatever is
+        /// waited for after it counts as capture.
         at: Timestamp,
     },
     /// The [`Waker`] was used.
@@ -68,7 +28,7 @@ pub enum Wait {
     Timeout,
 }
 
-/// What the display shows. It shows nothing else, and works for nobody, until this is dropped: look at it soon and briefly.
+/// What the display shows. On X11 it shows nothing else, and works for nobody, until this is dropped: look at it soon and briefly.
 #[derive(Debug)]
 pub struct Grab<'a> {
     /// Four bytes per pixel: blue, green, red, unused. `stride * height` bytes.
@@ -81,246 +41,59 @@ pub struct Grab<'a> {
     pub height: u16,
     /// When the app committed it: the time that [`Wait::Damage`] told, or the beginning of this grab if nothing had changed.
     pub committed_at: Timestamp,
-    /// When the display held still.
+    /// When the picture was at hand.
     pub grabbed_at: Timestamp,
-    _held: Held<'a>,
-}
-
-/// The server works for this connection alone until this is dropped.
-#[derive(Debug)]
-struct Held<'a>(&'a Connection);
-
-impl<'a> Held<'a> {
-    /// Blocks until it does.
-    fn new(connection: &'a Connection) -> Result<Self, Error> {
-        connection.grab_server()?;
-        let held = Self(connection);
-        connection.sync()?;
-        Ok(held)
-    }
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        // An error is a display that is gone, which the next call tells.
-        let released = self.0.ungrab_server().and_then(|_| self.0.flush());
-        if let Err(error) = released {
-            tracing::debug!(%error, "the display was gone before it was let go");
-        }
-    }
+    pub(crate) _held: Option<x11::capture::Held<'a>>,
 }
 
 impl Capture {
-    pub(crate) fn open(address: &Address, framebuffer: &Framebuffer, fps: u16) -> Result<Self, Error> {
-        let connection = address.connect()?;
-        let root = connection.setup().roots.first().ok_or(Error::PixelFormat)?.root;
-        connection.damage_query_version(1, 1)?.reply()?;
-        xfixes::query_version(&connection, 5, 0)?.reply()?;
-        xfixes::hide_cursor(&connection, root)?.check()?;
-        let screen = {
-            let _held = Held::new(&connection)?;
-            framebuffer.open()?
-        };
-        let damage = connection.generate_id()?;
-        connection
-            .damage_create(damage, root, ReportLevel::NON_EMPTY)?
-            .check()?;
-        Ok(Self {
-            connection,
-            screen,
-            damage,
-            coalescer: Coalescer::new(),
-            pace: Pace::new(fps),
-            pending: None,
-            ready: None,
-            armed: true,
-            committed: None,
-            waker: Waker::new()?,
-        })
+    pub(crate) fn x11(capture: x11::capture::Capture) -> Self {
+        Self(Source::X11(Box::new(capture)))
+    }
+
+    pub(crate) fn wayland(capture: wayland::Capture) -> Self {
+        Self(Source::Wayland(capture))
     }
 
     /// Width and height of the display in pixels.
     #[must_use]
     pub fn size(&self) -> (u16, u16) {
-        self.screen.size()
+        match &self.0 {
+            Source::X11(capture) => capture.size(),
+            Source::Wayland(capture) => capture.size(),
+        }
     }
 
     /// Something another thread can wake [`Self::wait`] with.
     #[must_use]
     pub fn waker(&self) -> Waker {
-        self.waker.clone()
+        match &self.0 {
+            Source::X11(capture) => capture.waker(),
+            Source::Wayland(capture) => capture.waker(),
+        }
     }
 
     /// Blocks until the app has committed a picture and it is time for it, `until` passes (`None`: never) or the waker is used.
     /// Damage comes before a wake-up, which then stays pending. Each picture is told of, whether the one before was grabbed or
-    /// not.
+    /// not; of several that came before anybody waited, the newest.
     ///
     /// # Errors
-    /// [`Error::Connection`] when the display is gone.
+    /// [`Error::Connection`] or [`Error::Closed`] when the display is gone.
     pub fn wait(&mut self, until: Option<Timestamp>) -> Result<Wait, Error> {
-        if !self.armed && self.ready.is_none() {
-            self.arm()?;
-        }
-        loop {
-            if self.ready.is_none()
-                && let Some(damaged) = self.take_damage()?
-            {
-                let due = self.pace.begin(damaged.at);
-                self.gather(damaged)?;
-                self.ready = Some(Ready {
-                    committed: damaged.at,
-                    due,
-                });
-            }
-            let now = clock::now();
-            if let Some(ready) = self.ready.take_if(|ready| ready.due <= now) {
-                self.committed = Some(ready.committed);
-                return Ok(Wait::Damage { at: ready.committed });
-            }
-            if self.waker.take() {
-                return Ok(Wait::Woken);
-            }
-            if until.is_some_and(|until| until <= now) {
-                return Ok(Wait::Timeout);
-            }
-            let waker = PollFd::new(self.waker.as_fd(), PollFlags::POLLIN);
-            if let Some(ready) = self.ready {
-                let deadline = until.map_or(ready.due, |until| until.min(ready.due));
-                clock::wait_ready(&mut [waker], Some(deadline)).map_err(Error::system("poll"))?;
-            } else {
-                let display = PollFd::new(self.connection.stream().as_fd(), PollFlags::POLLIN);
-                clock::wait_ready(&mut [display, waker], until).map_err(Error::system("poll"))?;
-            }
+        match &mut self.0 {
+            Source::X11(capture) => capture.wait(until),
+            Source::Wayland(capture) => capture.wait(until),
         }
     }
 
-    /// Shows what the display shows now: one round trip.
+    /// Shows what the display shows now.
     ///
     /// # Errors
-    /// [`Error::Connection`] when the display is gone.
+    /// [`Error::Connection`] or [`Error::Closed`] when the display is gone.
     pub fn grab(&mut self) -> Result<Grab<'_>, Error> {
-        let begun = clock::now();
-        // Damage from here on is reported again: what is drawn between the two requests causes a grab too many, never one
-        // too few.
-        self.armed = true;
-        let armed = self
-            .connection
-            .damage_subtract(self.damage, x11rb::NONE, x11rb::NONE)?
-            .sequence_number();
-        self.connection.grab_server()?;
-        self.connection.sync()?;
-        let grabbed_at = clock::now();
-        let waiting = self.ready.take().map(|ready| ready.committed);
-        let stale = self.drop_stale(armed)?;
-        let committed = self.committed.take().or(waiting).or(stale);
-        let (width, height) = self.screen.size();
-        Ok(Grab {
-            pixels: self.screen.pixels(),
-            stride: self.screen.stride(),
-            width,
-            height,
-            committed_at: committed.unwrap_or(begun),
-            grabbed_at,
-            _held: Held(&self.connection),
-        })
-    }
-
-    /// Waits until the picture is whole, as the policy sees it.
-    fn gather(&mut self, first: Damaged) -> Result<(), Error> {
-        let mut verdict = self.coalescer.begin(first.at, first.server_ms);
-        while let Verdict::WaitUntil(until) = verdict {
-            self.arm()?;
-            let Some(next) = self.damage_until(until)? else {
-                break;
-            };
-            verdict = self.coalescer.more(next.at);
+        match &mut self.0 {
+            Source::X11(capture) => capture.grab(),
+            Source::Wayland(capture) => capture.grab(),
         }
-        Ok(())
-    }
-
-    /// Asks for the next event.
-    fn arm(&mut self) -> Result<(), Error> {
-        self.connection
-            .damage_subtract(self.damage, x11rb::NONE, x11rb::NONE)?;
-        self.connection.flush()?;
-        self.armed = true;
-        Ok(())
-    }
-
-    fn damage_until(&mut self, until: Timestamp) -> Result<Option<Damaged>, Error> {
-        loop {
-            if let Some(damaged) = self.take_damage()? {
-                return Ok(Some(damaged));
-            }
-            if clock::now() >= until {
-                return Ok(None);
-            }
-            let mut fds = [PollFd::new(self.connection.stream().as_fd(), PollFlags::POLLIN)];
-            clock::wait_ready(&mut fds, Some(until)).map_err(Error::system("poll"))?;
-        }
-    }
-
-    /// A damage event that has come, without waiting.
-    fn take_damage(&mut self) -> Result<Option<Damaged>, Error> {
-        if let Some(damaged) = self.pending.take() {
-            self.armed = false;
-            return Ok(Some(damaged));
-        }
-        while let Some(event) = self.connection.poll_for_event()? {
-            if let Some((damaged, _)) = damaged(&event) {
-                self.armed = false;
-                return Ok(Some(damaged));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Forgets events from before the request `armed`: the grab holds what they tell of. A later one must be kept: the server
-    /// reports nothing more until it is subtracted. Returns when the first of the forgotten ones was read.
-    fn drop_stale(&mut self, armed: u64) -> Result<Option<Timestamp>, Error> {
-        let mut stale = self.pending.take().map(|damaged| damaged.at);
-        while let Some(event) = self.connection.poll_for_event()? {
-            match damaged(&event) {
-                Some((damaged, after)) if is_at_or_after(after, armed) => self.pending = Some(damaged),
-                Some((damaged, _)) => stale = stale.or(Some(damaged.at)),
-                None => {}
-            }
-        }
-        Ok(stale)
-    }
-}
-
-/// The damage event and the low bits of the last request the server had seen before it.
-fn damaged(event: &Event) -> Option<(Damaged, u16)> {
-    if let Event::DamageNotify(e) = event {
-        let at = clock::now();
-        return Some((
-            Damaged {
-                at,
-                server_ms: e.timestamp,
-            },
-            e.sequence,
-        ));
-    }
-    if let Event::Error(error) = event {
-        tracing::debug!(?error, "the display refused a capture request");
-    }
-    None
-}
-
-/// Whether the request with these low bits is `request` or a later one.
-fn is_at_or_after(low: u16, request: u64) -> bool {
-    let request = u16::try_from(request & 0xffff).unwrap_or(0);
-    low.wrapping_sub(request) < 0x8000
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn request_numbers_wrap() {
-        assert!(is_at_or_after(7, 7) && is_at_or_after(8, 7) && !is_at_or_after(6, 7));
-        assert!(is_at_or_after(2, 0x1_ffff) && !is_at_or_after(0xffff, 0x2_0002));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::app::{self, Wiring};
 use crate::cgroup::Cgroups;
-use crate::display::Display;
+use crate::display::{Display, LAST_WORDS_MAX};
 use crate::gamepad::{Gamepads, Rumbles};
 use crate::home;
 use crate::ipc::Memory;
@@ -13,7 +13,7 @@ use crate::run_dir::{Register, RunDir};
 use crate::sound::{Audio, Sound};
 use crate::tools::Tools;
 use crate::{Capture, Cursor, Error, Input, clock, display, ffi, freezer, sound, tools};
-use firstlight_title::{DisplayKind, Title};
+use firstlight_title::Title;
 use firstlight_units::{Micros, Timestamp};
 use nix::sys::signal::Signal;
 use std::fs;
@@ -54,7 +54,7 @@ pub struct Exit {
 pub enum Part {
     /// The title's own process.
     App,
-    /// The X server.
+    /// The X server, or the compositor.
     Display,
     /// The sound server.
     Sound,
@@ -93,19 +93,15 @@ impl Container {
     /// # Errors
     /// One variant of [`Error`] per thing that can be missing; nothing is left behind.
     pub fn start(spec: Spec) -> Result<Self, Error> {
-        if spec.title.display.kind != DisplayKind::X11 {
-            return Err(Error::DisplayKind(spec.title.display.kind));
-        }
         app::program(&spec)?;
-        let tools = Tools::find(spec.title.audio.enabled)?;
+        let tools = Tools::find(spec.title.display.kind, spec.title.audio.enabled)?;
         let run_dir = RunDir::take(&spec.run_dir, spec.cgroup.as_deref())?;
         let launcher = launcher(&spec, &tools)?;
         let pauses = Pauses::make(&spec.run_dir)?;
 
         let deadline = clock::now() + START_MAX;
-        let size = (spec.title.display.width, spec.title.display.height);
         // Both at once: each takes about a tenth of a second.
-        let display = display::start(&launcher, (&tools.bwrap, &tools.xvfb), &spec.run_dir, size)?;
+        let display = display::start(&launcher, &tools, &spec.run_dir, spec.title.display)?;
         let starting = match &tools.sound {
             Some(programs) => Some(sound::start(&launcher, &tools.bwrap, programs, &spec.run_dir)?),
             None => None,
@@ -119,7 +115,7 @@ impl Container {
         let wiring = Wiring {
             bwrap: &tools.bwrap,
             memory: launcher.memory(),
-            display: &display.address,
+            display: &display,
             sound: sound.as_ref().map(Sound::socket),
             gamepads: gamepads.as_ref(),
         };
@@ -162,11 +158,10 @@ impl Container {
         if let Some(gamepads) = &self.gamepads {
             gamepads.come_forward();
         }
-        for process in descendants(&[std::process::id()]).into_iter().skip(1) {
-            for thread in threads(process) {
-                if !ffi::set_priority(thread, false) {
-                    tracing::debug!(thread, "a thread stays in the background");
-                }
+        let started = descendants(&[std::process::id()]).into_iter().skip(1);
+        for thread in started.flat_map(threads).chain(self.display.threads()) {
+            if !ffi::set_priority(thread, false) {
+                tracing::debug!(thread, "a thread stays in the background");
             }
         }
     }
@@ -176,7 +171,7 @@ impl Container {
     /// # Errors
     /// What the display refuses.
     pub fn capture(&self) -> Result<Capture, Error> {
-        Capture::open(&self.display.address, &self.display.framebuffer, self.fps)
+        self.display.capture(self.fps)
     }
 
     /// Keyboard and mouse, over a connection of their own.
@@ -184,7 +179,7 @@ impl Container {
     /// # Errors
     /// As [`Self::capture`].
     pub fn input(&self) -> Result<Input, Error> {
-        Input::open(&self.display.address)
+        self.display.input()
     }
 
     /// The gamepads; `None` when the title takes none.
@@ -203,7 +198,7 @@ impl Container {
     /// # Errors
     /// As [`Self::capture`].
     pub fn cursor(&self) -> Result<Cursor, Error> {
-        Cursor::open(&self.display.address)
+        self.display.cursor()
     }
 
     /// A recording of the sound from here on; `None` when the title has none.
@@ -281,26 +276,22 @@ impl Container {
             tracing::debug!(%error, "a frozen app was not thawed before it was killed");
         }
         let status = self.app.kill();
-        exit(Part::App, status, &self.app)
+        exit(Part::App, status, Some(&self.app))
     }
 
     fn look_for_exit(&mut self) -> Option<Exit> {
         if let Some(status) = self.app.poll_exit() {
-            // An app that lost its display ends before the display's own end shows: its connections close first, then what
-            // it listens on, then it is gone.
-            let display = self.display.process.wait_exit(clock::now() + LAST_BREATH);
-            if display.is_none() && self.display.address.is_listening() {
-                return Some(exit(Part::App, Some(status), &self.app));
-            }
-            let status = self.display.process.wait_exit(clock::now() + LAST_WORDS_MAX);
-            return Some(exit(Part::Display, status, &self.display.process));
+            return Some(match self.display.wait_end() {
+                None => exit(Part::App, Some(status), Some(&self.app)),
+                Some(status) => exit(Part::Display, status, self.display.process()),
+            });
         }
-        if let Some(status) = self.display.process.poll_exit() {
-            return Some(exit(Part::Display, Some(status), &self.display.process));
+        if let Some(status) = self.display.poll_end() {
+            return Some(exit(Part::Display, status, self.display.process()));
         }
         let sound = &mut self.sound.as_mut()?.process;
         let status = sound.poll_exit()?;
-        Some(exit(Part::Sound, Some(status), sound))
+        Some(exit(Part::Sound, Some(status), Some(sound)))
     }
 
     /// The group that a freeze stops.
@@ -379,23 +370,22 @@ fn launcher(spec: &Spec, tools: &Tools) -> Result<Launcher, Error> {
     })
 }
 
-fn exit(who: Part, status: Option<ExitStatus>, process: &Process) -> Exit {
+/// `process` is `None` for a display in this process.
+fn exit(who: Part, status: Option<ExitStatus>, process: Option<&Process>) -> Exit {
     // Its last words may still be on their way.
-    process.tail().wait_end(clock::now() + LAST_WORDS_MAX);
+    if let Some(process) = process {
+        process.tail().wait_end(clock::now() + LAST_WORDS_MAX);
+    }
     let (code, signal) = status.map_or((None, None), app::ended);
     Exit {
         code,
         signal,
         who,
-        tail: process.tail().lines(),
+        tail: process.map_or_else(Vec::new, |process| process.tail().lines()),
     }
 }
 
 /// Display and sound are up after 0.1 to 0.3 s; ten seconds are for a machine in trouble.
 const START_MAX: Micros = Micros::from_secs(10);
-/// The pipe is empty some microseconds after the last writer died.
-const LAST_WORDS_MAX: Micros = Micros::from_millis(200);
-/// Between a killed display's first closed connection and its end; a busy machine takes some milliseconds.
-const LAST_BREATH: Micros = Micros::from_millis(50);
 /// Long enough to write a saved game, short enough for a player who waits for the room.
 const GRACE: Micros = Micros::from_millis(500);

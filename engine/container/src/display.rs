@@ -1,246 +1,145 @@
-//! The session's X server and connections to it.
-//!
-//! Xvfb runs in a sandbox of its own: its socket and lock exist only in the session's run folder, it has no network and so no
-//! abstract socket anybody could reach, and only who holds the session's cookie gets in. Its keymap is evdev's, so a
-//! Linux key code plus 8 is its key code.
+//! The session's display, of whatever kind.
 
-use crate::framebuffer::{FOLDER, Framebuffer};
-use crate::process::{Launcher, Process, Role};
-use crate::sandbox::{Sandbox, User};
-use crate::{Error, clock, socket};
-use firstlight_units::Timestamp;
-use nix::poll::{PollFd, PollFlags};
-use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
-use std::io::{self, PipeReader, Read, Write};
-use std::os::fd::AsFd;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
-use x11rb::rust_connection::{DefaultStream, RustConnection};
+use crate::process::{Launcher, Process};
+use crate::sandbox::Sandbox;
+use crate::tools::{DisplayTool, Tools};
+use crate::{Capture, Cursor, Error, Input, clock, wayland, x11};
+use firstlight_title::Display as Wanted;
+use firstlight_units::{Micros, Timestamp};
+use std::path::Path;
+use std::process::ExitStatus;
 
-/// A connection to the session's X server.
-pub(crate) type Connection = RustConnection<DefaultStream>;
-
-/// An X server that has been started and is not yet known to be ready.
+/// A running display.
 #[derive(Debug)]
-pub(crate) struct Starting {
-    display: Display,
-    ready: PipeReader,
+pub(crate) enum Display {
+    /// An X server with a screen in memory.
+    X11(x11::Server),
+    /// A compositor in this process, with an X server for who needs one.
+    Wayland(wayland::Display),
 }
 
-/// A running X server.
+/// A display that has been started and is not yet known to be ready.
 #[derive(Debug)]
-pub(crate) struct Display {
-    pub(crate) process: Process,
-    pub(crate) address: Address,
-    pub(crate) framebuffer: Framebuffer,
+pub(crate) enum Starting {
+    X11(x11::server::Starting),
+    Wayland(wayland::Display),
 }
 
-/// Where and how to reach it.
-#[derive(Clone, Debug)]
-pub(crate) struct Address {
-    folder: PathBuf,
-    number: u32,
-    cookie: Cookie,
-}
-
-/// An MIT-MAGIC-COOKIE-1.
-#[derive(Clone)]
-struct Cookie([u8; 16]);
-
-impl Cookie {
-    fn random() -> Result<Self, Error> {
-        let mut cookie = [0; 16];
-        getrandom::fill(&mut cookie).map_err(|error| Error::Start {
-            what: "the display",
-            source: error
-                .raw_os_error()
-                .map_or_else(|| io::ErrorKind::Other.into(), io::Error::from_raw_os_error),
-        })?;
-        Ok(Self(cookie))
-    }
-}
-
-impl std::fmt::Debug for Cookie {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Cookie(..)")
-    }
-}
-
-/// Starts Xvfb with one screen of `width` x `height` pixels, 24 bits deep.
+/// Starts what `wanted` says.
 pub(crate) fn start(
     launcher: &Launcher,
-    (bwrap, xvfb): (&Path, &Path),
+    tools: &Tools,
     run_dir: &Path,
-    (width, height): (u16, u16),
+    wanted: Wanted,
 ) -> Result<Starting, Error> {
-    let in_run_dir = |source| Error::RunDir {
-        path: run_dir.to_owned(),
-        source,
-    };
-    let folder = run_dir.join("display");
-    DirBuilder::new()
-        .mode(0o1777)
-        .create(&folder)
-        .map_err(in_run_dir)?;
-    // The server refuses a socket folder that not everybody may write to; the run folder above keeps everybody out.
-    fs::set_permissions(&folder, Permissions::from_mode(0o1777)).map_err(in_run_dir)?;
-    let address = Address {
-        folder,
-        number: number(),
-        cookie: Cookie::random()?,
-    };
-    let authority = run_dir.join(AUTHORITY);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&authority)
-        .map_err(in_run_dir)?;
-    file.write_all(&authority_entry(&address.cookie.0))
-        .map_err(in_run_dir)?;
-
-    let mut sandbox = Sandbox::new(User::Root, launcher.memory());
-    sandbox.arg(["--unshare-net", "--as-pid-1"]);
-    sandbox.share(&address.folder, SOCKETS);
-    sandbox.show(&authority, "/run/firstlight/Xauthority");
-    let framebuffer = Framebuffer::new()?;
-    framebuffer.show(&mut sandbox);
-    let (number, screen) = (format!(":{}", address.number), format!("{width}x{height}x24"));
-    // -noreset: the server outlives its last client. -s 0: no screen saver.
-    let args = [
-        "-screen",
-        "0",
-        &screen,
-        "-auth",
-        "/run/firstlight/Xauthority",
-        "-displayfd",
-        "1",
-        "-fbdir",
-        FOLDER,
-    ];
-    let quiet = [
-        "-nolisten",
-        "tcp",
-        "-nolisten",
-        "local",
-        "-noreset",
-        "-s",
-        "0",
-        "-dpms",
-    ];
-    let args = std::iter::once(number.as_str()).chain(args).chain(quiet);
-    let mut command = sandbox.command(bwrap, xvfb.as_os_str(), args);
-    framebuffer.hand_to(&mut command);
-    let (process, ready) = launcher.launch("the display", command, Role::Display)?;
-    let ready = ready.ok_or_else(|| Error::Display("no output".into()))?;
-    Ok(Starting {
-        display: Display {
-            process,
-            address,
-            framebuffer,
-        },
-        ready,
-    })
+    match &tools.display {
+        DisplayTool::Xvfb(xvfb) => {
+            let size = (wanted.width, wanted.height);
+            x11::server::start(launcher, (&tools.bwrap, xvfb), run_dir, size).map(Starting::X11)
+        }
+        DisplayTool::Xwayland(xwayland) => {
+            let programs = wayland::Programs {
+                bwrap: &tools.bwrap,
+                xwayland: xwayland.as_deref(),
+            };
+            wayland::Display::start(launcher, &programs, run_dir, wanted).map(Starting::Wayland)
+        }
+    }
 }
 
 impl Starting {
-    /// Waits for the server to write its number: it listens then.
-    pub(crate) fn wait_ready(mut self, deadline: Timestamp) -> Result<Display, Error> {
-        let mut line = Vec::new();
-        while !line.contains(&b'\n') {
-            let mut fds = [PollFd::new(self.ready.as_fd(), PollFlags::POLLIN)];
-            clock::wait_ready(&mut fds, Some(deadline)).map_err(Error::system("poll"))?;
-            let mut buffer = [0; 16];
-            let readable = fds.iter().any(|fd| fd.any() == Some(true));
-            match if readable {
-                self.ready.read(&mut buffer)
-            } else {
-                Ok(0)
-            } {
-                Ok(0) if readable || clock::now() >= deadline => return Err(self.failed(readable)),
-                Ok(n) => line.extend_from_slice(buffer.get(..n).unwrap_or_default()),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(source) => return Err(Error::System { what: "read", source }),
-            }
-        }
-        Ok(self.display)
-    }
-
-    fn failed(mut self, ended: bool) -> Error {
-        self.display.process.kill();
-        let tail = self.display.process.tail();
-        let line = tail.last_line(if ended {
-            "Xvfb ended without a word"
-        } else {
-            "Xvfb did not answer in time"
-        });
-        if line.starts_with("bwrap: ") {
-            Error::Sandbox(line)
-        } else {
-            Error::Display(line)
+    /// Waits until apps may connect.
+    pub(crate) fn wait_ready(self, deadline: Timestamp) -> Result<Display, Error> {
+        match self {
+            Self::X11(starting) => starting.wait_ready(deadline).map(Display::X11),
+            // It listens already.
+            Self::Wayland(display) => Ok(Display::Wayland(display)),
         }
     }
 }
 
-impl Address {
-    /// The value of `DISPLAY`.
-    pub(crate) fn name(&self) -> String {
-        format!(":{}", self.number)
+impl Display {
+    /// Lets an app find it and get in.
+    pub(crate) fn show(&self, sandbox: &mut Sandbox) {
+        match self {
+            Self::X11(server) => server.address.show(sandbox),
+            Self::Wayland(display) => display.show(sandbox),
+        }
     }
 
-    /// The server's socket.
-    pub(crate) fn socket(&self) -> PathBuf {
-        self.folder.join(self.socket_name())
+    pub(crate) fn capture(&self, fps: u16) -> Result<Capture, Error> {
+        match self {
+            Self::X11(server) => server.capture(fps).map(Capture::x11),
+            Self::Wayland(display) => display.capture().map(Capture::wayland),
+        }
     }
 
-    /// The socket's path inside a sandbox.
-    pub(crate) fn socket_inside(&self) -> PathBuf {
-        Path::new(SOCKETS).join(self.socket_name())
+    pub(crate) fn input(&self) -> Result<Input, Error> {
+        match self {
+            Self::X11(server) => x11::input::Sink::open(&server.address).map(Input::x11),
+            Self::Wayland(display) => Ok(Input::wayland(display.sink())),
+        }
     }
 
-    fn socket_name(&self) -> String {
-        format!("X{}", self.number)
+    pub(crate) fn cursor(&self) -> Result<Cursor, Error> {
+        match self {
+            Self::X11(server) => x11::cursor::Cursor::open(&server.address).map(Cursor::x11),
+            Self::Wayland(display) => display.cursor().map(Cursor::wayland),
+        }
     }
 
-    /// A new connection.
-    pub(crate) fn connect(&self) -> Result<Connection, Error> {
-        let stream = socket::connect(&self.folder, OsStr::new(&self.socket_name()));
-        let stream = stream
-            .and_then(DefaultStream::from_unix_stream)
-            .map_err(Error::system("connect"))?
-            .0;
-        let name = b"MIT-MAGIC-COOKIE-1".to_vec();
-        Ok(RustConnection::connect_to_stream_with_auth_info(
-            stream,
-            0,
-            name,
-            self.cookie.0.to_vec(),
-        )?)
+    /// Its process, where it is one or has one.
+    pub(crate) fn process(&self) -> Option<&Process> {
+        match self {
+            Self::X11(server) => Some(&server.process),
+            Self::Wayland(display) => display.process(),
+        }
     }
 
-    /// Whether anybody listens: a server that has died refuses at once, however long its process takes to go.
-    pub(crate) fn is_listening(&self) -> bool {
-        socket::connect(&self.folder, OsStr::new(&self.socket_name())).is_ok()
+    /// The threads of this process that work for it.
+    pub(crate) fn threads(&self) -> Option<u32> {
+        match self {
+            Self::X11(_) => None,
+            Self::Wayland(display) => Some(display.thread()),
+        }
+    }
+
+    /// Whether it has ended, and with what status where it is a process. Does not block.
+    pub(crate) fn poll_end(&mut self) -> Option<Option<ExitStatus>> {
+        match self {
+            Self::X11(server) => server.process.poll_exit().map(Some),
+            Self::Wayland(display) => display.poll_end(),
+        }
+    }
+
+    /// The same of a display whose app has just ended: an app that lost its display ends before the display's own end shows, since
+    /// its connections close first, then what it listens on, then it is gone.
+    pub(crate) fn wait_end(&mut self) -> Option<Option<ExitStatus>> {
+        if let Self::Wayland(display) = self
+            && display.process().is_none()
+        {
+            return display.poll_end();
+        }
+        let listens = |display: &Self| match display {
+            Self::X11(server) => server.address.is_listening(),
+            Self::Wayland(display) => display.is_listening(),
+        };
+        if self.end_until(clock::now() + LAST_BREATH).is_none() && listens(self) {
+            return None;
+        }
+        Some(self.end_until(clock::now() + LAST_WORDS_MAX).flatten())
+    }
+
+    fn end_until(&mut self, deadline: Timestamp) -> Option<Option<ExitStatus>> {
+        let process = match self {
+            Self::X11(server) => Some(&mut server.process),
+            Self::Wayland(display) => display.process_mut(),
+        };
+        process?.wait_exit(deadline).map(Some)
     }
 }
 
-/// The number need only differ from displays that an app with network access could reach by an abstract socket, which are
-/// desktops: low numbers.
-fn number() -> u32 {
-    1_000 + std::process::id() % 50_000
-}
-
-/// One entry of an Xauthority file: this cookie for every address and number (Xau: `FamilyWild`, empty strings).
-fn authority_entry(cookie: &[u8; 16]) -> Vec<u8> {
-    let mut entry = vec![0xff, 0xff, 0, 0, 0, 0, 0, 18];
-    entry.extend_from_slice(b"MIT-MAGIC-COOKIE-1");
-    entry.extend_from_slice(&[0, 16]);
-    entry.extend_from_slice(cookie);
-    entry
-}
-
-/// The cookie's file in the run folder.
-pub(crate) const AUTHORITY: &str = "Xauthority";
-/// Where X clients look for sockets.
-const SOCKETS: &str = "/tmp/.X11-unix";
+/// Between a killed display's first closed connection and its end; a busy machine takes some milliseconds.
+const LAST_BREATH: Micros = Micros::from_millis(50);
+/// The pipe is empty some microseconds after the last writer died.
+pub(crate) const LAST_WORDS_MAX: Micros = Micros::from_millis(200);

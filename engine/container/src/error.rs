@@ -103,6 +103,9 @@ pub enum Error {
     /// The display's pixels are not 32-bit BGRX.
     #[error("the display's pixels are not 32-bit BGRX")]
     PixelFormat,
+    /// The compositor cannot be made, or cannot make a picture.
+    #[error("the compositor: {0}")]
+    Wayland(&'static str),
     /// A system call failed.
     #[error("{what} failed")]
     System {

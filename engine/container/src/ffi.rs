@@ -1,4 +1,4 @@
-//! The four places where the system is called without Rust's guarantees.
+//! The places where the system is called, or memory is read, without Rust's guarantees.
 #![expect(
     unsafe_code,
     reason = "pre_exec, mmap, views of shared memory and priorities have no safe form"
@@ -136,6 +136,40 @@ impl Drop for SharedMemory {
     }
 }
 
+/// Rows of pixels in memory that a Wayland client shares, and may write to at any time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rows {
+    /// Where the client's memory begins; mapped for as long as this is used.
+    pub(crate) memory: *const u8,
+    /// Bytes that are mapped there.
+    pub(crate) length: usize,
+    /// Where the first row begins.
+    pub(crate) offset: usize,
+    /// From one row to the next.
+    pub(crate) stride: usize,
+}
+
+impl Rows {
+    /// Copies rows of `row` bytes until `to` is full; `false`, and nothing is copied, where they are not all within the memory.
+    pub(crate) fn copy(self, row: usize, to: &mut [u8]) -> bool {
+        let rows = to.len().checked_div(row).unwrap_or(0);
+        let last = rows.saturating_sub(1).checked_mul(self.stride);
+        let end = last.and_then(|last| last.checked_add(row)?.checked_add(self.offset));
+        if rows == 0 || self.stride < row || end.is_none_or(|end| end > self.length) {
+            return false;
+        }
+        for (n, to) in to.chunks_exact_mut(row).enumerate() {
+            // SAFETY: the row's last byte is within `length`, as was looked at above, so that this is a place in the mapping.
+            let from = unsafe { self.memory.add(self.offset + n * self.stride) };
+            // SAFETY: `from` is good for `row` bytes as above and `to` is as long and our own, so that they do not overlap. The client may
+            // write meanwhile: then the bytes are any bytes, which is what they are taken for; no reference to them is made.
+            // JUSTIFICATION: a safe slice over memory that another process writes to would be a lie.
+            unsafe { std::ptr::copy_nonoverlapping(from, to.as_mut_ptr(), row) };
+        }
+        true
+    }
+}
+
 /// Puts a thread (0: the calling one) behind everything else that wants the processor or a disk, or back among it. `false` where that is
 /// not permitted.
 pub(crate) fn set_priority(thread: u32, behind: bool) -> bool {
@@ -154,3 +188,35 @@ pub(crate) fn set_priority(thread: u32, behind: bool) -> bool {
 /// `IOPRIO_WHO_PROCESS` and `IOPRIO_CLASS_IDLE` of `linux/ioprio.h`.
 const IO_WHO_PROCESS: i32 = 1;
 const IO_IDLE: i32 = 3 << 13;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_outside_the_memory_are_not_read() {
+        let memory: Vec<u8> = (0..100).collect();
+        let rows = |offset, stride| Rows {
+            memory: memory.as_ptr(),
+            length: memory.len(),
+            offset,
+            stride,
+        };
+        let mut to = [0; 16];
+        assert!(rows(4, 32).copy(8, &mut to));
+        assert_eq!(to, [4, 5, 6, 7, 8, 9, 10, 11, 36, 37, 38, 39, 40, 41, 42, 43]);
+        assert!(rows(60, 32).copy(8, &mut to), "up to the last byte");
+        for (offset, stride) in [
+            (61, 32),
+            (0, 93),
+            (0, 7),
+            (usize::MAX, 32),
+            (0, usize::MAX),
+            (usize::MAX, usize::MAX),
+        ] {
+            assert!(!rows(offset, stride).copy(8, &mut to), "{offset} {stride}");
+        }
+        assert!(!rows(0, 32).copy(8, &mut []));
+        assert!(!rows(0, 0).copy(0, &mut to));
+    }
+}

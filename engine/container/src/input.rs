@@ -1,11 +1,6 @@
-//! Keys, buttons, moves and wheel turns, injected through XTEST.
+//! Keys, buttons, moves and wheel turns: what a player did, told to the display.
 
-use crate::Error;
-use crate::display::{Address, Connection};
-use x11rb::connection::Connection as _;
-use x11rb::protocol::Event;
-use x11rb::protocol::xproto::{self, Window};
-use x11rb::protocol::xtest::{self, ConnectionExt as _};
+use crate::{Error, wayland, x11};
 
 /// What a player did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,17 +42,14 @@ pub enum InputEvent {
     },
 }
 
-/// Injects input over a connection of its own.
+/// Injects input.
 ///
 /// What is pressed is remembered: a key that is pressed twice or released without being down does nothing, and
 /// [`Self::release_all`] lets go of everything. Codes that no keyboard or mouse has are counted and dropped. Input for a frozen
 /// app waits in the display until the thaw.
 #[derive(Debug)]
 pub struct Input {
-    connection: Connection,
-    root: Window,
-    width: u16,
-    height: u16,
+    sink: Sink,
     keys: [bool; 256],
     buttons: [bool; 256],
     wheel_x: i32,
@@ -65,39 +57,61 @@ pub struct Input {
     dropped: u64,
 }
 
+#[derive(Debug)]
+enum Sink {
+    X11(Box<x11::input::Sink>),
+    Wayland(wayland::Sink),
+}
+
+/// What a display is told: of keys and buttons only what changes, of the wheel whole notches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// A Linux code, 1 to 247.
+    Key { code: u8, down: bool },
+    /// A button by its X number.
+    Button { button: u8, down: bool },
+    /// Shares of the picture.
+    MoveTo { x: u16, y: u16 },
+    /// Pixels.
+    MoveBy { dx: i16, dy: i16 },
+    /// Whole notches, to the right and downwards.
+    Turn { x: i32, y: i32 },
+}
+
 impl Input {
-    pub(crate) fn open(address: &Address) -> Result<Self, Error> {
-        let connection = address.connect()?;
-        let screen = connection.setup().roots.first().ok_or(Error::PixelFormat)?;
-        let (root, width, height) = (screen.root, screen.width_in_pixels, screen.height_in_pixels);
-        connection.xtest_get_version(2, 2)?.reply()?;
-        Ok(Self {
-            connection,
-            root,
-            width,
-            height,
+    pub(crate) fn x11(sink: x11::input::Sink) -> Self {
+        Self::new(Sink::X11(Box::new(sink)))
+    }
+
+    pub(crate) fn wayland(sink: wayland::Sink) -> Self {
+        Self::new(Sink::Wayland(sink))
+    }
+
+    fn new(sink: Sink) -> Self {
+        Self {
+            sink,
             keys: [false; 256],
             buttons: [false; 256],
             wheel_x: 0,
             wheel_y: 0,
             dropped: 0,
-        })
+        }
     }
 
     /// Lets `event` happen, at once.
     ///
     /// # Errors
-    /// [`Error::Connection`] when the display is gone.
+    /// [`Error::Connection`] or [`Error::Closed`] when the display is gone.
     pub fn inject(&mut self, event: InputEvent) -> Result<(), Error> {
-        match event {
-            InputEvent::Key { code, down } => self.key(code, down)?,
-            InputEvent::Button { button, down } => self.button(button, down)?,
-            InputEvent::MoveTo { x, y } => {
-                let (x, y) = (scale(x, self.width), scale(y, self.height));
-                self.fake(xproto::MOTION_NOTIFY_EVENT, 0, x, y)?;
-            }
-            InputEvent::MoveBy { dx, dy } => self.fake(xproto::MOTION_NOTIFY_EVENT, 1, dx, dy)?,
-            InputEvent::Wheel { dx, dy } => self.wheel(dx, dy)?,
+        let act = match event {
+            InputEvent::Key { code, down } => self.key(code, down),
+            InputEvent::Button { button, down } => self.button(button, down),
+            InputEvent::MoveTo { x, y } => Some(Act::MoveTo { x, y }),
+            InputEvent::MoveBy { dx, dy } => Some(Act::MoveBy { dx, dy }),
+            InputEvent::Wheel { dx, dy } => self.wheel(dx, dy),
+        };
+        if let Some(act) = act {
+            self.tell(act)?;
         }
         self.flush()
     }
@@ -109,10 +123,13 @@ impl Input {
     pub fn release_all(&mut self) -> Result<(), Error> {
         for code in 0..=u8::MAX {
             if press(&mut self.keys, code, false) {
-                self.fake(xproto::KEY_RELEASE_EVENT, code, 0, 0)?;
+                self.tell(Act::Key { code, down: false })?;
             }
             if press(&mut self.buttons, code, false) {
-                self.fake(xproto::BUTTON_RELEASE_EVENT, code, 0, 0)?;
+                self.tell(Act::Button {
+                    button: code,
+                    down: false,
+                })?;
             }
         }
         (self.wheel_x, self.wheel_y) = (0, 0);
@@ -125,68 +142,43 @@ impl Input {
         self.dropped
     }
 
-    fn key(&mut self, code: u16, down: bool) -> Result<(), Error> {
-        // X numbers keys from 8.
-        let code = u8::try_from(code).ok().filter(|code| *code > 0);
-        let Some(code) = code.and_then(|code| code.checked_add(8)) else {
+    fn key(&mut self, code: u16, down: bool) -> Option<Act> {
+        let Some(code) = u8::try_from(code)
+            .ok()
+            .filter(|code| (1..=KEY_MAX).contains(code))
+        else {
             self.dropped += 1;
-            return Ok(());
+            return None;
         };
-        if !press(&mut self.keys, code, down) {
-            return Ok(());
-        }
-        let kind = if down {
-            xproto::KEY_PRESS_EVENT
-        } else {
-            xproto::KEY_RELEASE_EVENT
-        };
-        self.fake(kind, code, 0, 0)
+        press(&mut self.keys, code, down).then_some(Act::Key { code, down })
     }
 
-    fn button(&mut self, button: u8, down: bool) -> Result<(), Error> {
+    fn button(&mut self, button: u8, down: bool) -> Option<Act> {
         if !matches!(button, 1..=3 | 8..=BUTTON_MAX) {
             self.dropped += 1;
-            return Ok(());
+            return None;
         }
-        if !press(&mut self.buttons, button, down) {
-            return Ok(());
-        }
-        let kind = if down {
-            xproto::BUTTON_PRESS_EVENT
-        } else {
-            xproto::BUTTON_RELEASE_EVENT
-        };
-        self.fake(kind, button, 0, 0)
+        press(&mut self.buttons, button, down).then_some(Act::Button { button, down })
     }
 
-    fn wheel(&mut self, dx: i16, dy: i16) -> Result<(), Error> {
+    fn wheel(&mut self, dx: i16, dy: i16) -> Option<Act> {
         let x = notches(&mut self.wheel_x, dx);
         let y = notches(&mut self.wheel_y, dy);
-        for (turns, [back, forth]) in [(x, [6, 7]), (y, [4, 5])] {
-            let button = if turns < 0 { back } else { forth };
-            for _ in 0..turns.unsigned_abs() {
-                self.fake(xproto::BUTTON_PRESS_EVENT, button, 0, 0)?;
-                self.fake(xproto::BUTTON_RELEASE_EVENT, button, 0, 0)?;
-            }
-        }
-        Ok(())
+        ((x, y) != (0, 0)).then_some(Act::Turn { x, y })
     }
 
+    fn tell(&self, act: Act) -> Result<(), Error> {
+        match &self.sink {
+            Sink::X11(sink) => sink.tell(act),
+            Sink::Wayland(sink) => sink.tell(act),
+        }
+    }
+
+    /// Sends what was told, and counts what was refused.
     fn flush(&mut self) -> Result<(), Error> {
-        self.connection.flush()?;
-        // Keymap changes go to every client and would pile up here.
-        while let Some(event) = self.connection.poll_for_event()? {
-            if let Event::Error(error) = event {
-                tracing::debug!(?error, "the display refused an input event");
-                self.dropped += 1;
-            }
+        if let Sink::X11(sink) = &self.sink {
+            self.dropped += sink.flush()?;
         }
-        Ok(())
-    }
-
-    fn fake(&self, kind: u8, detail: u8, x: i16, y: i16) -> Result<(), Error> {
-        // Time 0: now. Device 0: the core pointer and keyboard.
-        xtest::fake_input(&self.connection, kind, detail, 0, self.root, x, y, 0)?;
         Ok(())
     }
 }
@@ -196,12 +188,6 @@ fn press(pressed: &mut [bool; 256], code: u8, down: bool) -> bool {
     pressed
         .get_mut(usize::from(code))
         .is_some_and(|state| std::mem::replace(state, down) != down)
-}
-
-/// 0..=65535 to 0..=pixels-1, rounded.
-fn scale(share: u16, pixels: u16) -> i16 {
-    let at = (u32::from(share) * u32::from(pixels.saturating_sub(1)) + 0x7fff) / 0xffff;
-    i16::try_from(at).unwrap_or(i16::MAX)
 }
 
 /// Adds to what is left of earlier turns and takes the whole notches out.
@@ -216,22 +202,16 @@ fn notches(rest: &mut i32, delta: i16) -> i32 {
     whole
 }
 
+/// X numbers keys from 8 to 255, so that Linux codes end here.
+const KEY_MAX: u8 = 247;
 /// A notch in the units of the wire and of HID.
-const NOTCH: i32 = 120;
+pub(crate) const NOTCH: i32 = 120;
 /// Buttons beyond "forward" exist on gaming mice; X servers know at least this many.
 const BUTTON_MAX: u8 = 10;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn corners_are_corners() {
-        assert_eq!(
-            (scale(0, 1280), scale(u16::MAX, 1280), scale(0x8000, 1281)),
-            (0, 1279, 640)
-        );
-    }
 
     #[test]
     fn parts_of_a_notch_add_up_and_a_turn_back_starts_afresh() {

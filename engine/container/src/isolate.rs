@@ -2,7 +2,8 @@
 
 use crate::ipc::Memory;
 use crate::keeper::Keeper;
-use crate::tools::Tools;
+use crate::tools::{DisplayTool, Tools};
+use firstlight_title::DisplayKind;
 use nix::unistd::{AccessFlags, access};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,8 @@ pub struct Isolation {
     pub sandbox: Grant,
     /// Memory that a session's app and display share with nobody else.
     pub shared_memory: Grant,
+    /// Programs for X11 on displays of Wayland, which show others without.
+    pub xwayland: Grant,
     /// Groups of processes that are frozen and killed at once.
     pub cgroup: Grant,
     /// Where such groups may be made: one folder per session below it.
@@ -60,7 +63,7 @@ impl Isolation {
 #[must_use]
 pub fn isolate() -> Isolation {
     let (cgroup, cgroup_root) = cgroup();
-    let tools = match Tools::find(true) {
+    let tools = match Tools::find(DisplayKind::X11, true) {
         Ok(tools) => tools,
         Err(error) => {
             let unknown = || Grant::No("not tried: a program is missing".into());
@@ -68,6 +71,7 @@ pub fn isolate() -> Isolation {
                 programs: Grant::No(error.to_string()),
                 sandbox: unknown(),
                 shared_memory: unknown(),
+                xwayland: xwayland(),
                 cgroup,
                 cgroup_root,
             };
@@ -77,6 +81,7 @@ pub fn isolate() -> Isolation {
         programs: Grant::Yes("bubblewrap, Xvfb, PulseAudio".into()),
         sandbox: sandbox(&tools.bwrap),
         shared_memory: shared_memory(&tools.bwrap),
+        xwayland: xwayland(),
         cgroup,
         cgroup_root,
     }
@@ -111,6 +116,18 @@ fn shared_memory(bwrap: &Path) -> Grant {
         Ok(Memory::Apart) | Err(_) => {
             Grant::No("no IPC namespace: apps draw through their socket, which costs more".into())
         }
+    }
+}
+
+fn xwayland() -> Grant {
+    let tools = Tools::find(DisplayKind::Wayland, false).map(|tools| tools.display);
+    match tools {
+        Ok(DisplayTool::Xwayland(Some(_))) => Grant::Yes("a compositor of our own, and Xwayland for X11 programs".into()),
+        Ok(_) => Grant::No(
+            "a compositor of our own; Xwayland is not installed, so that X11 programs find no display there: apt-get install xwayland"
+                .into(),
+        ),
+        Err(error) => Grant::No(error.to_string()),
     }
 }
 

@@ -1,20 +1,23 @@
 //! The sandbox: app process, display, capture, audio, input.
 //!
 //! ```text
-//!            Xvfb <── XTEST ── Input          each of these in a sandbox of its own,
-//!           ^    │                            all children of the worker's keeper thread
-//! app ──────┤    └── MIT-SHM, DAMAGE ──> Capture
-//!           │    └── XFixes, RECORD ───> Cursor
+//!          display <──────── Input         app, sound and X servers each in a sandbox of its own,
+//!           ^    │                         all children of the worker's keeper thread
+//! app ──────┤    ├───────────> Capture
+//!           │    └───────────> Cursor
 //!           ├─> PulseAudio ── parec ───> Audio
 //!           └── /dev/input ──────────── Gamepads
 //! ```
+//!
+//! A display is an X server (`x11`: Xvfb, seen through its own memory, DAMAGE, XTEST, XFixes and RECORD) or a Wayland compositor
+//! (`wayland`: a thread of this process, with Xwayland for X11 programs).
 //!
 //! Invariants: whatever way this process dies, everything it started dies with it; a session sees nothing of another; nothing is
 //! written outside the run folder, the cgroup and the manifest's persistent paths. What the app sees of the machine is listed in
 //! `sandbox` and `app`.
 //!
-//! - **Reach.** The display's only socket lies in the run folder; it is bound into the app's sandbox and nowhere else. There is no
-//!   TCP, no abstract socket, and the session's cookie is asked for all the same.
+//! - **Reach.** The display's sockets lie in the run folder; they are bound into the app's sandbox and nowhere else. There is no
+//!   TCP, no abstract socket, and an X server asks for the session's cookie all the same.
 //! - **Shared memory.** App and display share an IPC namespace that is the session's alone (`ipc`); capture reads through a
 //!   descriptor that the server passes, from outside of it.
 //! - **Death.** Processes die with the keeper thread (parent-death signal), sandboxes with their bubblewrap, everything in a
@@ -37,7 +40,6 @@ mod cursor;
 mod display;
 mod error;
 mod ffi;
-mod framebuffer;
 mod freezer;
 mod gamepad;
 mod home;
@@ -56,6 +58,8 @@ mod sound_clock;
 mod tail;
 mod tools;
 mod waker;
+mod wayland;
+mod x11;
 
 pub use capture::{Capture, Grab, Wait};
 pub use clock::now;

@@ -1,6 +1,7 @@
 //! The programs of the system that a container is made with.
 
 use crate::Error;
+use firstlight_title::DisplayKind;
 use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsStr;
@@ -12,9 +13,18 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Debug)]
 pub(crate) struct Tools {
     pub(crate) bwrap: PathBuf,
-    pub(crate) xvfb: PathBuf,
+    pub(crate) display: DisplayTool,
     /// The sound server and its recorder, for titles with sound.
     pub(crate) sound: Option<Sound>,
+}
+
+/// What a display is made with.
+#[derive(Debug)]
+pub(crate) enum DisplayTool {
+    /// An X server that is the display.
+    Xvfb(PathBuf),
+    /// One for X11 programs on a Wayland display, which goes without where it is not installed.
+    Xwayland(Option<PathBuf>),
 }
 
 /// The sound server's programs.
@@ -26,11 +36,14 @@ pub(crate) struct Sound {
 
 impl Tools {
     /// Looks in the folders of `PATH`.
-    pub(crate) fn find(sound: bool) -> Result<Self, Error> {
-        Self::find_in(&env::var_os("PATH").unwrap_or_default(), sound)
+    ///
+    /// # Errors
+    /// [`Error::Missing`], or [`Error::DisplayKind`] for a kind of display that this build has not.
+    pub(crate) fn find(kind: DisplayKind, sound: bool) -> Result<Self, Error> {
+        Self::find_in(&env::var_os("PATH").unwrap_or_default(), kind, sound)
     }
 
-    fn find_in(path: &OsStr, sound: bool) -> Result<Self, Error> {
+    fn find_in(path: &OsStr, kind: DisplayKind, sound: bool) -> Result<Self, Error> {
         let look = |program, name, package| {
             env::split_paths(path)
                 .map(|folder| folder.join(name))
@@ -46,9 +59,15 @@ impl Tools {
         } else {
             None
         };
+        let bwrap = look("bubblewrap", "bwrap", "bubblewrap")?;
+        let display = match kind {
+            DisplayKind::X11 => DisplayTool::Xvfb(look("Xvfb", "Xvfb", "xvfb")?),
+            DisplayKind::Wayland => DisplayTool::Xwayland(look("Xwayland", "Xwayland", "xwayland").ok()),
+            DisplayKind::Android => return Err(Error::DisplayKind(kind)),
+        };
         Ok(Self {
-            bwrap: look("bubblewrap", "bwrap", "bubblewrap")?,
-            xvfb: look("Xvfb", "Xvfb", "xvfb")?,
+            bwrap,
+            display,
             sound,
         })
     }
@@ -82,7 +101,7 @@ mod tests {
     fn what_is_missing_is_named_with_its_package() {
         let folder = tempfile::tempdir().unwrap();
         let missing = |sound| {
-            Tools::find_in(folder.path().as_os_str(), sound)
+            Tools::find_in(folder.path().as_os_str(), DisplayKind::X11, sound)
                 .unwrap_err()
                 .to_string()
         };
@@ -98,5 +117,23 @@ mod tests {
         fs::write(&bwrap, "").unwrap();
         fs::set_permissions(&bwrap, fs::Permissions::from_mode(0o755)).unwrap();
         assert_eq!(missing(false), "Xvfb is not installed: apt-get install xvfb");
+    }
+
+    #[test]
+    fn a_wayland_display_goes_without_an_x_server_and_an_android_one_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str| {
+            let file = folder.path().join(name);
+            fs::write(&file, "").unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        };
+        let find = |kind| Tools::find_in(folder.path().as_os_str(), kind, false);
+        put("bwrap");
+        let without = find(DisplayKind::Wayland).unwrap();
+        assert!(matches!(without.display, DisplayTool::Xwayland(None)));
+        put("Xwayland");
+        let with = find(DisplayKind::Wayland).unwrap();
+        assert!(matches!(with.display, DisplayTool::Xwayland(Some(_))));
+        assert!(matches!(find(DisplayKind::Android), Err(Error::DisplayKind(_))));
     }
 }

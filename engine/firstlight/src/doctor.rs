@@ -86,6 +86,7 @@ fn container() -> Vec<Check> {
         check("programs", &found.programs, State::Broken),
         check("sandbox", &found.sandbox, State::Broken),
         check("shared memory", &found.shared_memory, State::Lacking),
+        check("Wayland", &found.xwayland, State::Lacking),
         check("cgroup freezer", &found.cgroup, State::Lacking),
     ]
 }

@@ -4,6 +4,7 @@ use crate::catalogue::{MANIFEST, picture, read, require_same_name};
 use crate::elf::refuses_preload;
 use crate::manifest::{DisplayKind, Title};
 use crate::parse;
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -47,9 +48,9 @@ pub fn check(dir: &Path) -> Vec<Finding> {
         fatal: true,
         message: format!("{}:{line}: run.command: {fault}", file.display()),
     }));
-    if title.display.kind != DisplayKind::X11 {
+    if title.display.kind == DisplayKind::Android {
         let message = format!(
-            "{}: display.kind: expected \"x11\", which is what this build can show",
+            "{}: display.kind: expected \"x11\" or \"wayland\", which is what this build can show",
             file.display()
         );
         findings.push(Finding { fatal: true, message });
@@ -121,6 +122,8 @@ fn how_to_install(dir: &Path) -> String {
 
 fn remarks(title: &Title, dir: &Path) -> Vec<String> {
     let mut remarks = Vec::new();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    remarks.extend(check_display(title.display.kind, &path));
     match picture(dir) {
         None => remarks.push(
             "no picture.png, .jpg, .svg or .webp beside it: the library shows the title's name instead"
@@ -140,6 +143,15 @@ fn remarks(title: &Title, dir: &Path) -> Vec<String> {
         remarks.push("input.touch: this build has no touch, the title gets the mouse only".to_owned());
     }
     remarks
+}
+
+/// `path` is where programs are looked for.
+fn check_display(kind: DisplayKind, path: &OsStr) -> Option<String> {
+    let there = std::env::split_paths(path).any(|folder| folder.join("Xwayland").is_file());
+    (kind == DisplayKind::Wayland && !there).then(|| {
+        "display.kind: Xwayland is not installed, a program for X11 finds no display: apt-get install xwayland"
+            .to_owned()
+    })
 }
 
 fn check_picture(path: &PathBuf) -> Option<String> {
@@ -220,6 +232,25 @@ mod tests {
             "{}",
             fatal(&dir)
         );
+    }
+
+    #[test]
+    fn a_wayland_title_is_told_of_a_missing_x_server_and_an_android_one_is_refused() {
+        let programs = tempfile::tempdir().unwrap();
+        let path = programs.path().as_os_str();
+        let missing = check_display(DisplayKind::Wayland, path).unwrap();
+        assert!(missing.ends_with("apt-get install xwayland"), "{missing}");
+        assert_eq!(check_display(DisplayKind::X11, path), None);
+        fs::write(programs.path().join("Xwayland"), "").unwrap();
+        assert_eq!(check_display(DisplayKind::Wayland, path), None);
+
+        let dir = title_dir("/bin/true");
+        let file = dir.path().join("x/title.toml");
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, format!("{text}[display]\nkind = \"wayland\"\n")).unwrap();
+        assert!(check(&dir.path().join("x")).iter().all(|finding| !finding.fatal));
+        fs::write(&file, format!("{text}[display]\nkind = \"android\"\n")).unwrap();
+        assert!(fatal(&dir).ends_with("expected \"x11\" or \"wayland\", which is what this build can show"));
     }
 
     #[test]

@@ -1,0 +1,11 @@
+//! A display that is an X server of its own (Xvfb), and what any X server is reached by.
+
+pub(crate) mod address;
+pub(crate) mod capture;
+pub(crate) mod cursor;
+mod framebuffer;
+pub(crate) mod input;
+pub(crate) mod server;
+
+pub(crate) use address::Address;
+pub(crate) use server::Server;
