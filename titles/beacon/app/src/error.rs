@@ -18,6 +18,24 @@ pub enum Error {
     /// The connection ran out of ids.
     #[error("the display gives no more ids: {0}")]
     Ids(#[from] ReplyOrIdError),
+    /// No compositor.
+    #[error("no Wayland display: {0}")]
+    ConnectWayland(#[from] wayland_client::ConnectError),
+    /// The compositor offers less than any does.
+    #[error("the Wayland display lacks something: {0}")]
+    Lacks(#[from] wayland_client::globals::BindError),
+    /// The compositor did not say what it offers.
+    #[error("the Wayland display does not answer: {0}")]
+    Silent(#[from] wayland_client::globals::GlobalError),
+    /// The compositor is gone.
+    #[error("the Wayland display closed the connection: {0}")]
+    GoneWayland(#[from] wayland_client::DispatchError),
+    /// The compositor is gone.
+    #[error("the Wayland display closed the connection: {0}")]
+    Unsent(#[from] wayland_client::backend::WaylandError),
+    /// The window was closed.
+    #[error("the window was closed")]
+    Closed,
     /// Another pixel format.
     #[error("the display has depth {depth} with {bits} bits per pixel; the beacon draws 24 with 32 only")]
     Format {

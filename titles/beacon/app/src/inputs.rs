@@ -23,36 +23,67 @@ pub(crate) struct Inputs {
 }
 
 impl Inputs {
-    /// Notes an event; says whether the picture changes by it.
+    /// Notes an X server's event; says whether the picture changes by it.
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "of the display's hundred events these are input"
     )]
     pub(crate) fn note(&mut self, event: &Event) -> bool {
         match event {
-            // A key that is down and goes down again repeats by itself: nobody pressed anything.
-            Event::KeyPress(key) => self.keys.insert(key.detail) && self.press(),
-            Event::KeyRelease(key) => self.keys.remove(&key.detail),
+            Event::KeyPress(key) => self.note_key(key.detail, true),
+            Event::KeyRelease(key) => self.note_key(key.detail, false),
             Event::ButtonPress(button) => {
                 self.pointer = Some((button.event_x, button.event_y));
                 // A wheel step is a button that goes down and up at once.
-                if !WHEEL.contains(&button.detail) {
-                    self.buttons.insert(button.detail);
+                if WHEEL.contains(&button.detail) {
+                    self.note_wheel()
+                } else {
+                    self.note_button(button.detail, true)
                 }
-                self.press()
             }
-            Event::ButtonRelease(button) => self.buttons.remove(&button.detail),
-            Event::MotionNotify(motion) => {
-                self.pointer = Some((motion.event_x, motion.event_y));
-                self.count = self.count.wrapping_add(1);
-                true
-            }
-            Event::FocusOut(_) => {
-                self.keys.clear();
-                true
-            }
+            Event::ButtonRelease(button) => self.note_button(button.detail, false),
+            Event::MotionNotify(motion) => self.note_motion(motion.event_x, motion.event_y),
+            Event::FocusOut(_) => self.note_keys_gone(),
             _ => false,
         }
+    }
+
+    /// Notes a key by its X code.
+    pub(crate) fn note_key(&mut self, code: u8, down: bool) -> bool {
+        if down {
+            // A key that is down and goes down again repeats by itself: nobody pressed anything.
+            self.keys.insert(code) && self.press()
+        } else {
+            self.keys.remove(&code)
+        }
+    }
+
+    /// Notes a button by its X number.
+    pub(crate) fn note_button(&mut self, button: u8, down: bool) -> bool {
+        if down {
+            self.buttons.insert(button);
+            self.press()
+        } else {
+            self.buttons.remove(&button)
+        }
+    }
+
+    /// Notes a step of the wheel.
+    pub(crate) fn note_wheel(&mut self) -> bool {
+        self.press()
+    }
+
+    /// Notes where the pointer is.
+    pub(crate) fn note_motion(&mut self, x: i16, y: i16) -> bool {
+        self.pointer = Some((x, y));
+        self.count = self.count.wrapping_add(1);
+        true
+    }
+
+    /// The keyboard is somebody else's.
+    pub(crate) fn note_keys_gone(&mut self) -> bool {
+        self.keys.clear();
+        true
     }
 
     /// Notes a gamepad's button; one that goes down counts.

@@ -1,7 +1,7 @@
-//! The beacon: an X11 app that draws a machine-readable barcode in every frame.
+//! The beacon: an app that draws a machine-readable barcode in every frame.
 //!
 //! ```text
-//! tick -> count the input so far -> scene + panel + barcode(now) -> one XShmPutImage
+//! tick -> count the input so far -> scene + panel + barcode(now) -> one XShmPutImage, or one commit
 //!                 |
 //!                 v  a key or button went down
 //!               beep (a thread of its own)
@@ -29,5 +29,5 @@ pub mod staged;
 mod texture;
 
 pub use error::Error;
-pub use options::{MicroHertz, Motion, Options, Switch};
+pub use options::{Kind, MicroHertz, Motion, Options, Switch};
 pub use run::run;

@@ -9,6 +9,9 @@ pub struct Options {
     /// Frames per second, with up to six decimals; 0 draws only when input arrived
     #[arg(long, env = "BEACON_FPS", default_value = "60", value_parser = parse_rate)]
     pub fps: MicroHertz,
+    /// What to be seen on; Wayland where WAYLAND_DISPLAY names one, if not given
+    #[arg(long, env = "BEACON_DISPLAY")]
+    pub display: Option<Kind>,
     /// What moves beside the barcode
     #[arg(long, env = "BEACON_MOTION", default_value = "low")]
     pub motion: Motion,
@@ -21,6 +24,15 @@ pub struct Options {
     /// A tone of 880 Hz on each key and button press
     #[arg(long, env = "BEACON_BEEP", default_value = "on")]
     pub beep: Switch,
+}
+
+/// What the beacon is seen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// An X server.
+    X11,
+    /// A Wayland compositor.
+    Wayland,
 }
 
 /// What moves beside the barcode.

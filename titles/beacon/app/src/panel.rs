@@ -21,6 +21,22 @@ impl KeyNames {
         }
     }
 
+    /// Those of a PC keyboard by its Linux codes plus 8, for want of a server that says them.
+    pub(crate) fn of_a_pc() -> Self {
+        let mut symbols: Vec<Keysym> = vec![0; 256];
+        let letters = PC_ROWS.iter().flat_map(|(first, row)| {
+            let codes = u32::from(*first)..;
+            codes.zip(row.bytes().map(Keysym::from))
+        });
+        for (code, symbol) in letters.chain(PC_KEYS) {
+            let at = usize::try_from(code).unwrap_or(0) + 8;
+            if let Some(named) = symbols.get_mut(at) {
+                *named = symbol;
+            }
+        }
+        Self::new(0, 1, symbols)
+    }
+
     fn name(&self, code: u8) -> String {
         let at = usize::from(code.wrapping_sub(self.first)) * self.per_code;
         let symbol = self.symbols.get(at).copied().unwrap_or_default();
@@ -110,6 +126,33 @@ const NAMES: [(Keysym, &str); 14] = [
     (0xffeb, "Super"),
 ];
 
+/// Linux codes of the first of some keys in a row, and what they type.
+const PC_ROWS: [(u8, &str); 4] = [
+    (2, "1234567890-="),
+    (16, "qwertyuiop[]"),
+    (30, "asdfghjkl;'`"),
+    (43, "\\zxcvbnm,./"),
+];
+const PC_KEYS: [(u32, Keysym); 17] = [
+    (1, 0xff1b),
+    (14, 0xff08),
+    (15, 0xff09),
+    (28, 0xff0d),
+    (29, 0xffe3),
+    (42, 0xffe1),
+    (54, 0xffe2),
+    (56, 0xffe9),
+    (57, 0x20),
+    (97, 0xffe3),
+    (100, 0xffe9),
+    (103, 0xff52),
+    (105, 0xff51),
+    (106, 0xff53),
+    (108, 0xff54),
+    (111, 0xffff),
+    (125, 0xffeb),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,6 +165,14 @@ mod tests {
             .map(|code| names.name(code))
             .collect();
         assert_eq!(named, ["Escape", "a", "#10", "Space", "#99", "#1"]);
+    }
+
+    #[test]
+    fn a_pc_s_keys_have_names() {
+        let names = KeyNames::of_a_pc();
+        // KEY_ESC, KEY_Q, KEY_A, KEY_Z, KEY_0, KEY_SPACE, KEY_LEFT, and one that has none.
+        let named = [1, 16, 30, 44, 11, 57, 105, 200].map(|code: u8| names.name(code + 8));
+        assert_eq!(named, ["Escape", "q", "a", "z", "0", "Space", "Left", "#208"]);
     }
 
     #[test]

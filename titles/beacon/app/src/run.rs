@@ -34,7 +34,7 @@ pub fn run(options: &Options) -> Result<(), Error> {
         motion: options.motion,
     };
     match beacon.tick(options.fps) {
-        Err(Error::Gone(_)) => Ok(()),
+        Err(Error::Gone(_) | Error::GoneWayland(_) | Error::Unsent(_) | Error::Closed) => Ok(()),
         ended => ended,
     }
 }
@@ -107,7 +107,7 @@ impl Beacon {
         };
         barcode::draw(&mut canvas, reading);
         self.screen.put()?;
-        Ok(self.screen.wait_read(&mut self.inputs)?)
+        self.screen.wait_read(&mut self.inputs)
     }
 }
 

@@ -1,11 +1,12 @@
-//! The window, and the memory it is drawn from.
+//! The window on an X server, and the memory it is drawn from.
 
+use super::require_room;
 use crate::canvas::Canvas;
 use crate::error::Error;
 use crate::ffi::Shared;
 use crate::inputs::Inputs;
+use crate::options::Options;
 use crate::panel::KeyNames;
-use crate::{barcode, options::Options};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::ftruncate;
 use std::num::NonZeroUsize;
@@ -35,7 +36,7 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
-    pub(crate) fn open(options: &Options) -> Result<Self, Error> {
+    pub(super) fn open(options: &Options) -> Result<Self, Error> {
         let (connection, screen) = x11rb::connect(None)?;
         let root = connection
             .setup()
@@ -67,16 +68,15 @@ impl Screen {
         })
     }
 
-    pub(crate) fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         usize::from(self.width)
     }
 
-    pub(crate) fn height(&self) -> usize {
+    pub(super) fn height(&self) -> usize {
         usize::from(self.height)
     }
 
-    /// The picture to draw into and the names of the keys; not while the display still reads it: see [`Screen::put`].
-    pub(crate) fn canvas(&mut self) -> (Canvas<'_>, &KeyNames) {
+    pub(super) fn canvas(&mut self) -> (Canvas<'_>, &KeyNames) {
         (
             Canvas::new(self.memory.bytes(), usize::from(self.width)),
             &self.names,
@@ -84,7 +84,7 @@ impl Screen {
     }
 
     /// Shows the whole picture with one request, so that it damages the window once.
-    pub(crate) fn put(&self) -> Result<(), ConnectionError> {
+    pub(super) fn put(&self) -> Result<(), ConnectionError> {
         let (width, height) = (self.width, self.height);
         let format = u8::from(ImageFormat::Z_PIXMAP);
         self.connection.shm_put_image(
@@ -108,7 +108,7 @@ impl Screen {
     }
 
     /// Waits until the display has read the picture; input that arrives meanwhile is noted.
-    pub(crate) fn wait_read(&self, inputs: &mut Inputs) -> Result<bool, ConnectionError> {
+    pub(super) fn wait_read(&self, inputs: &mut Inputs) -> Result<bool, ConnectionError> {
         let mut changed = false;
         loop {
             let event = self.connection.wait_for_event()?;
@@ -120,7 +120,7 @@ impl Screen {
     }
 
     /// Notes all input that has arrived; says whether the picture changes by it.
-    pub(crate) fn note_input(&self, inputs: &mut Inputs) -> Result<bool, ConnectionError> {
+    pub(super) fn note_input(&self, inputs: &mut Inputs) -> Result<bool, ConnectionError> {
         let mut changed = false;
         while let Some(event) = self.connection.poll_for_event()? {
             changed |= inputs.note(&event);
@@ -141,20 +141,6 @@ fn require_format(setup: &Setup, root: &Root) -> Result<(), Error> {
     } else {
         Err(Error::Format { depth, bits })
     }
-}
-
-fn require_room(width: u16, height: u16) -> Result<(), Error> {
-    let least = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
-    let (least_width, least_height) = (least(barcode::WIDTH), least(barcode::HEIGHT));
-    if width >= least_width && height >= least_height {
-        return Ok(());
-    }
-    Err(Error::TooSmall {
-        width,
-        height,
-        least_width,
-        least_height,
-    })
 }
 
 /// Makes the window, and waits until it is seen and has the keyboard.

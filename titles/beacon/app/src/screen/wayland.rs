@@ -1,0 +1,342 @@
+//! The window on a Wayland compositor: drawn in memory of the beacon's own and copied into a buffer that the compositor has let go.
+
+use super::require_room;
+use crate::canvas::Canvas;
+use crate::error::Error;
+use crate::ffi::Shared;
+use crate::inputs::Inputs;
+use crate::options::Options;
+use crate::panel::KeyNames;
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::unistd::ftruncate;
+use std::io::ErrorKind;
+use std::num::NonZeroUsize;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use wayland_client::backend::WaylandError;
+use wayland_client::globals::{GlobalListContents, registry_queue_init};
+use wayland_client::protocol::wl_keyboard::{self, KeyState, WlKeyboard};
+use wayland_client::protocol::wl_pointer::{self, ButtonState, WlPointer};
+use wayland_client::protocol::wl_registry::{self, WlRegistry};
+use wayland_client::protocol::{wl_buffer, wl_compositor, wl_seat, wl_shm, wl_shm_pool, wl_surface};
+use wayland_client::{Connection, Dispatch, EventQueue, QueueHandle, WEnum, delegate_noop};
+use wayland_protocols::xdg::shell::client::{xdg_surface, xdg_toplevel, xdg_wm_base};
+
+/// See the module.
+pub(crate) struct Screen {
+    queue: EventQueue<Heard>,
+    heard: Heard,
+    surface: wl_surface::WlSurface,
+    buffers: Vec<Buffer>,
+    picture: Vec<u8>,
+    width: u16,
+    height: u16,
+    names: KeyNames,
+}
+
+/// Memory that the compositor reads.
+struct Buffer {
+    memory: Shared,
+    buffer: wl_buffer::WlBuffer,
+    /// The compositor has it.
+    busy: Arc<AtomicBool>,
+}
+
+/// What the compositor has said and nobody has looked at yet.
+#[derive(Default)]
+struct Heard {
+    /// The size that the window is to have; 0 is as it likes.
+    size: Option<(i32, i32)>,
+    configured: bool,
+    closed: bool,
+    notes: Vec<Note>,
+}
+
+/// A piece of input.
+enum Note {
+    Key { code: u8, down: bool },
+    Button { code: u32, down: bool },
+    Motion { x: i16, y: i16 },
+    Wheel,
+    KeysGone,
+}
+
+impl Screen {
+    pub(super) fn open(options: &Options) -> Result<Self, Error> {
+        let connection = Connection::connect_to_env()?;
+        let (globals, mut queue) = registry_queue_init::<Heard>(&connection)?;
+        let qh = queue.handle();
+        let compositor: wl_compositor::WlCompositor = globals.bind(&qh, 4..=5, ())?;
+        let shm: wl_shm::WlShm = globals.bind(&qh, 1..=1, ())?;
+        let shell: xdg_wm_base::XdgWmBase = globals.bind(&qh, 1..=3, ())?;
+        let seat: wl_seat::WlSeat = globals.bind(&qh, 5..=7, ())?;
+        seat.get_keyboard(&qh, ());
+        seat.get_pointer(&qh, ());
+        let surface = compositor.create_surface(&qh, ());
+        let window = shell.get_xdg_surface(&surface, &qh, ());
+        let toplevel = window.get_toplevel(&qh, ());
+        toplevel.set_title("Beacon".into());
+        toplevel.set_fullscreen(None);
+        surface.commit();
+        let mut heard = Heard::default();
+        while !heard.configured {
+            queue.blocking_dispatch(&mut heard)?;
+        }
+        let asked = heard.size.filter(|(width, height)| *width > 0 && *height > 0);
+        let asked = asked.and_then(|(w, h)| u16::try_from(w).ok().zip(u16::try_from(h).ok()));
+        let (width, height) = asked.unwrap_or(DEFAULT);
+        let (width, height) = (options.width.unwrap_or(width), options.height.unwrap_or(height));
+        require_room(width, height)?;
+        let buffers = (0..BUFFERS)
+            .map(|_| Buffer::new(&shm, &qh, (width, height)))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            queue,
+            heard,
+            surface,
+            buffers,
+            picture: vec![0; usize::from(width) * usize::from(height) * 4],
+            width,
+            height,
+            names: KeyNames::of_a_pc(),
+        })
+    }
+
+    pub(super) fn width(&self) -> usize {
+        usize::from(self.width)
+    }
+
+    pub(super) fn height(&self) -> usize {
+        usize::from(self.height)
+    }
+
+    pub(super) fn canvas(&mut self) -> (Canvas<'_>, &KeyNames) {
+        (
+            Canvas::new(&mut self.picture, usize::from(self.width)),
+            &self.names,
+        )
+    }
+
+    pub(super) fn put(&mut self) -> Result<(), Error> {
+        let is_free = |buffer: &Buffer| !buffer.busy.load(Ordering::Relaxed);
+        while !self.buffers.iter().any(is_free) {
+            self.queue.blocking_dispatch(&mut self.heard)?;
+        }
+        let Some(free) = self.buffers.iter_mut().find(|buffer| is_free(buffer)) else {
+            return Ok(());
+        };
+        free.memory.bytes().copy_from_slice(&self.picture);
+        free.busy.store(true, Ordering::Relaxed);
+        self.surface.attach(Some(&free.buffer), 0, 0);
+        self.surface
+            .damage_buffer(0, 0, i32::from(self.width), i32::from(self.height));
+        self.surface.commit();
+        self.queue.flush()?;
+        Ok(())
+    }
+
+    /// Notes all input that has arrived; says whether the picture changes by it.
+    pub(super) fn note_input(&mut self, inputs: &mut Inputs) -> Result<bool, Error> {
+        self.queue.flush()?;
+        if let Some(guard) = self.queue.prepare_read() {
+            match guard.read() {
+                Ok(_) => {}
+                Err(WaylandError::Io(error)) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.queue.dispatch_pending(&mut self.heard)?;
+        if self.heard.closed {
+            return Err(Error::Closed);
+        }
+        let mut changed = false;
+        for note in self.heard.notes.drain(..) {
+            changed |= match note {
+                Note::Key { code, down } => inputs.note_key(code, down),
+                Note::Button { code, down } => inputs.note_button(x_button(code), down),
+                Note::Motion { x, y } => inputs.note_motion(x, y),
+                Note::Wheel => inputs.note_wheel(),
+                Note::KeysGone => inputs.note_keys_gone(),
+            };
+        }
+        Ok(changed)
+    }
+}
+
+impl Buffer {
+    fn new(shm: &wl_shm::WlShm, qh: &QueueHandle<Heard>, (width, height): (u16, u16)) -> Result<Self, Error> {
+        let (width, height) = (i32::from(width), i32::from(height));
+        let bytes = width * height * 4;
+        let file = memfd_create(c"beacon", MFdFlags::MFD_CLOEXEC)?;
+        ftruncate(&file, i64::from(bytes))?;
+        let length = usize::try_from(bytes).ok().and_then(NonZeroUsize::new);
+        let memory = Shared::map(&file, length.ok_or(nix::errno::Errno::EINVAL)?)?;
+        let busy = Arc::new(AtomicBool::new(false));
+        let pool = shm.create_pool(file.as_fd(), bytes, qh, ());
+        let format = wl_shm::Format::Xrgb8888;
+        let buffer = pool.create_buffer(0, width, height, width * 4, format, qh, Arc::clone(&busy));
+        pool.destroy();
+        Ok(Self { memory, buffer, busy })
+    }
+}
+
+/// A Linux code (`BTN_*`) to X's number of the button.
+fn x_button(code: u32) -> u8 {
+    match code {
+        0x110 => 1,
+        0x111 => 3,
+        0x112 => 2,
+        other => u8::try_from(other.saturating_sub(0x113)).map_or(u8::MAX, |n| n.saturating_add(8)),
+    }
+}
+
+impl Dispatch<WlRegistry, GlobalListContents> for Heard {
+    fn event(
+        _: &mut Self,
+        _: &WlRegistry,
+        _: wl_registry::Event,
+        _: &GlobalListContents,
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+    }
+}
+
+impl Dispatch<xdg_wm_base::XdgWmBase, ()> for Heard {
+    fn event(
+        _: &mut Self,
+        shell: &xdg_wm_base::XdgWmBase,
+        event: xdg_wm_base::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        if let xdg_wm_base::Event::Ping { serial } = event {
+            shell.pong(serial);
+        }
+    }
+}
+
+impl Dispatch<xdg_surface::XdgSurface, ()> for Heard {
+    fn event(
+        heard: &mut Self,
+        surface: &xdg_surface::XdgSurface,
+        event: xdg_surface::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        if let xdg_surface::Event::Configure { serial } = event {
+            surface.ack_configure(serial);
+            heard.configured = true;
+        }
+    }
+}
+
+impl Dispatch<xdg_toplevel::XdgToplevel, ()> for Heard {
+    fn event(
+        heard: &mut Self,
+        _: &xdg_toplevel::XdgToplevel,
+        event: xdg_toplevel::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        if let xdg_toplevel::Event::Configure { width, height, .. } = event {
+            heard.size = Some((width, height));
+        } else if let xdg_toplevel::Event::Close = event {
+            heard.closed = true;
+        }
+    }
+}
+
+impl Dispatch<wl_buffer::WlBuffer, Arc<AtomicBool>> for Heard {
+    fn event(
+        _: &mut Self,
+        _: &wl_buffer::WlBuffer,
+        event: wl_buffer::Event,
+        busy: &Arc<AtomicBool>,
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        if let wl_buffer::Event::Release = event {
+            busy.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Dispatch<WlKeyboard, ()> for Heard {
+    fn event(
+        heard: &mut Self,
+        _: &WlKeyboard,
+        event: wl_keyboard::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        if let wl_keyboard::Event::Key { key, state, .. } = event {
+            // X numbers keys from 8, and so does the panel.
+            let code = u8::try_from(key).map_or(u8::MAX, |code| code.saturating_add(8));
+            let down = state == WEnum::Value(KeyState::Pressed);
+            heard.notes.push(Note::Key { code, down });
+        } else if let wl_keyboard::Event::Leave { .. } = event {
+            heard.notes.push(Note::KeysGone);
+        }
+    }
+}
+
+impl Dispatch<WlPointer, ()> for Heard {
+    fn event(
+        heard: &mut Self,
+        _: &WlPointer,
+        event: wl_pointer::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        if let wl_pointer::Event::Motion {
+            surface_x, surface_y, ..
+        } = event
+        {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "`as` saturates, and no window is larger"
+            )]
+            let (x, y) = (surface_x as i16, surface_y as i16);
+            heard.notes.push(Note::Motion { x, y });
+        } else if let wl_pointer::Event::Button { button, state, .. } = event {
+            let down = state == WEnum::Value(ButtonState::Pressed);
+            heard.notes.push(Note::Button { code: button, down });
+        } else if let wl_pointer::Event::AxisDiscrete { discrete, .. } = event {
+            let steps = discrete.unsigned_abs().min(WHEEL_MAX);
+            heard.notes.extend((0..steps).map(|_| Note::Wheel));
+        }
+    }
+}
+
+delegate_noop!(Heard: ignore wl_compositor::WlCompositor);
+delegate_noop!(Heard: ignore wl_surface::WlSurface);
+delegate_noop!(Heard: ignore wl_shm::WlShm);
+delegate_noop!(Heard: ignore wl_shm_pool::WlShmPool);
+delegate_noop!(Heard: ignore wl_seat::WlSeat);
+
+/// One that is shown, one that is about to be, and one to draw.
+const BUFFERS: usize = 3;
+/// Where the compositor leaves it to the window.
+const DEFAULT: (u16, u16) = (1280, 720);
+/// Steps of the wheel that one event may count for.
+const WHEEL_MAX: u32 = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buttons_have_the_numbers_that_x_gives_them() {
+        assert_eq!(
+            [0x110, 0x112, 0x111, 0x113, 0x114, 0x115].map(x_button),
+            [1, 2, 3, 8, 9, 10]
+        );
+    }
+}
