@@ -71,10 +71,10 @@ impl Reading {
                     if header.is_some_and(|h| h.first_mb == 0) && said.is_some() {
                         return Err("two pictures in one access unit");
                     }
-                    said = said.or(Some(Said {
+                    said.get_or_insert_with(|| Said {
                         idr: kind == NalType::SliceIdr,
                         qp: qp.and_then(|qp| u8::try_from(qp).ok()),
-                    }));
+                    });
                 }
                 NalType::Other => {}
             }
@@ -92,7 +92,7 @@ impl Reading {
             if let Some(codec) = obu.codec() {
                 (self.string, parameters) = (codec, true);
             }
-            idr = idr.or(obu.frame());
+            idr = idr.or_else(|| obu.frame());
         }
         match idr {
             Some(true) if !parameters => Err("a key frame without its sequence header"),

@@ -13,8 +13,6 @@ use std::ptr::null;
     dead_code,
     non_camel_case_types,
     unreachable_pub,
-    clippy::use_self,
-    clippy::pub_underscore_fields,
     reason = "written by bindgen"
 )]
 mod aom {

@@ -127,18 +127,21 @@ fn tell(way: Way, whole: &[Sent], lossy: &[Sent], sources: &[Vec<u8>]) -> Outcom
     let since = |holds: &dyn Fn(usize) -> bool| (LOST + 1..PICTURES).rev().take_while(|&n| holds(n)).last();
     let after = |n: Option<usize>| {
         let ms = n.map(|n| lossy[n].arrives - whole[LOST].arrives);
-        ms.map_or("never".to_owned(), |ms| format!("{ms:.0} ms"))
+        ms.map_or_else(|| "never".to_owned(), |ms| format!("{ms:.0} ms"))
     };
     let clean = since(&|n| hurt[n] == all[n]);
     let sharp = |n: usize| psnr(&sources[n], &hurt[n]) > psnr(&sources[n], &undisturbed[n]) - 1.0;
     let bytes = |sent: &[Sent]| -> usize { sent[LOST + 1..LOST + 61].iter().map(|s| s.bytes.len()).sum() };
-    let first = clean.map_or("-".to_owned(), |n| {
-        format!(
-            "{} bytes, {:.1} dB",
-            lossy[n].bytes.len(),
-            psnr(&sources[n], &hurt[n])
-        )
-    });
+    let first = clean.map_or_else(
+        || "-".to_owned(),
+        |n| {
+            format!(
+                "{} bytes, {:.1} dB",
+                lossy[n].bytes.len(),
+                psnr(&sources[n], &hurt[n])
+            )
+        },
+    );
     println!(
         "| {} | {} | {} | {first} | {} | {} |",
         way.words(),

@@ -114,6 +114,12 @@ struct Opening {
 }
 
 impl Opening {
+    /// An operator's word goes before a title's.
+    fn forced_encoder(&self) -> Option<&str> {
+        let operator = self.start.encoder.as_deref();
+        operator.or(self.title.video.encoder.as_deref())
+    }
+
     /// The net thread.
     fn serve(mut self, runtime: &Runtime, orders: mpsc::Receiver<Order>) -> Result<(), Error> {
         let (faults_in, faults) = mpsc::channel(FAULTS_MAX);
@@ -134,10 +140,7 @@ impl Opening {
             .bitrate(target)
             .threads(self.start.encoder_threads.clamp(1, 16))
             .build()?;
-        // An operator's word goes before a title's.
-        let forced = self.start.encoder.as_deref();
-        let forced = forced.or(self.title.video.encoder.as_deref());
-        let encoders = Encoders::new(&self.start.encoders, forced, &config)?;
+        let encoders = Encoders::new(&self.start.encoders, self.forced_encoder(), &config)?;
         let shared = Arc::new(Shared::new(target, encoders.order()));
         let parts = Parts {
             capture,

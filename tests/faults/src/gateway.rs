@@ -13,7 +13,7 @@ use serde::Deserialize;
 use std::io::BufRead;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -73,7 +73,7 @@ async fn work(told: &Told) -> Result<()> {
 
 fn faults() -> Faults {
     let held: Arc<Mutex<Option<String>>> = Arc::default();
-    let (goes, go) = channel();
+    let (goes, go) = sync_channel(8);
     let hears = Arc::clone(&held);
     std::thread::spawn(move || hear(&hears, &goes));
     let go = Mutex::new(go);
@@ -97,7 +97,7 @@ fn stand(step: Step, go: &Mutex<Receiver<()>>) -> Result<()> {
         .context("nobody lets it go on")
 }
 
-fn hear(held: &Mutex<Option<String>>, goes: &Sender<()>) {
+fn hear(held: &Mutex<Option<String>>, goes: &SyncSender<()>) {
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         match line.split_once(' ') {
             Some(("hold", step)) => {

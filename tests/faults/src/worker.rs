@@ -11,7 +11,7 @@ use nix::fcntl::{Flock, FlockArg};
 use std::fs::{self, File};
 use std::io::{BufRead, Write};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 pub(crate) fn run() -> Result<()> {
@@ -43,7 +43,7 @@ pub(crate) fn run() -> Result<()> {
 
 /// On a thread of their own: when the host goes, so does this process, whatever it does.
 fn orders() -> Receiver<Order> {
-    let (gives, orders) = channel();
+    let (gives, orders) = sync_channel(8);
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {
             if let Ok(order) = serde_json::from_str(&line) {

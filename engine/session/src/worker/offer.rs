@@ -52,13 +52,8 @@ impl Worker {
                 answer,
             });
         };
-        if self.parts.start.rtc_listen.is_empty() {
-            return refuse(Answer::Failed("this session has no port for WebRTC".to_owned()));
-        }
-        if !self.parts.encoders.serves_rtc() {
-            return refuse(Answer::Failed(
-                "this session's video is not H.264, which alone goes over WebRTC here".to_owned(),
-            ));
+        if let Some(why) = self.without_rtc() {
+            return refuse(Answer::Failed(why.to_owned()));
         }
         let Ok(permit) = Arc::clone(&self.calls.waiting).try_acquire_owned() else {
             return refuse(Answer::TooMany);
@@ -115,6 +110,17 @@ impl Worker {
                 Err(error) => tracing::debug!(%error, "an admitted client did not connect"),
             }
         });
+    }
+
+    /// Why this session is not served over WebRTC, if it is not.
+    fn without_rtc(&self) -> Option<&'static str> {
+        if self.parts.start.rtc_listen.is_empty() {
+            Some("this session has no port for WebRTC")
+        } else if !self.parts.encoders.serves_rtc() {
+            Some("this session's video is not H.264, which alone goes over WebRTC here")
+        } else {
+            None
+        }
     }
 
     pub(super) fn on_candidates(&self, attachment: String, fragment: String) {

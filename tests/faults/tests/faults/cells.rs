@@ -8,7 +8,7 @@ fn sent_on(first: &Rig, second: &Rig, player: u32) -> SessionId {
     let origin = until("the first cell sends him on", || {
         match start(first.gateway(0), player, "k", "plain") {
             Answer::Elsewhere(origin) => Some(origin),
-            _ => None,
+            Answer::Started(_) | Answer::Refused(_) | Answer::Lost => None,
         }
     });
     assert_eq!(origin, format!("http://127.0.0.1:{}", second.gateway(0)));

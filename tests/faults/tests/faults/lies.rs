@@ -105,7 +105,17 @@ impl Liar {
                         ended.lock().unwrap().push(session);
                         Reply::Done
                     }
-                    _ => Reply::Done,
+                    Ask::Ticket { .. }
+                    | Ask::Offer { .. }
+                    | Ask::Candidates { .. }
+                    | Ask::HangUp { .. }
+                    | Ask::Session { .. }
+                    | Ask::Quality { .. }
+                    | Ask::Sessions
+                    | Ask::Drain { .. }
+                    | Ask::Park { .. }
+                    | Ask::Prove { .. }
+                    | Ask::Standing { .. } => Reply::Done,
                 };
                 let reply = Replied::new(asked.id, reply).write();
                 drop(

@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::env::consts::ARCH;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ impl Process {
             settings,
             skew,
             child: None,
-            lines: channel().1,
+            lines: sync_channel(1).1,
         };
         process.restart();
         process
@@ -53,7 +53,7 @@ impl Process {
         }
         let mut child = command.spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
-        let (says, lines) = channel();
+        let (says, lines) = sync_channel(LINES_MAX);
         thread::spawn(move || {
             for line in out.lines().map_while(Result::ok) {
                 if says.send(line).is_err() {
@@ -97,3 +97,6 @@ impl Drop for Process {
 
 /// For a loaded machine; no test waits for it to pass.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a process says before it is asked for; it waits behind that.
+const LINES_MAX: usize = 1024;

@@ -189,7 +189,7 @@ impl Rig {
             let gateway = *turns.next()?;
             let answer = start(self.gateway(gateway), player, key, title);
             // Shown where the test fails.
-            println!("gateway {gateway}: {answer:?}");
+            eprintln!("gateway {gateway}: {answer:?}");
             match answer {
                 Answer::Started(session) => Some(session),
                 Answer::Refused(_) | Answer::Elsewhere(_) | Answer::Lost => None,
