@@ -12,9 +12,10 @@ fn open(word: &str, config: Config) -> Encoder {
     Encoder::with_backend(config, Box::new(Gstreamer::open(element, &config).unwrap()))
 }
 
-/// A pipeline is made of many parts, and takes its time.
+/// A pipeline is made of many parts, and takes its time. It cannot be asked for a QP: a still picture ends where the rate leads.
 const X264: Terms = Terms {
     openings: 200,
+    still_db: 43.0,
     ..Terms::plain(Codec::H264)
 };
 

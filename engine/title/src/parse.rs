@@ -483,7 +483,7 @@ mod tests {
             ),
             (
                 format!("sound = true\n{LEAST}"),
-                "t/x/title.toml:1: sound: unknown key, expected one of id, name, version, run, display, audio, input, warm, place, score",
+                "t/x/title.toml:1: sound: unknown key, expected one of id, name, version, run, display, video, audio, input, warm, place, score",
             ),
             (
                 after("[audio]\nenabled = 1\n"),

@@ -213,6 +213,17 @@ impl State {
         }
     }
 
+    /// A surface has another shape, or its first one: an X client's window is there before anything is in it, and nothing is under the pointer.
+    pub(super) fn settle_pointer(&mut self) {
+        if self.pointer.is_grabbed() || self.held() != Held::Free {
+            return;
+        }
+        let under = self.windows.under(self.pointer.current_location());
+        if under.map(|(surface, _)| surface) != self.pointer.current_focus() {
+            self.point_again();
+        }
+    }
+
     /// Something else may lie under the pointer.
     pub(super) fn point_again(&mut self) {
         let pointer = self.pointer.clone();

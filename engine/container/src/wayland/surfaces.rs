@@ -190,6 +190,7 @@ impl CompositorHandler for State {
         if self.window_of(&root).is_some() {
             let is_x = root.client().is_some_and(|client| clients::is_x(&client));
             self.schedule.on_commit(at, is_x);
+            self.settle_pointer();
         }
     }
 }
