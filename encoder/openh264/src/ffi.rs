@@ -2,23 +2,31 @@
 
 use firstlight_encoder::rate;
 use openh264::encoder::Encoder;
-use openh264_sys2::{ENCODER_OPTION_BITRATE, SBitrateInfo, SPATIAL_LAYER_ALL};
+use openh264_sys2::{
+    ENCODER_OPTION, ENCODER_OPTION_BITRATE, ENCODER_OPTION_MAX_BITRATE, LAYER_NUM, SBitrateInfo,
+    SPATIAL_LAYER_0, SPATIAL_LAYER_ALL,
+};
 use std::ffi::c_int;
 
 /// Whether the encoder takes the rate.
 pub(crate) fn set_rate(encoder: &mut Encoder, plan: rate::Plan) -> bool {
+    // What it was opened with is the most it would take otherwise.
+    set(encoder, ENCODER_OPTION_MAX_BITRATE, SPATIAL_LAYER_0, MOST)
+        && set(encoder, ENCODER_OPTION_BITRATE, SPATIAL_LAYER_ALL, bits(plan))
+}
+
+fn set(encoder: &mut Encoder, option: ENCODER_OPTION, layer: LAYER_NUM, bits: u32) -> bool {
     let mut rate = SBitrateInfo {
-        iLayer: SPATIAL_LAYER_ALL,
-        iBitrate: c_int::try_from(bits(plan)).unwrap_or(c_int::MAX),
+        iLayer: layer,
+        iBitrate: c_int::try_from(bits).unwrap_or(c_int::MAX),
     };
-    // SAFETY: the encoder is open; this option reads one `SBitrateInfo` during the call.
-    let set = unsafe {
-        encoder
-            .raw_api()
-            .set_option(ENCODER_OPTION_BITRATE, (&raw mut rate).cast())
-    };
+    // SAFETY: the encoder is open; each of these options reads one `SBitrateInfo` during the call.
+    let set = unsafe { encoder.raw_api().set_option(option, (&raw mut rate).cast()) };
     set == 0
 }
+
+/// What level 5.0 carries (H.264, table A-1: 135,000 times 1,200 bits a second): the level that it is opened with.
+const MOST: u32 = 162_000_000;
 
 /// What it is asked for: it comes to what it is asked for by itself.
 pub(crate) fn bits(plan: rate::Plan) -> u32 {

@@ -22,7 +22,7 @@ use firstlight_encoder::{
 use firstlight_units::{ByteCount, FrameId};
 use openh264::OpenH264API;
 use openh264::encoder::{
-    BitRate, Complexity, Encoder, EncoderConfig, FrameRate, IntraFramePeriod, Profile, QpRange,
+    BitRate, Complexity, Encoder, EncoderConfig, FrameRate, IntraFramePeriod, Level, Profile, QpRange,
     RateControlMode, UsageType,
 };
 use openh264::formats::YUVSource;
@@ -103,6 +103,8 @@ fn settings(config: &Config, plan: rate::Plan) -> EncoderConfig {
         .usage_type(UsageType::CameraVideoRealTime)
         .skip_frames(false)
         .profile(Profile::Baseline)
+        // As libx264's: the level that the library would take for the size carries too little, and it refuses what is over it.
+        .level(Level::Level_5_0)
         .complexity(complexity)
         .qp(QpRange::new(QP_MIN, QP_MAX))
         .scene_change_detect(false)

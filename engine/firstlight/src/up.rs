@@ -140,7 +140,15 @@ fn measure_encoders(options: &Up, host: &Host) -> tokio::task::JoinHandle<Option
     tokio::task::spawn_blocking(move || {
         let tried = encoders::try_for_sessions(forced.as_deref());
         host.set_encoders(tried.iter().map(encoders::Tried::measured).collect());
-        encoders::usual(&tried).cloned()
+        let usual = encoders::usual(&tried).cloned();
+        if let Some(speed) = &usual {
+            let ms = speed.picture.as_millis_f64();
+            say(format!(
+                "Encodes by      {} ({ms:.1} ms a picture of 1280x720)",
+                speed.backend
+            ));
+        }
+        usual
     })
 }
 

@@ -1,10 +1,9 @@
-// Every encoder that this machine has without hardware, in a browser; and a line that becomes thin, and fast again.
+// Every encoder that this machine has without hardware, in a browser.
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { Engine, binary, titlesFolder } from '../lib/engine.mjs';
-import { Emulator } from '../lib/emulator.mjs';
 import { RECT, decodeBarcode, sampleBarcode } from '../lib/barcode.mjs';
 import { openBrowser, play, untilStats } from '../lib/browser.mjs';
 
@@ -22,7 +21,6 @@ before(async () => {
   titles = titlesFolder({
     beacon: { from: 'beacon' },
     forced: { from: 'beacon', edit: (toml) => toml.replace('[input]', '[video]\nencoder = "av1"\n\n[input]') },
-    small: { from: 'beacon', edit: (toml) => toml.replace('width = 1280', 'width = 640').replace('height = 720', 'height = 360').replace('fps = 60', 'fps = 30') },
   });
   browser = await openBrowser();
 });
@@ -53,25 +51,6 @@ test('an encoder that is not here is refused in one line', () => {
     const run = () => execFileSync(binary(), ['up', '--titles', titles, '--encoder', word, '--listen', 'localhost:0'], { encoding: 'utf8', stdio: 'pipe', timeout: 20_000 });
     assert.throws(run, (error) => error.status !== 0 && said.test(error.stderr), `${word} is refused`);
   }
-});
-
-test('a line that becomes thin gets AV1, and H.264 again when it is not, with an IDR each and no restart', async () => {
-  const engine = await Engine.start({ titles });
-  const emulator = Emulator.start();
-  const slow = await openBrowser({ args: await emulator.browserArgs(engine) });
-  try {
-    await emulator.set({ delay_ms: 10, rate: 20e6 });
-    const page = await play(slow, engine, 'small');
-    await untilStats(page, (s) => s.frames.decoded > 30 && s.codec.startsWith('avc1.'), 'H.264');
-    await emulator.set({ delay_ms: 10, rate: 2.5e5 });
-    const thin = await untilStats(page, (s) => s.codec.startsWith('av01.'), 'AV1', 90_000);
-    await untilStats(page, (s) => s.frames.decoded > thin.frames.decoded + 30, 'pictures in AV1');
-    await emulator.set({ delay_ms: 10, rate: 20e6 });
-    const fast = await untilStats(page, (s) => s.codec.startsWith('avc1.'), 'H.264 again', 90_000);
-    await untilStats(page, (s) => s.frames.decoded > fast.frames.decoded + 30, 'pictures in H.264');
-    assert.equal(await page.evaluate(() => firstlight.state), 'playing');
-    await page.context().close();
-  } finally { await slow.close(); await emulator.stop(); await engine.stop(); }
 });
 
 async function assertPlays(page, name, codec) {

@@ -19,6 +19,8 @@ async function withCard(control, body) {
   const nvenc = new Nvenc(control);
   const engine = await Engine.start({ titles, env: nvenc.env });
   try {
+    // Sessions that begin before it is measured take software.
+    await until(() => engine.lines.some((line) => line.startsWith('Encodes by')), 'the encoders to be measured', 60_000);
     await body(engine, nvenc);
   } finally {
     await engine.stop();
