@@ -33,6 +33,18 @@ fn at_each_step(victim: Victim) {
     }
 }
 
+/// Asks for a session in the background. A gateway that has not heard of the last victim again yet may refuse: as a page does, it is asked
+/// again.
+fn ask(port: u16, player: u32, key: String, title: &'static str) -> thread::JoinHandle<Answer> {
+    let ask = move || match start(port, player, &key, title) {
+        Answer::Refused(_) if title == "held" => None,
+        answer @ (Answer::Started(_) | Answer::Refused(_) | Answer::Elsewhere(_) | Answer::Lost) => {
+            Some(answer)
+        }
+    };
+    thread::spawn(move || until("the gateway takes the request", ask))
+}
+
 fn killed_at(rig: &mut Rig, victim: Victim, player: u32, step: &str) {
     let (hold, dud) = (rig.folder.path().join("hold"), rig.folder.path().join("dud-done"));
     drop(fs::remove_file(dud));
@@ -49,10 +61,7 @@ fn killed_at(rig: &mut Rig, victim: Victim, player: u32, step: &str) {
         rig.gateways[0].process.heard("held");
     }
     let (port, key) = (rig.gateway(0), format!("k{player}"));
-    let first = {
-        let key = key.clone();
-        thread::spawn(move || start(port, player, &key, title))
-    };
+    let first = ask(port, player, key.clone(), title);
     if title == "held" {
         until("a host boots", || (!rig.running().is_empty()).then_some(()));
     } else {
