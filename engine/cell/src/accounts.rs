@@ -1,7 +1,7 @@
 //! How sessions were: the last of them kept in the store, and each counted for its host once.
 
 use crate::Error;
-use crate::cell::{Inner, wall_now};
+use crate::inner::{Inner, wall_now};
 use firstlight_checker::Score;
 use firstlight_checker::host::Record;
 use firstlight_fleet::messages::Quality;

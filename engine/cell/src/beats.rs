@@ -1,6 +1,6 @@
 //! What hosts say: beats and reports.
 
-use crate::cell::{Inner, wall_now};
+use crate::inner::{Inner, wall_now};
 use crate::sessions::Session;
 use crate::state::heard;
 use crate::{Error, accounts, waiting};

@@ -4,7 +4,7 @@
 //! second ago holds everywhere.
 
 use crate::Error;
-use crate::cell::{Inner, wall_now};
+use crate::inner::{Inner, wall_now};
 use crate::state::State;
 use firstlight_fleet::{Expect, Records};
 use firstlight_units::HostId;

@@ -28,6 +28,7 @@ mod checks;
 mod cordon;
 mod error;
 mod fault;
+mod inner;
 mod place;
 mod pools;
 mod reaper;

@@ -8,8 +8,9 @@
 //!    └─────────────────────────────┘
 //! ```
 
-use crate::cell::{ASK_WITHIN, END_WITHIN, Inner, Outcome, Start, Started, Timing};
+use crate::cell::{Outcome, Start, Started, Timing};
 use crate::fault::Step;
+use crate::inner::{ASK_WITHIN, END_WITHIN, Inner};
 use crate::state::region_name;
 use crate::{Error, beats, waiting};
 use firstlight_fleet::messages::{Ask, AskError, Claim, Claimed, Refused, Reply, SessionView};
@@ -59,7 +60,7 @@ pub(crate) async fn start(inner: &Inner, start: Start) -> Result<Outcome, Error>
 }
 
 async fn try_start(inner: &Inner, start: Start) -> Result<Outcome, Error> {
-    if *inner.life.borrow() != crate::cell::Life::Open {
+    if *inner.life.borrow() != crate::inner::Life::Open {
         return Err(Error::Stopping);
     }
     let unknown = |_| Error::Stillborn("the title's id is none".to_owned());

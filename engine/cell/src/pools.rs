@@ -3,7 +3,7 @@
 //! Every cell hears of every session that begins, whichever placed it, so that cells forecast alike. How far players are, each learns from
 //! the sessions that it placed: only it knows whose network they are in.
 
-use crate::cell::Inner;
+use crate::inner::Inner;
 use crate::state::State;
 use firstlight_fleet::messages::{Ask, Beat};
 use firstlight_indexer::Park;

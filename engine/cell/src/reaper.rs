@@ -1,6 +1,6 @@
 //! What time does: hosts are lost, leases end, those who wait go.
 
-use crate::cell::{Inner, Life};
+use crate::inner::{Inner, Life};
 use crate::{beats, cordon, pools, waiting};
 use firstlight_indexer::PLAN_EVERY;
 use firstlight_units::{HostId, Micros};

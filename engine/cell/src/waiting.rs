@@ -1,7 +1,8 @@
 //! Players who wait: entered, granted, started, remembered over a restart.
 
 use crate::Error;
-use crate::cell::{Inner, Life, Outcome, Queued, Start, wall_now};
+use crate::cell::{Outcome, Queued, Start};
+use crate::inner::{Inner, Life, wall_now};
 use crate::place::{self, Ranked, ranked};
 use firstlight_fleet::Expect;
 use firstlight_indexer::{Alternative, Asked, Entry, Full, QueueState};

@@ -1,8 +1,8 @@
 //! From a claim to what the check came to: four challenges, four records.
 
 use super::{Checks, keep};
-use crate::cell::Inner;
 use crate::error::Error;
+use crate::inner::Inner;
 use firstlight_checker::admission::Outcome;
 use firstlight_checker::challenge::{Answer, Challenge, Claim, Task, Verdict, judge, plan, promise};
 use firstlight_checker::evidence::{Record, Signed, check_answer};

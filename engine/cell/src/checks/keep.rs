@@ -7,8 +7,8 @@
 //! | `evidence-log` | `CHECKER.EPOCH` | the digests of an epoch's records; closed: its root, signed |
 
 use super::Checks;
-use crate::cell::Inner;
 use crate::error::Error;
+use crate::inner::Inner;
 use firstlight_checker::admission::{Admission, Outcome};
 use firstlight_checker::challenge::Verdict;
 use firstlight_checker::evidence::{Epoch, Log, Record};

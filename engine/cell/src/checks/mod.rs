@@ -14,7 +14,7 @@ mod keep;
 pub use decoder::Decoder;
 pub(crate) use keep::evidence;
 
-use crate::cell::{Inner, Life};
+use crate::inner::{Inner, Life};
 use crate::state::HostNotes;
 use firstlight_checker::admission::{Admission, Outcome, Standing};
 use firstlight_checker::challenge::{Claim, Decode};
