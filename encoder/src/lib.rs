@@ -32,6 +32,7 @@ mod error;
 #[cfg(feature = "fuzzing")]
 mod fuzzing;
 pub mod h264;
+mod latest;
 pub mod rate;
 mod reading;
 mod references;
@@ -47,6 +48,7 @@ pub use encoder::{Encoder, Picture, software};
 pub use error::Error;
 #[cfg(feature = "fuzzing")]
 pub use fuzzing::{fuzz_access_unit, fuzz_h264};
+pub use latest::Latest;
 pub use reading::{Reading, Said, likely_qp};
 pub use scale::Scale;
 pub use surface::Surface;

@@ -18,9 +18,9 @@
 mod ffi;
 
 use firstlight_encoder::{
-    Abilities, AccessUnit, Backend, Codec, Config, Error, How, Reading, Sink, Surface, Unit, rate,
+    Abilities, AccessUnit, Backend, Codec, Config, Error, How, Latest, Reading, Sink, Surface, rate,
 };
-use firstlight_units::{ByteCount, FrameId};
+use firstlight_units::FrameId;
 
 /// libaom, opened for one stream.
 #[derive(Debug)]
@@ -28,10 +28,7 @@ pub struct Aom {
     handle: ffi::Handle,
     reading: Reading,
     codec: String,
-    newest: FrameId,
-    /// The newest IDR.
-    idr: FrameId,
-    idr_due: bool,
+    latest: Latest,
 }
 
 impl Aom {
@@ -48,9 +45,7 @@ impl Aom {
             handle,
             codec: reading.codec().to_owned(),
             reading,
-            newest: FrameId::default(),
-            idr: FrameId::default(),
-            idr_due: true,
+            latest: Latest::default(),
         })
     }
 }
@@ -80,30 +75,16 @@ impl Backend for Aom {
         how: How,
         sink: &mut Sink<'_>,
     ) -> Result<AccessUnit, Error> {
-        if frame <= self.newest {
-            let newest = self.newest;
-            return Err(Error::Order { frame, newest });
-        }
-        let before = std::mem::replace(&mut self.newest, frame);
-        let asked = how.idr || self.idr_due;
+        let asked = self.latest.begin(frame, how)?;
         self.handle.hold_to_quality(how.refine.map(|refine| refine.qp))?;
         let nals = self.handle.encode(surface.planes(), surface.strides(), asked)?;
         let said = self.reading.read(nals).map_err(failed)?;
-        let bytes = ByteCount::new(u64::try_from(nals.len()).unwrap_or(u64::MAX));
-        sink(Unit {
-            nals,
-            index: 0,
-            last: true,
-        });
-        if said.idr {
-            self.idr = frame;
-        }
-        self.idr_due = false;
+        let (bytes, reference) = self.latest.finish(nals, said.idr, sink);
         Ok(AccessUnit {
             idr: said.idr,
             bytes,
             qp: self.handle.quantizer()?,
-            reference: if said.idr { frame } else { before },
+            reference,
         })
     }
 
@@ -113,7 +94,7 @@ impl Backend for Aom {
 
     fn resize(&mut self, config: &Config) -> Result<(), Error> {
         *self = Self {
-            newest: self.newest,
+            latest: self.latest.opened_anew(),
             ..Self::open(config)?
         };
         Ok(())
@@ -121,9 +102,7 @@ impl Backend for Aom {
 
     /// Its references are its own affair: what was lost since the IDR costs another.
     fn invalidate(&mut self, first_lost: FrameId) -> Result<bool, Error> {
-        let untouched = first_lost < self.idr || first_lost > self.newest;
-        self.idr_due |= !untouched;
-        Ok(untouched)
+        Ok(self.latest.invalidate(first_lost))
     }
 }
 

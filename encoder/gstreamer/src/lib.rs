@@ -19,9 +19,9 @@ mod pipeline;
 pub use elements::{ELEMENTS, Element, Knob, RateKnob, Value};
 
 use firstlight_encoder::{
-    Abilities, AccessUnit, Backend, Config, Error, How, Reading, Sink, Surface, Unit, likely_qp, rate,
+    Abilities, AccessUnit, Backend, Config, Error, How, Latest, Reading, Sink, Surface, likely_qp, rate,
 };
-use firstlight_units::{ByteCount, FrameId};
+use firstlight_units::FrameId;
 use pipeline::Pipeline;
 
 /// What is installed of an element; opening it says whether it works.
@@ -41,10 +41,7 @@ pub struct Gstreamer {
     reading: Reading,
     codec: String,
     plan: rate::Plan,
-    newest: FrameId,
-    /// The newest IDR.
-    idr: FrameId,
-    idr_due: bool,
+    latest: Latest,
 }
 
 impl Gstreamer {
@@ -73,9 +70,7 @@ impl Gstreamer {
             config: *config,
             reading,
             plan,
-            newest: FrameId::default(),
-            idr: FrameId::default(),
-            idr_due: true,
+            latest: Latest::default(),
         })
     }
 
@@ -109,12 +104,7 @@ impl Backend for Gstreamer {
         how: How,
         sink: &mut Sink<'_>,
     ) -> Result<AccessUnit, Error> {
-        if frame <= self.newest {
-            let newest = self.newest;
-            return Err(Error::Order { frame, newest });
-        }
-        let before = std::mem::replace(&mut self.newest, frame);
-        let asked = how.idr || self.idr_due;
+        let asked = self.latest.begin(frame, how)?;
         if asked && self.element.reopens {
             self.pipeline = Pipeline::open(self.element, &self.config)?;
             self.pipeline.set_rate(self.plan)?;
@@ -129,23 +119,14 @@ impl Backend for Gstreamer {
         if asked && !said.idr {
             return Err(failed("it gave no IDR where one was asked for"));
         }
-        let bytes = ByteCount::new(u64::try_from(nals.len()).unwrap_or(u64::MAX));
-        sink(Unit {
-            nals,
-            index: 0,
-            last: true,
-        });
-        self.idr_due = false;
-        if said.idr {
-            self.idr = frame;
-        }
+        let (bytes, reference) = self.latest.finish(nals, said.idr, sink);
         Ok(AccessUnit {
             idr: said.idr,
             bytes,
             qp: said
                 .qp
                 .unwrap_or_else(|| likely_qp(bytes, self.plan.cap, self.blocks())),
-            reference: if said.idr { frame } else { before },
+            reference,
         })
     }
 
@@ -159,7 +140,7 @@ impl Backend for Gstreamer {
 
     fn resize(&mut self, config: &Config) -> Result<(), Error> {
         *self = Self {
-            newest: self.newest,
+            latest: self.latest.opened_anew(),
             ..Self::open(self.element, config)?
         };
         Ok(())
@@ -167,8 +148,6 @@ impl Backend for Gstreamer {
 
     /// An element predicts from its newest picture: what was lost since the IDR costs another.
     fn invalidate(&mut self, first_lost: FrameId) -> Result<bool, Error> {
-        let untouched = first_lost < self.idr || first_lost > self.newest;
-        self.idr_due |= !untouched;
-        Ok(untouched)
+        Ok(self.latest.invalidate(first_lost))
     }
 }

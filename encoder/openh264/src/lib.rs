@@ -16,10 +16,10 @@
 mod ffi;
 
 use firstlight_encoder::{
-    Abilities, AccessUnit, Backend, Codec, Config, Error, How, Preset, Reading, Sink, Surface, Unit,
+    Abilities, AccessUnit, Backend, Codec, Config, Error, How, Latest, Preset, Reading, Sink, Surface,
     likely_qp, rate,
 };
-use firstlight_units::{ByteCount, FrameId};
+use firstlight_units::FrameId;
 use openh264::OpenH264API;
 use openh264::encoder::{
     BitRate, Complexity, Encoder, EncoderConfig, FrameRate, IntraFramePeriod, Level, Profile, QpRange,
@@ -37,10 +37,7 @@ pub struct Openh264 {
     plan: rate::Plan,
     /// One access unit; kept, so that it is allocated once.
     unit: Vec<u8>,
-    newest: FrameId,
-    /// The newest IDR.
-    idr: FrameId,
-    idr_due: bool,
+    latest: Latest,
 }
 
 impl fmt::Debug for Openh264 {
@@ -84,9 +81,7 @@ impl Openh264 {
             config: *config,
             plan,
             unit: Vec::with_capacity(FIRST_CAPACITY),
-            newest: FrameId::default(),
-            idr: FrameId::default(),
-            idr_due: true,
+            latest: Latest::default(),
         })
     }
 }
@@ -168,12 +163,7 @@ impl Backend for Openh264 {
         how: How,
         sink: &mut Sink<'_>,
     ) -> Result<AccessUnit, Error> {
-        if frame <= self.newest {
-            let newest = self.newest;
-            return Err(Error::Order { frame, newest });
-        }
-        let before = std::mem::replace(&mut self.newest, frame);
-        if how.idr || self.idr_due {
+        if self.latest.begin(frame, how)? {
             self.encoder.force_intra_frame();
         }
         let picture = Planes {
@@ -188,22 +178,13 @@ impl Backend for Openh264 {
         self.unit.clear();
         coded.write_vec(&mut self.unit);
         let said = self.reading.read(&self.unit).map_err(failed)?;
-        let bytes = ByteCount::new(u64::try_from(self.unit.len()).unwrap_or(u64::MAX));
-        sink(Unit {
-            nals: &self.unit,
-            index: 0,
-            last: true,
-        });
-        if said.idr {
-            self.idr = frame;
-        }
-        self.idr_due = false;
+        let (bytes, reference) = self.latest.finish(&self.unit, said.idr, sink);
         let blocks = u64::from(surface.width().div_ceil(16)) * u64::from(surface.height().div_ceil(16));
         Ok(AccessUnit {
             idr: said.idr,
             bytes,
             qp: said.qp.unwrap_or_else(|| likely_qp(bytes, self.plan.cap, blocks)),
-            reference: if said.idr { frame } else { before },
+            reference,
         })
     }
 
@@ -218,7 +199,7 @@ impl Backend for Openh264 {
 
     fn resize(&mut self, config: &Config) -> Result<(), Error> {
         *self = Self {
-            newest: self.newest,
+            latest: self.latest.opened_anew(),
             ..Self::open(config)?
         };
         Ok(())
@@ -226,9 +207,7 @@ impl Backend for Openh264 {
 
     /// It predicts from its newest picture: what was lost since the IDR costs another.
     fn invalidate(&mut self, first_lost: FrameId) -> Result<bool, Error> {
-        let untouched = first_lost < self.idr || first_lost > self.newest;
-        self.idr_due |= !untouched;
-        Ok(untouched)
+        Ok(self.latest.invalidate(first_lost))
     }
 }
 
