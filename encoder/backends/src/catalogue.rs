@@ -7,7 +7,7 @@ use firstlight_encoder_aom::Aom;
 #[cfg(feature = "gstreamer")]
 use firstlight_encoder_gstreamer::{ELEMENTS, Element, Gstreamer, installed};
 use firstlight_encoder_openh264::Openh264;
-use firstlight_nvenc::{Driver, Nvenc, Options};
+use firstlight_nvenc::{Driver, Nvenc, Options, free_sessions};
 
 /// A backend of this build; whether it works on this machine shows when it is opened.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +65,15 @@ impl Known {
             Way::Nvenc => Driver::open().map(drop).map_err(|error| error.unavailable()),
             _ => Ok(()),
         }
+    }
+
+    /// How many streams more it takes at this moment, counted up to one: each that is counted is opened, which takes a card a tenth of a
+    /// second. None: as many as the machine carries.
+    #[must_use]
+    pub fn slots(&self) -> Option<u32> {
+        let Way::Nvenc = self.way else { return None };
+        let free = free_sessions(&Driver::open().ok()?, Options::default().ordinal, 1).ok()?;
+        u32::try_from(free).ok()
     }
 }
 

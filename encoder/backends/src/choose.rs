@@ -222,6 +222,10 @@ pub fn choose(candidates: &[Candidate], wanted: &Wanted) -> Result<Choice, Error
 
 /// `Place(0)`: it may be taken.
 fn judge(candidate: &Candidate, wanted: &Wanted) -> Reason {
+    // A card that is full does not open either, and is not broken.
+    if candidate.slots == Some(0) {
+        return Reason::NoSlot;
+    }
     let Some(took) = candidate.took else {
         return Reason::Broken;
     };
@@ -231,9 +235,6 @@ fn judge(candidate: &Candidate, wanted: &Wanted) -> Reason {
     }
     if !wanted.decodes.has(candidate.codec) {
         return Reason::NotDecoded;
-    }
-    if candidate.slots == Some(0) {
-        return Reason::NoSlot;
     }
     // What was asked for by name is taken as it is.
     if named {

@@ -11,12 +11,15 @@ pub(crate) struct Tried {
     pub(crate) known: Known,
     /// What it takes, or why it does not work.
     pub(crate) outcome: Result<Speed, firstlight_encoder::Error>,
+    /// How many streams more it takes; none: as many as the machine carries.
+    pub(crate) slots: Option<u32>,
 }
 
 /// Tries each encoder that `which` names. Blocks for a fraction of a second for each.
 pub(crate) fn try_each(which: impl Fn(&Known) -> bool) -> Vec<Tried> {
     let tried = all().into_iter().filter(which).map(|known| Tried {
         outcome: known.installed().and_then(|()| measure(&known)),
+        slots: known.slots(),
         known,
     });
     tried.collect()
@@ -62,7 +65,7 @@ impl Tried {
             hardware,
             automatic,
             took: self.outcome.as_ref().ok().map(|speed| speed.picture),
-            slots: None,
+            slots: self.slots,
         }
     }
 
@@ -72,7 +75,6 @@ impl Tried {
         MeasuredEncoder {
             word: self.known.word.to_owned(),
             picture_us: picture.as_u32(),
-            slots: None,
         }
     }
 }

@@ -180,9 +180,6 @@ pub struct MeasuredEncoder {
     pub word: String,
     /// Microseconds of a picture of 1280 by 720; 0: it does not work.
     pub picture_us: u32,
-    /// How many streams it takes at once; none: as many as the machine carries.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub slots: Option<u32>,
 }
 
 /// Whose a parked copy becomes. Everything is as in [`Start`].
