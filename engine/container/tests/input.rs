@@ -3,12 +3,16 @@
 
 mod common;
 
-use common::{SILENT, Stage, deadline, hear, watch};
-use firstlight_container::{Capture, Container, CursorEvent, Input, InputEvent};
+use common::{DISPLAYS, SILENT, Stage, deadline, hear, watch};
+use firstlight_container::{Capture, Container, Cursor, CursorEvent, Input, InputEvent};
 
 fn stage(command: &str) -> (Stage, Container, Capture, Input) {
+    stage_on(SILENT, command)
+}
+
+fn stage_on(display: &str, command: &str) -> (Stage, Container, Capture, Input) {
     let stage = Stage::new();
-    let container = stage.start(&["scene", command], SILENT);
+    let container = stage.start(&["scene", command], display);
     let mut capture = container.capture().unwrap();
     hear(&mut capture, "ready");
     let input = container.input().unwrap();
@@ -21,21 +25,23 @@ fn key(code: u16, down: bool) -> InputEvent {
 
 #[test]
 fn keys_have_evdev_codes_and_a_pc_keyboard_s_meaning() {
-    let (_stage, _container, mut capture, mut input) = stage("events");
-    // KEY_ESC, KEY_Q, KEY_UP, KEY_RIGHTCTRL, KEY_KPENTER, KEY_F12, and what X calls them.
-    let keys = [
-        (1, 0xff1b),
-        (16, 0x71),
-        (103, 0xff52),
-        (97, 0xffe4),
-        (96, 0xff8d),
-        (88, 0xffc9),
-    ];
-    for (code, symbol) in keys {
-        input.inject(key(code, true)).unwrap();
-        input.inject(key(code, false)).unwrap();
-        hear(&mut capture, &format!("key {} {symbol:#x} down", code + 8));
-        hear(&mut capture, &format!("key {} {symbol:#x} up", code + 8));
+    for display in DISPLAYS {
+        let (_stage, _container, mut capture, mut input) = stage_on(display, "events");
+        // KEY_ESC, KEY_Q, KEY_UP, KEY_RIGHTCTRL, KEY_KPENTER, KEY_F12, and what X calls them.
+        let keys = [
+            (1, 0xff1b),
+            (16, 0x71),
+            (103, 0xff52),
+            (97, 0xffe4),
+            (96, 0xff8d),
+            (88, 0xffc9),
+        ];
+        for (code, symbol) in keys {
+            input.inject(key(code, true)).unwrap();
+            input.inject(key(code, false)).unwrap();
+            hear(&mut capture, &format!("key {} {symbol:#x} down", code + 8));
+            hear(&mut capture, &format!("key {} {symbol:#x} up", code + 8));
+        }
     }
 }
 
@@ -74,79 +80,97 @@ fn codes_that_no_keyboard_has_are_counted() {
 
 #[test]
 fn buttons_and_the_wheel_are_x_buttons() {
-    let (_stage, _container, mut capture, mut input) = stage("events");
-    for button in [1, 2, 3, 8, 9] {
-        for down in [true, false] {
-            input.inject(InputEvent::Button { button, down }).unwrap();
+    for display in DISPLAYS {
+        let (_stage, _container, mut capture, mut input) = stage_on(display, "events");
+        for button in [1, 2, 3, 8, 9] {
+            for down in [true, false] {
+                input.inject(InputEvent::Button { button, down }).unwrap();
+            }
+            hear(&mut capture, &format!("button {button} down\nbutton {button} up"));
         }
-        hear(&mut capture, &format!("button {button} down\nbutton {button} up"));
-    }
-    for (dx, dy, button) in [(0, -120, 4), (0, 120, 5), (-120, 0, 6), (120, 0, 7)] {
-        input
-            .inject(InputEvent::Wheel {
-                dx: dx / 2,
-                dy: dy / 2,
-            })
-            .unwrap();
-        input
-            .inject(InputEvent::Wheel {
-                dx: dx - dx / 2,
-                dy: dy - dy / 2,
-            })
-            .unwrap();
-        let said = hear(&mut capture, &format!("button {button} down\nbutton {button} up"));
-        assert_eq!(said.matches(&format!("button {button} down")).count(), 1);
+        for (dx, dy, button) in [(0, -120, 4), (0, 120, 5), (-120, 0, 6), (120, 0, 7)] {
+            input
+                .inject(InputEvent::Wheel {
+                    dx: dx / 2,
+                    dy: dy / 2,
+                })
+                .unwrap();
+            input
+                .inject(InputEvent::Wheel {
+                    dx: dx - dx / 2,
+                    dy: dy - dy / 2,
+                })
+                .unwrap();
+            let said = hear(&mut capture, &format!("button {button} down\nbutton {button} up"));
+            assert_eq!(said.matches(&format!("button {button} down")).count(), 1);
+        }
     }
 }
 
 #[test]
 fn the_pointer_goes_where_it_is_put_and_as_far_as_it_is_moved() {
-    let (_stage, _container, mut capture, mut input) = stage("events");
-    input.inject(InputEvent::MoveTo { x: 0, y: 0 }).unwrap();
-    hear(&mut capture, "at 0 0\n");
-    input
-        .inject(InputEvent::MoveTo {
-            x: u16::MAX,
-            y: u16::MAX,
-        })
-        .unwrap();
-    hear(&mut capture, "at 639 359\n");
-    input.inject(InputEvent::MoveBy { dx: -39, dy: -59 }).unwrap();
-    hear(&mut capture, "at 600 300\n");
+    for display in DISPLAYS {
+        let (_stage, _container, mut capture, mut input) = stage_on(display, "events");
+        input.inject(InputEvent::MoveTo { x: 0, y: 0 }).unwrap();
+        hear(&mut capture, "at 0 0\n");
+        input
+            .inject(InputEvent::MoveTo {
+                x: u16::MAX,
+                y: u16::MAX,
+            })
+            .unwrap();
+        hear(&mut capture, "at 639 359\n");
+        input.inject(InputEvent::MoveBy { dx: -39, dy: -59 }).unwrap();
+        hear(&mut capture, "at 600 300\n");
+    }
 }
 
-#[test]
-fn the_cursor_s_shape_its_hiding_and_its_moves_are_told() {
-    let (_stage, container, _capture, mut input) = stage("cursor");
-    let mut cursor = container.cursor().unwrap();
-    let mut next = |wanted: &dyn Fn(&CursorEvent) -> bool| loop {
+fn next(cursor: &mut Cursor, wanted: impl Fn(&CursorEvent) -> bool) -> CursorEvent {
+    loop {
         let event = cursor.wait(Some(deadline())).unwrap().unwrap();
         if wanted(&event) {
             return event;
         }
-    };
-    let mut press = |code| {
-        input.inject(key(code, true)).unwrap();
-        input.inject(key(code, false)).unwrap();
-    };
-    press(2);
-    let red = next(&|event| matches!(event, CursorEvent::Shape { width: 8, .. }));
-    let CursorEvent::Shape {
-        height,
-        hot_x,
-        hot_y,
-        rgba,
-        ..
-    } = red
-    else {
-        unreachable!()
-    };
-    assert_eq!((height, hot_x, hot_y), (8, 2, 3));
-    assert!(rgba.chunks(4).all(|pixel| pixel == [255, 0, 0, 255]));
-    press(3);
-    next(&|event| *event == CursorEvent::Hidden);
-    press(4);
-    let moved = next(&|event| matches!(event, CursorEvent::Moved { .. }));
+    }
+}
+
+fn press(input: &mut Input, code: u16) {
+    input.inject(key(code, true)).unwrap();
+    input.inject(key(code, false)).unwrap();
+}
+
+#[test]
+fn the_cursor_s_shape_and_its_hiding_are_told() {
+    for display in DISPLAYS {
+        let (_stage, container, _capture, mut input) = stage_on(display, "cursor");
+        let mut cursor = container.cursor().unwrap();
+        press(&mut input, 2);
+        let red = next(&mut cursor, |event| {
+            matches!(event, CursorEvent::Shape { width: 8, .. })
+        });
+        let CursorEvent::Shape {
+            height,
+            hot_x,
+            hot_y,
+            rgba,
+            ..
+        } = red
+        else {
+            unreachable!()
+        };
+        assert_eq!((height, hot_x, hot_y), (8, 2, 3));
+        assert!(rgba.chunks(4).all(|pixel| pixel == [255, 0, 0, 255]));
+        press(&mut input, 3);
+        next(&mut cursor, |event| *event == CursorEvent::Hidden);
+    }
+}
+
+#[test]
+fn the_cursor_s_moves_by_the_app_are_told() {
+    let (_stage, container, _capture, mut input) = stage("cursor");
+    let mut cursor = container.cursor().unwrap();
+    press(&mut input, 4);
+    let moved = next(&mut cursor, |event| matches!(event, CursorEvent::Moved { .. }));
     // 100 of 639 and 50 of 359.
     let expected = CursorEvent::Moved {
         x: u16::try_from(100 * 65_535 / 639).unwrap(),

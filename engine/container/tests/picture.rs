@@ -3,24 +3,26 @@
 
 mod common;
 
-use common::{SILENT, Stage, deadline, hear, pixels, watch};
+use common::{DISPLAYS, SILENT, Stage, deadline, hear, pixels, watch};
 use firstlight_container::{Wait, now};
 use firstlight_units::Micros;
 
 #[test]
 fn every_pixel_arrives_as_it_was_drawn() {
-    let stage = Stage::new();
-    let container = stage.start(&["scene", "pattern", "12345"], SILENT);
-    let mut capture = container.capture().unwrap();
-    assert_eq!(capture.size(), (640, 360));
     let expected: Vec<u32> = (0..360u32)
         .flat_map(|y| (0..640u32).map(move |x| (x * 7 + y * 131 + 12345) & 0x00ff_ffff))
         .collect();
-    // The pointer stands in the middle of the screen: equality shows that the server's cursor is not in the picture.
-    watch(&mut capture, "the pattern", |grab| {
-        assert_eq!((grab.width, grab.height, grab.stride), (640, 360, 2560));
-        pixels(grab).eq(expected.iter().copied()).then_some(())
-    });
+    for display in DISPLAYS {
+        let stage = Stage::new();
+        let container = stage.start(&["scene", "pattern", "12345"], display);
+        let mut capture = container.capture().unwrap();
+        assert_eq!(capture.size(), (640, 360));
+        // The pointer stands in the middle of the screen: equality shows that the server's cursor is not in the picture.
+        watch(&mut capture, "the pattern", |grab| {
+            assert_eq!((grab.width, grab.height, grab.stride), (640, 360, 2560));
+            pixels(grab).eq(expected.iter().copied()).then_some(())
+        });
+    }
 }
 
 /// Takes 200 pictures; returns how many were torn, how many frames were missed and how many taken twice.

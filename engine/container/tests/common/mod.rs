@@ -75,6 +75,11 @@ impl Stage {
 
 /// A screen without sound.
 pub(crate) const SILENT: &str = "[display]\nwidth = 640\nheight = 360\n[audio]\nenabled = false\n";
+/// The same on the Wayland display.
+pub(crate) const WAYLAND: &str =
+    "[display]\nkind = \"wayland\"\nwidth = 640\nheight = 360\n[audio]\nenabled = false\n";
+/// What holds for a program of X11 holds on each.
+pub(crate) const DISPLAYS: [&str; 2] = [SILENT, WAYLAND];
 
 pub(crate) fn deadline() -> Timestamp {
     now() + Micros::from_secs(20)
