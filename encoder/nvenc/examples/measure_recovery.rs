@@ -1,4 +1,5 @@
-//! What a lost picture costs at a round trip of 50 ms: by reference invalidation, by intra refresh, by an IDR.
+//! What a lost picture costs at a round trip of 50 ms: by reference invalidation, by intra refresh, by an IDR. `./bench recovery` runs it and
+//! prints a table of what it prints here, a list in JSON.
 //!
 //! ```text
 //! source -> NVENC (its double) -> line (rate, 25 ms) -> the ffmpeg program -> luma against the source
@@ -20,6 +21,7 @@ use firstlight_encoder::{Config, Encoder, How, Picture, Unit};
 use firstlight_nvenc::{Driver, Nvenc, Options};
 use firstlight_nvenc_double::Folder;
 use firstlight_units::{Bitrate, FrameId};
+use serde_json::{Value, json};
 use std::error::Error;
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
@@ -31,15 +33,13 @@ fn main() -> Outcome<()> {
     let folder = Folder::new()?;
     let driver = Driver::open_in(folder.path())?;
     let sources: Vec<Vec<u8>> = (0..PICTURES).map(source).collect();
-    println!(
-        "| recovery by | clean after | as sharp as before after | first clean picture | more bytes in the second after | IDRs |"
-    );
-    println!("|---|---|---|---|---|---|");
+    let mut cases = Vec::new();
     for way in [Way::Invalidation, Way::Refresh, Way::Idr] {
         let whole = encode(&driver, &sources, way, None)?;
         let lossy = encode(&driver, &sources, way, Some(LOST))?;
-        tell(way, &whole, &lossy, &sources)?;
+        cases.push(compare(way, &whole, &lossy, &sources)?);
     }
+    println!("{}", serde_json::Value::from(cases));
     let broken = folder.report();
     if broken.is_empty() {
         Ok(())
@@ -122,35 +122,22 @@ fn encode(driver: &Arc<Driver>, sources: &[Vec<u8>], way: Way, lost: Option<usiz
     Ok(sent)
 }
 
-fn tell(way: Way, whole: &[Sent], lossy: &[Sent], sources: &[Vec<u8>]) -> Outcome<()> {
+fn compare(way: Way, whole: &[Sent], lossy: &[Sent], sources: &[Vec<u8>]) -> Outcome<Value> {
     let (undisturbed, all, hurt) = (show(whole, None)?, show(lossy, None)?, show(lossy, Some(LOST))?);
     let since = |holds: &dyn Fn(usize) -> bool| (LOST + 1..PICTURES).rev().take_while(|&n| holds(n)).last();
-    let after = |n: Option<usize>| {
-        let ms = n.map(|n| lossy[n].arrives - whole[LOST].arrives);
-        ms.map_or_else(|| "never".to_owned(), |ms| format!("{ms:.0} ms"))
-    };
+    let after = |n: Option<usize>| n.map(|n| lossy[n].arrives - whole[LOST].arrives);
     let clean = since(&|n| hurt[n] == all[n]);
     let sharp = |n: usize| psnr(&sources[n], &hurt[n]) > psnr(&sources[n], &undisturbed[n]) - 1.0;
     let bytes = |sent: &[Sent]| -> usize { sent[LOST + 1..LOST + 61].iter().map(|s| s.bytes.len()).sum() };
-    let first = clean.map_or_else(
-        || "-".to_owned(),
-        |n| {
-            format!(
-                "{} bytes, {:.1} dB",
-                lossy[n].bytes.len(),
-                psnr(&sources[n], &hurt[n])
-            )
-        },
-    );
-    println!(
-        "| {} | {} | {} | {first} | {} | {} |",
-        way.words(),
-        after(clean),
-        after(since(&sharp)),
-        bytes(lossy) as i64 - bytes(whole) as i64,
-        lossy[LOST..].iter().filter(|s| s.idr).count(),
-    );
-    Ok(())
+    Ok(json!({
+        "name": way.words(),
+        "clean_after_ms": after(clean),
+        "sharp_after_ms": after(since(&sharp)),
+        "first_clean_bytes": clean.map(|n| lossy[n].bytes.len()),
+        "first_clean_db": clean.map(|n| psnr(&sources[n], &hurt[n])),
+        "more_bytes": bytes(lossy) as i64 - bytes(whole) as i64,
+        "idrs": lossy[LOST..].iter().filter(|s| s.idr).count(),
+    }))
 }
 
 /// Luma of each picture, by its number; nothing where it did not come.
