@@ -6,6 +6,9 @@ import { bar, measured, options, printBars, result, round, table, write } from '
 
 const PROGRAM = join(process.env.CARGO_TARGET_DIR ?? 'target', 'release', 'placement');
 
+/** As every file under `deploy/` starts an indexer. */
+const HUGE_PAGES = { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' };
+
 const given = options('Usage: ./bench placement [options]', {
   hosts: { default: 1_000_000, help: 'hosts', parse: Number },
   regions: { default: 30, help: 'regions', parse: Number },
@@ -20,8 +23,10 @@ const given = options('Usage: ./bench placement [options]', {
 });
 
 const { json, plot, ...numbers } = given;
-const flags = Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]);
-const { speed, quality } = measured(PROGRAM, flags);
+const flags = (of) => Object.entries(of).flatMap(([name, value]) => [`--${name}`, String(value)]);
+const { speed, quality } = measured(PROGRAM, flags(numbers), HUGE_PAGES);
+// The same without, and less of it: how much of the above is due to them.
+const small = measured(PROGRAM, flags({ ...numbers, decisions: Math.ceil(numbers.decisions / 3), scans: 1, small: 500 })).speed;
 
 const row = (name, of) => [name, round(of.p50, 2), round(of.p99, 2), round(of.p999, 2), round(of.max, 1), of.n];
 console.log(`${speed.hosts} hosts, ${speed.regions} regions, ${speed.titles} titles, ${speed.entries} titles on hosts\n`);
@@ -37,8 +42,10 @@ console.log('');
 table([
   ['', 'value'],
   ['decisions/s, one core', round(speed.decisions_per_s, 0)],
+  ['the same without huge pages', round(small.decisions_per_s, 0)],
   ['plain scans/s, one core', round(speed.scans_per_s, 1)],
   ['beats/s, one core', round(speed.beats_per_s, 0)],
+  ['the same without huge pages', round(small.beats_per_s, 0)],
   ['bytes per host', round(speed.memory_bytes_per_host, 0)],
   ['bytes per host and title', round(speed.memory_bytes_per_entry, 0)],
   ['predicted latency, ms', `${round(quality.latency_ms, 2)} (optimum ${round(quality.latency_ms_optimum, 2)})`],
@@ -54,7 +61,7 @@ const bars = [
   bar('machines in use above the optimum', quality.packing_excess * 100, 3, '%'),
 ];
 printBars(bars);
-write(json, result('placement', [{ name: 'speed', ...speed }, { name: 'quality', ...quality }], bars, { options: numbers }));
+write(json, result('placement', [{ name: 'speed', ...speed }, { name: 'speed-without-huge-pages', ...small }, { name: 'quality', ...quality }], bars, { options: numbers }));
 if (plot) {
   const drawn = [['decision', speed.decision_us, '#5aa9ff'], ['plain scan', speed.scan_us, '#8892a6']];
   const bars = drawn.map(([label, of, color]) => ({ label, p50: of.p50, p95: of.p99, color }));

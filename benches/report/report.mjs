@@ -71,8 +71,8 @@ export function options(usage, known, argv = process.argv.slice(2)) {
 function fail(message) { console.error(`error: ${message}`); process.exit(2); }
 
 /** Runs a program whose output is one JSON object or list, and gives that; where it fails, its own words are the error. */
-export function measured(program, flags) {
-  const { status, signal, error, stdout } = spawnSync(program, flags, { encoding: 'utf8', maxBuffer: 1 << 26, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, RUST_BACKTRACE: '0' } });
+export function measured(program, flags, env = {}) {
+  const { status, signal, error, stdout } = spawnSync(program, flags, { encoding: 'utf8', maxBuffer: 1 << 26, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, RUST_BACKTRACE: '0', ...env } });
   if (error || status !== 0) fail(`${program} ended with ${error?.message ?? signal ?? `status ${status}`}`);
   return JSON.parse(stdout);
 }
