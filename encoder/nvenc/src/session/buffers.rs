@@ -165,20 +165,10 @@ impl Buffers {
         let _entered = session.context.enter()?;
         let input = match self.input {
             InputBuffer::Locked(buffer) => {
-                call!(
-                    session,
-                    destroy_input_buffer,
-                    "NvEncDestroyInputBuffer",
-                    buffer
-                )
+                call!(session, destroy_input_buffer, "NvEncDestroyInputBuffer", buffer)
             }
             InputBuffer::Registered { resource, memory, .. } => {
-                let unregistered = call!(
-                    session,
-                    unregister_resource,
-                    "NvEncUnregisterResource",
-                    resource
-                );
+                let unregistered = call!(session, unregister_resource, "NvEncUnregisterResource", resource);
                 drop(memory);
                 unregistered
             }

@@ -2,7 +2,7 @@
 
 use super::history::FragmentId;
 use super::recovery::{self, Conditions};
-use super::{PARITY_SHARE, REPEATS_MAX, REPORT_INTERVAL, RTT_UNKNOWN, Sender, write};
+use super::{REPEATS_MAX, REPORT_INTERVAL, RTT_UNKNOWN, Sender, write};
 use crate::near;
 use crate::rate::Report;
 use firstlight_units::{FrameId, Micros, Timestamp};
@@ -68,6 +68,7 @@ impl Sender {
             queue: self.rule.queue(),
             loss: self.losses.mean(),
             burst: self.losses.burst(now),
+            plenty: self.parity_budget.fullness(now, self.parity_rate()),
         })
     }
 
@@ -87,7 +88,9 @@ impl Sender {
             if let (Some(c), Some(newest)) = (self.conditions(now), self.repeats.back().copied()) {
                 let parity = recovery::with_repeats(&c, u16::try_from(repeats).unwrap_or(u16::MAX));
                 for _ in 0..parity {
-                    if let Some(id) = self.history.name_parity(newest.frame, newest.unit) {
+                    if self.repeats.len() < REPEATS_MAX
+                        && let Some(id) = self.history.name_parity(newest.frame, newest.unit)
+                    {
                         self.repeats.push_back(id);
                     }
                 }
@@ -163,18 +166,20 @@ impl Sender {
     }
 
     pub(super) fn take_repeat(&mut self, now: Timestamp, out: &mut Vec<u8>) -> bool {
+        let parity_rate = self.parity_rate();
+        let repeat_rate = self.rule.target().scale(REPEAT_SHARE, 100);
         while let Some(id) = self.repeats.pop_front() {
             let Some(packet) = self.history.take_again(now, id) else {
                 continue;
             };
             let size = packet.payload.len() + MEDIA_HEADER_BYTES;
             let parity = packet.header.kind == Kind::Parity;
-            let (budget, share) = if parity {
-                (&mut self.parity_budget, PARITY_SHARE)
+            let (rate, budget) = if parity {
+                (parity_rate, &mut self.parity_budget)
             } else {
-                (&mut self.repeat_budget, REPEAT_SHARE)
+                (repeat_rate, &mut self.repeat_budget)
             };
-            if !budget.take(now, self.rule.target().scale(share, 100), size) {
+            if !budget.take(now, rate, size) {
                 self.stats.repeats_refused += 1;
                 continue;
             }

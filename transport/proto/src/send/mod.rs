@@ -105,9 +105,9 @@ impl Sender {
             history: History::new(),
             audio: AudioQueue::new(),
             repeats: VecDeque::with_capacity(REPEATS_MAX),
-            repeat_budget: Budget::default(),
+            repeat_budget: Budget::saving(REPEATS_SAVED),
             parity: true,
-            parity_budget: Budget::default(),
+            parity_budget: Budget::saving(PARITY_SAVED),
             losses: Losses::default(),
             overhead: Overhead::default(),
             wishes: Wishes::default(),
@@ -148,6 +148,11 @@ impl Sender {
         self.wishes.attach(now);
         self.stats.idr_requests += 1;
         self.update_target(true);
+    }
+
+    /// What parity may take of the path in the mean.
+    fn parity_rate(&self) -> Bitrate {
+        self.rule.target().scale(PARITY_SHARE, 100)
     }
 
     /// Whether the attached client takes parity; a transport with a repair of its own does not. `true` after every attach.
@@ -191,16 +196,13 @@ impl Sender {
         }
         self.wishes.on_pushed(unit.frame, unit.idr, unit.recovery);
         let conditions = self.conditions(now);
-        let (budget, share) = (
-            &mut self.parity_budget,
-            self.rule.target().scale(PARITY_SHARE, 100),
-        );
+        let (rate, budget) = (self.parity_rate(), &mut self.parity_budget);
         let size = unit.nals.len();
         let parity = |fragments: u16| {
             let wanted = conditions.map_or(0, |c| recovery::with_first(&c, fragments));
             let shard = MEDIA_HEADER_BYTES + size / usize::from(fragments.max(1));
             (0..wanted)
-                .take_while(|_| budget.take(now, share, shard))
+                .take_while(|_| budget.take(now, rate, shard))
                 .fold(0, |n, _| n + 1)
         };
         match self.history.push(now, &unit, parity) {
@@ -377,5 +379,9 @@ const RTT_UNKNOWN: Micros = Micros::from_millis(100);
 const REPORT_INTERVAL: Micros = Micros::from_millis(10);
 /// Per cent of the target that parity may take.
 const PARITY_SHARE: u64 = 10;
+/// What parity leaves is there for a while: bursts of loss are seconds apart, and want far more than their share while they last.
+const PARITY_SAVED: Micros = Micros::from_secs(10);
+/// A burst of loss of two receivers' patience may be repaired at once.
+const REPEATS_SAVED: Micros = Micros::from_millis(500);
 /// The largest access unit of a playable rate; what is past it comes with the next request.
 const REPEATS_MAX: usize = 512;

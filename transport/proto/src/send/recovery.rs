@@ -18,6 +18,8 @@ pub(crate) struct Conditions {
     pub(crate) loss: u64,
     /// The same of the worst tenths of a second lately.
     pub(crate) burst: u64,
+    /// Thousandths of what parity may have saved up that it has.
+    pub(crate) plenty: u64,
 }
 
 /// Parity packets that follow the first sending of a unit of `fragments`.
@@ -36,13 +38,21 @@ pub(crate) fn with_first(c: &Conditions, fragments: u16) -> u16 {
 }
 
 /// Parity packets that go with the repeats of `repeats` fragments of a unit.
+///
+/// What is lost again costs another round trip, which the deadline seldom has. So there is far more of it than what is likely to be
+/// lost, as long as bursts are rare enough that it has been saved up; where loss lasts, there is what it takes in the mean.
 pub(crate) fn with_repeats(c: &Conditions, repeats: u16) -> u16 {
     if c.queue > QUEUE_STANDS || repeats == 0 {
         return 0;
     }
-    let expected = u64::from(repeats) * c.burst * 3 / 2;
-    let wanted = expected.div_ceil(1_000).max(1).min(repeats.into());
-    u16::try_from(wanted).unwrap_or(repeats)
+    let repeats = u64::from(repeats);
+    // Down to half of what can be saved up there is plenty.
+    let plenty = (c.plenty * 2).min(1_000);
+    let between = |(lean, rich): (u64, u64)| lean + ((rich - lean) * plenty).div_ceil(1_000);
+    let expected = repeats * c.burst * between(TIMES_EXPECTED);
+    let wanted = expected.div_ceil(1_000 * 1_000);
+    let wanted = wanted.max(between(LEAST)).min(repeats * between(TIMES_REPEATED));
+    u16::try_from(wanted).unwrap_or(u16::MAX)
 }
 
 /// What is known of the losses.
@@ -140,6 +150,12 @@ const BURST: u64 = 50;
 const FRAGMENTS_MANY: u16 = 10;
 /// Thousandths of a unit's fragments that may go ahead.
 const FIRST_MOST: u64 = 150;
+/// Parity with repeats, with nothing saved up and with plenty. Thousandths of what is expected to be lost of them:
+const TIMES_EXPECTED: (u64, u64) = (1_500, 6_000);
+/// at the least, for what is lost by chance is mostly one packet;
+const LEAST: (u64, u64) = (1, 4);
+/// and at the most, for each repeat: in a burst of 60 % a third of all pairs are lost, and one in twenty of six.
+const TIMES_REPEATED: (u64, u64) = (1, 5);
 /// A few frames.
 const WINDOW: Micros = Micros::from_millis(50);
 const PACKETS_FEW: u64 = 20;
@@ -158,6 +174,7 @@ mod tests {
             queue: Micros::ZERO,
             loss,
             burst,
+            plenty: 0,
         }
     }
 
@@ -180,6 +197,23 @@ mod tests {
         assert_eq!(with_repeats(&conditions(10, 10, 10), 3), 1);
         assert_eq!(with_repeats(&conditions(10, 80, 400), 10), 6);
         assert_eq!(with_repeats(&conditions(10, 80, 1_000), 10), 10);
+    }
+
+    #[test]
+    fn where_it_was_saved_up_repeats_carry_more() {
+        let rich = |c: Conditions| Conditions { plenty: 1_000, ..c };
+        assert_eq!(with_repeats(&rich(conditions(10, 10, 10)), 3), 4);
+        assert_eq!(with_repeats(&rich(conditions(10, 10, 10)), 0), 0);
+        assert_eq!(with_repeats(&rich(conditions(10, 80, 400)), 10), 24);
+        assert_eq!(with_repeats(&rich(conditions(10, 80, 1_000)), 10), 50);
+        let with = |plenty| Conditions {
+            plenty,
+            ..conditions(10, 80, 400)
+        };
+        assert_eq!(
+            [500, 250, 0].map(|plenty| with_repeats(&with(plenty), 10)),
+            [24, 15, 6]
+        );
     }
 
     #[test]
