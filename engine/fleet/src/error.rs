@@ -13,6 +13,9 @@ pub enum Error {
     /// The address names no store that this engine has.
     #[error("{0:?} names no store: expected memory, redb:PATH or postgres://USER@HOST/DATABASE")]
     Url(String),
+    /// The address names no place for saves that this engine has.
+    #[error("{0:?} names no place for saves: expected folder:PATH or postgres://USER@HOST/DATABASE")]
+    BlobsUrl(String),
     /// The store could not be opened or reached.
     #[error("the store cannot be reached")]
     Unreachable(#[source] Source),

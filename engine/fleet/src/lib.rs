@@ -4,6 +4,7 @@
 //! cell ──acquire, confirm, renew, release──> LeaseStore ─┐
 //!      <──read(cursor)──────────────────── EventLog    ├─ one Store: memory | redb:PATH | postgres://…
 //!      ──get, put (compare and swap)────── Records     ─┘
+//! saves ──pieces──> Blobs         folder:PATH | postgres://…
 //!      ──ask──> Bus ──> host          local | nats://…
 //!      <──beats, reports (Signed)──
 //! ```
@@ -15,6 +16,7 @@
 //! What this room does not do: it places nobody, and it does not trust the bus. The last word on a slot is its host's.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
+mod blobs;
 mod bus;
 mod clock;
 mod error;
@@ -28,6 +30,7 @@ mod serde_text;
 mod state;
 mod store;
 
+pub use blobs::{BlobEntry, Blobs, FolderBlobs, PIECE_BYTES_MAX, PostgresBlobs, open_blobs};
 pub use bus::{BODY_BYTES_MAX, Bus, LocalBus, Message, NatsBus, Subject, Subscription, open_bus};
 pub use clock::Clock;
 pub use error::{BusError, Error, shown, without_login};

@@ -72,9 +72,17 @@ async fn redb_conforms() {
     suite::run(&InFile { clock, folder, store }).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_keeps_blobs() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || firstlight_fleet::FolderBlobs::open(folder.path().join("saves"));
+    let (blobs, reopened) = (open().await.unwrap(), open().await.unwrap());
+    suite::blobs::run(Arc::new(blobs), Arc::new(reopened)).await;
+}
+
 mod on_postgres {
     use super::suite::{self, Fixture};
-    use firstlight_fleet::{Postgres, Store};
+    use firstlight_fleet::{Postgres, PostgresBlobs, Store};
     use firstlight_test_servers as servers;
     use firstlight_units::Micros;
     use std::sync::Arc;
@@ -118,5 +126,15 @@ mod on_postgres {
             offset: AtomicI64::new(0),
         };
         suite::run(&fixture).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn postgres_keeps_blobs() {
+        let server = servers::Postgres::start(servers::Safety::Process).unwrap();
+        server.create("fleet").unwrap();
+        let url = server.url("fleet");
+        let open = || PostgresBlobs::connect(&url);
+        let (blobs, reopened) = (open().await.unwrap(), open().await.unwrap());
+        suite::blobs::run(Arc::new(blobs), Arc::new(reopened)).await;
     }
 }

@@ -43,6 +43,10 @@ impl Postgres {
     /// # Errors
     /// As [`Self::connect`].
     pub async fn connect_at(url: &str, offset_us: i64) -> Result<Self, Error> {
+        Self::connect_with(url, offset_us, CONNECTIONS_MAX).await
+    }
+
+    pub(crate) async fn connect_with(url: &str, offset_us: i64, connections: u32) -> Result<Self, Error> {
         let options = PgConnectOptions::from_str(url).map_err(|_| Error::Url(crate::error::shown(url)))?;
         let options = options.application_name("firstlight").options([
             ("statement_timeout", "4000".to_owned()),
@@ -53,7 +57,7 @@ impl Postgres {
             ("firstlight.clock_offset_us", offset_us.to_string()),
         ]);
         let pool = PgPoolOptions::new()
-            .max_connections(CONNECTIONS_MAX)
+            .max_connections(connections)
             .acquire_timeout(CONNECTED_WITHIN)
             // A dead connection is noticed by the call that meets it, which is repeated; asking first costs every call a
             // round trip.
@@ -68,9 +72,13 @@ impl Postgres {
         })
     }
 
+    pub(crate) const fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
     /// Repeats a call that may be carried out twice when its connection was lost: the first call after the server was away
     /// finds its connections dead.
-    async fn repeat<T, F>(&self, call: impl Fn() -> F) -> Result<T, Error>
+    pub(crate) async fn repeat<T, F>(&self, call: impl Fn() -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, sqlx::Error>>,
     {
@@ -603,14 +611,15 @@ async fn migrate(pool: &PgPool, to: u32) -> Result<(), Error> {
 
 /// One per schema, the first being 1. They are never changed once released, and only add: an engine of the schema before goes
 /// on with what it knows.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../../migrations/0001_leases.sql"),
     include_str!("../../migrations/0002_records.sql"),
     include_str!("../../migrations/0003_plans.sql"),
     include_str!("../../migrations/0004_confirmed.sql"),
+    include_str!("../../migrations/0005_saves.sql"),
 ];
 /// What this engine reads and writes.
-const SCHEMA: u32 = 4;
+const SCHEMA: u32 = 5;
 /// The first schema whose engines may use a store of [`SCHEMA`].
 const OLDEST: u32 = 1;
 

@@ -1,5 +1,6 @@
 //! What every store must do.
 
+pub(crate) mod blobs;
 mod events;
 mod leases;
 mod records;
