@@ -5,6 +5,7 @@
 //! host ──Beat (1 s), Report (each change)──> every indexer        sealed by the host's key, never twice
 //! indexer ──Ask──> host ──Reply──> indexer                        sealed by the cell's key, and by the host's
 //! host ──Enrol (HTTP)──> gateway ──Enrolled──> host
+//! host ──SaveAsk (HTTP, each)──> gateway                          signed by the host's key
 //! gateway <──Summary (HTTP, 1 s)── gateways of other cells
 //! ```
 
@@ -15,6 +16,7 @@ mod enrol;
 mod envelope;
 mod guard;
 mod report;
+mod save;
 mod summary;
 
 pub use ask::{Ask, Asked, Claim, Claimed, Refused, Replied, Reply};
@@ -24,6 +26,7 @@ pub use enrol::{Enrol, Enrolled};
 pub use envelope::{Channel, Signer};
 pub use guard::{Guard, Looked, Opened, Proven, Refusal};
 pub use report::{Quality, Report, SessionState, SessionView};
+pub use save::{SaveAsk, SaveVerb, Written};
 pub use summary::{RegionSummary, Summary, TitleSummary};
 
 /// The version of the messages. A receiver takes this one and the one before.
