@@ -204,6 +204,7 @@ impl Host {
             placed_us: 1,
             ready_us: 1,
             parked: true,
+            saves_us: 0,
         }))
     }
 

@@ -128,6 +128,8 @@ pub struct Timing {
     pub ready: Micros,
     /// A parked copy was thawed.
     pub parked: bool,
+    /// Of the time until it was ready: until the player's saves were there.
+    pub saves: Micros,
 }
 
 /// A place in the queue.

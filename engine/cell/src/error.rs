@@ -37,6 +37,9 @@ pub enum Error {
     /// Every host that was asked failed to start it.
     #[error("the session ended before it was ready: {0}")]
     Stillborn(String),
+    /// What the player has saved could be brought to none of the hosts that were asked.
+    #[error("the player's saves cannot be brought: {0}")]
+    Saves(String),
     /// An idempotency key was used for another title.
     #[error("this key was used to start another title")]
     KeyReused,

@@ -212,6 +212,7 @@ impl<'a> Placement<'a> {
             Some(Refused::Draining | Refused::Stopping | Refused::NoSuchSlot { .. }) => Ok(None),
             Some(Refused::Stillborn { detail } | Refused::Failed { detail }) => Err(Error::Stillborn(detail)),
             Some(Refused::TooMany { most }) => Err(Error::TooMany(most)),
+            Some(Refused::NoSaves { detail }) => Err(Error::Saves(detail)),
             Some(why) => Err(Error::Stillborn(why.to_string())),
         }
     }
@@ -411,6 +412,7 @@ impl<'a> Placement<'a> {
                 placed,
                 ready,
                 parked: claimed.parked,
+                saves: Micros::new(claimed.saves_us),
             },
             decision,
         }))

@@ -31,7 +31,8 @@ use std::path::{Component, Path, PathBuf};
 
 /// The persistent paths relative to the home: `home/.local` and `.local` are the same. A path below another one is left
 /// out: it persists anyway, and the app, who owns what is above it, could put a link in its place.
-pub(crate) fn persistent<P: AsRef<Path>>(paths: &[P]) -> Vec<PathBuf> {
+#[must_use]
+pub fn persistent<P: AsRef<Path>>(paths: &[P]) -> Vec<PathBuf> {
     let clean = |path: &P| -> PathBuf {
         let parts = path
             .as_ref()
@@ -52,8 +53,11 @@ pub(crate) fn persistent<P: AsRef<Path>>(paths: &[P]) -> Vec<PathBuf> {
     kept
 }
 
-/// Makes a persistent folder and those above it, following no link, and finishes a [`move_in`] that was interrupted.
-pub(crate) fn keep(home: &Path, path: &Path) -> Result<PathBuf, Error> {
+/// Makes a persistent folder and those above it, following no link, and finishes a move of a parked copy's files that was interrupted.
+///
+/// # Errors
+/// [`Error::Home`] when it cannot be made.
+pub fn keep(home: &Path, path: &Path) -> Result<PathBuf, Error> {
     let _turn = lock(home)?;
     let kept = make(home, path)?;
     let next = next(&kept);

@@ -67,6 +67,7 @@ pub use container::{Container, Exit, Part, Spec, step_back, step_forward};
 pub use cursor::{Cursor, CursorEvent};
 pub use error::Error;
 pub use gamepad::{Gamepads, PadState, Rumble, Rumbles, Way};
+pub use home::{keep as keep_home, persistent};
 pub use input::{Input, InputEvent};
 pub use isolate::{Grant, Isolation, isolate};
 pub use run_dir::{Swept, sweep};

@@ -2,16 +2,17 @@
 
 use crate::checker;
 use crate::cli::Neighbouring;
-use crate::https;
+use crate::{https, saves};
 use anyhow::{Context, Result, bail};
 use firstlight_backends::Speed;
 use firstlight_cell::{Cell, Checks, Settings};
 use firstlight_fleet::messages::{Caller, Signer};
-use firstlight_fleet::{Bus, Key, PublicKey, Roster, Store, shown, without_login};
+use firstlight_fleet::{Blobs, Bus, Key, PublicKey, Roster, Store, shown, without_login};
 use firstlight_gateway::{Gateway, Neighbours};
 use firstlight_host::Host;
 use firstlight_host::agent::{self, Agent};
 use firstlight_link::IceServer;
+use firstlight_saves::{Keeper, Limits, Near};
 use firstlight_units::{HostId, Micros, Region, WallTime};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -22,12 +23,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub(crate) struct Placer {
     pub(crate) cell: Cell,
     pub(crate) bus: Arc<dyn Bus>,
+    /// Keeps what players save.
+    pub(crate) keeper: Keeper,
 }
 
 /// What one is opened with.
 pub(crate) struct Options<'a> {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) blobs: Arc<dyn Blobs>,
     /// Where its key is kept.
     pub(crate) data: &'a Path,
     pub(crate) local: Option<HostId>,
@@ -44,6 +48,8 @@ impl Placer {
         let roster = Roster::new(Arc::clone(&options.store));
         roster.add_cell_key(&signer.key().public()).await?;
         let caller = Caller::new(Arc::clone(&options.bus), Arc::clone(&signer));
+        let keeper = Keeper::new(Arc::clone(&options.store), options.blobs, Limits::default());
+        tokio::spawn(saves::keep_swept(keeper.clone()));
         let mut settings = Settings::new(options.store, caller);
         settings.local = options.local;
         settings.ice_servers = options.ice_servers;
@@ -54,6 +60,7 @@ impl Placer {
         Ok(Self {
             cell: Cell::open(settings).await?,
             bus: options.bus,
+            keeper,
         })
     }
 
@@ -66,6 +73,7 @@ impl Placer {
         speed: Option<Speed>,
     ) -> Result<Agent> {
         let roster = self.cell.roster().clone();
+        host.keep_saves(Arc::new(Near::new(self.keeper.clone(), own.id())));
         let agent = Agent::start(agent::Settings {
             host: host.clone(),
             titles: Arc::new(agent::Titles::new(titles)),

@@ -81,6 +81,10 @@ pub(crate) struct Up {
     /// Where leases are kept: redb:PATH, postgres://USER@HOST/DATABASE or memory [default: fleet.redb in the data folder]
     #[arg(long, value_name = "URL")]
     pub(crate) store: Option<String>,
+    /// Where what players save is kept: folder:PATH, which all gateways of the store reach, or postgres://USER@HOST/DATABASE
+    /// [default: the store's database, or saved in the data folder]
+    #[arg(long, value_name = "URL")]
+    pub(crate) saves: Option<String>,
     /// Where hosts that join are talked to: nats://HOST:PORT, an address that they reach; local: this machine alone
     #[arg(long, value_name = "URL", default_value = LOCAL)]
     pub(crate) bus: String,
@@ -162,6 +166,10 @@ pub(crate) struct Indexer {
     /// Where leases are kept, shared by all indexers of a cell: postgres://USER@HOST/DATABASE, or redb:PATH for one
     #[arg(long, value_name = "URL")]
     pub(crate) store: String,
+    /// Where what players save is kept: folder:PATH, which all gateways of the store reach, or postgres://USER@HOST/DATABASE
+    /// [default: the store's database, or saved in the data folder]
+    #[arg(long, value_name = "URL")]
+    pub(crate) saves: Option<String>,
     /// Where hosts are talked to: nats://HOST:PORT, an address that they reach
     #[arg(long, value_name = "URL")]
     pub(crate) bus: String,

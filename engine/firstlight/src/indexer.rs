@@ -4,6 +4,7 @@ use crate::cell::{self, Placer};
 use crate::cli::{Indexer, LOCAL};
 use crate::listen::Address;
 use crate::out::say;
+use crate::saves;
 use crate::up::{Front, Signals};
 use anyhow::{Context, Result, bail};
 use firstlight_gateway::{Gateway, Metrics, OperatorKey, Settings, serve};
@@ -47,6 +48,7 @@ async fn run(options: &Indexer, address: &Address) -> Result<()> {
     let placer = Placer::open(cell::Options {
         store: firstlight_fleet::open(&options.store).await?,
         bus: cell::open_bus(&options.bus).await?,
+        blobs: saves::open_blobs(options.saves.as_deref(), &options.store, &options.data).await?,
         data: &options.data,
         local: None,
         ice_servers: options.ice_server.clone(),
@@ -64,6 +66,7 @@ async fn run(options: &Indexer, address: &Address) -> Result<()> {
         secure: tls.is_some(),
         metrics: Metrics::install()?,
     })?;
+    let gateway = gateway.with_saves(placer.keeper.clone());
     let gateway = cell::with_neighbours(gateway, &options.neighbours)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     say(format!("Play at         {scheme}://{}:{port}/", address.name));

@@ -19,6 +19,7 @@ mod out;
 mod probe;
 mod relay;
 mod run_root;
+mod saves;
 mod title;
 mod up;
 

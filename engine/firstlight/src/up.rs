@@ -6,7 +6,7 @@ use crate::cli::{LOCAL, TlsChoice, Up};
 use crate::encoders;
 use crate::listen::Address;
 use crate::out::say;
-use crate::run_root;
+use crate::{run_root, saves};
 use anyhow::{Context, Result, bail};
 use firstlight_backends::Speed;
 use firstlight_container::{Isolation, isolate};
@@ -95,6 +95,7 @@ async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<(
         secure: tls.is_some(),
         metrics: Metrics::install()?,
     })?;
+    let gateway = gateway.with_saves(placer.keeper.clone());
     let gateway = cell::with_neighbours(offer_relays(options, gateway)?, &options.neighbours)?;
     if !options.no_parked {
         host.park_titles(options.titles.clone());
@@ -190,6 +191,7 @@ async fn open_placer(options: &Up, host: &Host, own: &Signer) -> Result<Placer> 
     let named = options.store.clone();
     let url = named.unwrap_or_else(|| format!("redb:{}", options.data.join("fleet.redb").display()));
     let store = firstlight_fleet::open(&url).await?;
+    let blobs = saves::open_blobs(options.saves.as_deref(), &url, &options.data).await?;
     let roster = Roster::new(Arc::clone(&store));
     let public = own.key().public();
     roster
@@ -198,6 +200,7 @@ async fn open_placer(options: &Up, host: &Host, own: &Signer) -> Result<Placer> 
     Placer::open(cell::Options {
         store,
         bus: cell::open_bus(&options.bus).await?,
+        blobs,
         data: &options.data,
         local: Some(public.id()),
         ice_servers: host.ice_servers().to_vec(),

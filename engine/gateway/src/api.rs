@@ -143,6 +143,8 @@ pub(crate) struct Timing {
     pub(crate) ready_ms: f64,
     /// It was parked before anybody asked.
     pub(crate) parked: bool,
+    /// Of the time until it could be attached to: until the player's saves were there. 0 for a title that keeps none.
+    pub(crate) saves_ms: f64,
 }
 
 /// What a ticket is asked for with; may be left out.

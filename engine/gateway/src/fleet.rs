@@ -82,6 +82,7 @@ pub(crate) async fn enrol(
         bus,
         cell_keys: cell_keys.map_err(|error| unwritten(&error.into()))?,
         beat_ms: 1_000,
+        saves: gateway.saves.get().is_some(),
     }))
 }
 

@@ -10,6 +10,7 @@ use crate::pages;
 use crate::problem::{Kind, Problem};
 use crate::relays::Relays;
 use crate::routes;
+use crate::saves::{self, Counter};
 use crate::throttle::{Networks, Throttle};
 use crate::titles::Titles;
 use crate::{Error, serve::LocalAddress};
@@ -21,6 +22,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use firstlight_cell::Cell;
 use firstlight_host::Host;
+use firstlight_saves::Keeper;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -69,6 +71,7 @@ pub(crate) struct Inner {
     pub(crate) bridges: Bridges,
     pub(crate) relays: OnceLock<Arc<Relays>>,
     pub(crate) neighbours: OnceLock<Arc<Neighbours>>,
+    pub(crate) saves: OnceLock<Counter>,
 }
 
 impl Gateway {
@@ -92,6 +95,7 @@ impl Gateway {
             bridges: Bridges::default(),
             relays: OnceLock::new(),
             neighbours: OnceLock::new(),
+            saves: OnceLock::new(),
         };
         for listed in inner.titles.all().values() {
             inner.cell.set_title(&listed.title.id, listed.terms());
@@ -112,6 +116,13 @@ impl Gateway {
     #[must_use]
     pub fn with_neighbours(self, neighbours: Arc<Neighbours>) -> Self {
         self.inner.neighbours.get_or_init(|| neighbours);
+        self
+    }
+
+    /// Keeps what players save, and brings it to the hosts that they play on, from here on; once.
+    #[must_use]
+    pub fn with_saves(self, keeper: Keeper) -> Self {
+        self.inner.saves.get_or_init(|| Counter::new(keeper));
         self
     }
 
@@ -174,10 +185,17 @@ async fn guard(State(gateway): State<Arc<Inner>>, mut request: Request, next: Ne
 async fn bound(request: Request, next: Next) -> Response {
     let length = request.headers().get(header::CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if length.is_some_and(|length| length > BODY_BYTES_MAX) {
+    // An archive is read a piece at a time, and bounded by whoever reads it.
+    let archive = saves::is_archive(request.method(), request.uri().path());
+    if !archive && length.is_some_and(|length| length > BODY_BYTES_MAX) {
         return too_large().into_response();
     }
-    match tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await {
+    let within = if archive {
+        saves::TAKEN_WITHIN
+    } else {
+        ANSWER_WITHIN
+    };
+    match tokio::time::timeout(within, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::new(Kind::TooSlow, "No answer was ready in time.").into_response(),
     }

@@ -29,6 +29,7 @@ mod queue;
 mod relays;
 mod report;
 mod routes;
+mod saves;
 mod seat;
 mod serve;
 mod throttle;

@@ -21,6 +21,10 @@ pub(crate) enum Kind {
     ForbiddenOrigin,
     ForbiddenHost,
     ForbiddenTicket,
+    ForbiddenSave,
+    UnknownSave,
+    SaveSuperseded,
+    SaveInUse,
     BadOffer,
     TooLarge,
     TooMany,
@@ -31,6 +35,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    #[expect(clippy::too_many_lines, reason = "a line or three for each kind")]
     fn parts(self) -> (StatusCode, &'static str, &'static str) {
         match self {
             Self::Full => (StatusCode::SERVICE_UNAVAILABLE, "full", "Every place is taken"),
@@ -68,6 +73,14 @@ impl Kind {
                 "forbidden-ticket",
                 "The ticket is not honoured",
             ),
+            Self::ForbiddenSave => (StatusCode::FORBIDDEN, "forbidden-save", "The saves are another's"),
+            Self::UnknownSave => (StatusCode::NOT_FOUND, "unknown-save", "There is no such save"),
+            Self::SaveSuperseded => (
+                StatusCode::CONFLICT,
+                "save-superseded",
+                "A later session has the saves",
+            ),
+            Self::SaveInUse => (StatusCode::CONFLICT, "save-in-use", "The title is played"),
             Self::BadOffer => (
                 StatusCode::BAD_REQUEST,
                 "bad-offer",
@@ -235,6 +248,14 @@ impl From<firstlight_cell::Error> for Problem {
             Error::Store(error) if error.is_transient() => {
                 tracing::warn!(error = with_causes(&error), "the store does not answer");
                 Self::away()
+            }
+            Error::Saves(detail) => {
+                tracing::error!(detail, "a player's saves could not be brought");
+                Self::new(
+                    Kind::Away,
+                    "Your saved games cannot be brought for the moment. Nothing is lost; try again in a little while.",
+                )
+                .retry_after(RETRY_STOPPING_S)
             }
             Error::UnknownEntry => Self::new(
                 Kind::UnknownSession,

@@ -14,7 +14,7 @@ use crate::problem::{Kind, Problem, ProblemBody};
 use crate::seat::Seat;
 use crate::throttle::PeerAddress;
 use crate::titles::Listed;
-use crate::{fleet, operate, queue, report, whep};
+use crate::{fleet, operate, queue, report, saves, whep};
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -27,7 +27,7 @@ use firstlight_units::SessionId;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 pub(crate) type Shared = State<Arc<Inner>>;
@@ -40,6 +40,13 @@ pub(crate) fn all() -> Vec<(&'static str, MethodRouter<Arc<Inner>>)> {
         ("/v1/sessions", get(sessions).post(start_session)),
         ("/v1/sessions/{id}", get(session).delete(end_session)),
         ("/v1/sessions/{id}/tickets", post(new_ticket)),
+        (
+            "/v1/sessions/{id}/save",
+            post(saves::open)
+                .get(saves::read)
+                .put(saves::write)
+                .delete(saves::close),
+        ),
         ("/v1/sessions/{id}/media", get(crate::media::media)),
         ("/v1/sessions/{id}/whep", post(whep::whep)),
         (
@@ -49,6 +56,9 @@ pub(crate) fn all() -> Vec<(&'static str, MethodRouter<Arc<Inner>>)> {
         ("/v1/sessions/{id}/decision", get(operate::decision)),
         ("/v1/sessions/{id}/report", get(report::report)),
         ("/v1/sessions/{id}/trace", get(report::trace)),
+        ("/v1/saves", get(saves::list)),
+        ("/v1/saves/{title}", get(saves::export).delete(saves::erase)),
+        ("/v1/saves/{title}/restore", post(saves::restore)),
         ("/v1/queue/{id}", get(queue::turn).delete(queue::leave)),
         ("/v1/hosts", get(hosts)),
         ("/v1/hosts/enrol", post(fleet::enrol)),
@@ -83,6 +93,7 @@ pub(crate) fn router() -> Router<Arc<Inner>> {
         license(name = "MIT OR Apache-2.0")),
     paths(titles, title_picture, sessions, start_session, session, end_session, new_ticket, whep::whep, whep::trickle,
         whep::hang_up, crate::media::media, operate::decision, report::report, report::trace, queue::turn, queue::leave, hosts,
+        saves::open, saves::read, saves::write, saves::close, saves::list, saves::export, saves::erase, saves::restore,
         fleet::enrol, fleet::token, fleet::drain, fleet::cordon, fleet::evidence, operate::overview, regions, summary, openapi,
         metrics, healthz),
     components(schemas(ProblemBody)),
@@ -111,6 +122,13 @@ impl Modify for Keys {
         components.add_security_scheme(
             "operator",
             scheme("`flo_` and 43 characters of base64url, from `operator.key`."),
+        );
+        components.add_security_scheme(
+            "host",
+            SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(
+                firstlight_saves::HEADER,
+                "What a host asks, in base64url: signed by its key, for a session whose lease it has or had.",
+            ))),
         );
         components.add_security_scheme(
             "link",
@@ -307,6 +325,7 @@ pub(crate) fn started(gateway: &Inner, started: &firstlight_cell::Started, at: &
             placed_ms: started.timing.placed.as_millis_f64(),
             ready_ms: started.timing.ready.as_millis_f64(),
             parked: started.timing.parked,
+            saves_ms: started.timing.saves.as_millis_f64(),
         },
     };
     (StatusCode::CREATED, Json(body)).into_response()

@@ -84,6 +84,9 @@ pub enum Error {
     /// No ticket could be signed.
     #[error("no ticket could be signed")]
     Ticket(#[source] firstlight_ticket::Error),
+    /// What the player has saved cannot be brought. It stays where it is, and nothing was started without it.
+    #[error("the player's saves cannot be brought: {0}")]
+    Saves(#[source] firstlight_saves::Error),
     /// The system gives no random bytes.
     #[error("the system gives no random bytes")]
     Random(#[source] getrandom::Error),

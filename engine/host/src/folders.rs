@@ -42,11 +42,20 @@ impl DataFolder {
         self.path.join("parked")
     }
 
+    /// What is known of the players' homes, and what is on its way to or from the cell.
+    pub(crate) fn saves(&self) -> PathBuf {
+        self.path.join("saves")
+    }
+
     /// What a player keeps of a title, made if it is missing.
     pub(crate) fn home(&self, player: &str, title: &TitleId) -> Result<PathBuf, Error> {
-        let home = self.path.join("players").join(player).join(title.as_str());
+        let home = self.home_path(player, title);
         private(&home)?;
         Ok(home)
+    }
+
+    pub(crate) fn home_path(&self, player: &str, title: &TitleId) -> PathBuf {
+        self.path.join("players").join(player).join(title.as_str())
     }
 }
 

@@ -5,6 +5,7 @@ use crate::folders::{DataFolder, private, remove, sweep};
 use crate::leases::Leases;
 use crate::pool::{Pool, Warm};
 use crate::ports::Ports;
+use crate::saves::{self, Keeping};
 use crate::session::{Session, State};
 use crate::start::start;
 use crate::table::Table;
@@ -12,6 +13,7 @@ use crate::{Config, Error, load, park};
 use firstlight_container::now;
 use firstlight_fleet::messages::Quality;
 use firstlight_link::{Answer, Credential, End, IceServer, MeasuredEncoder, Offer, Order};
+use firstlight_saves::Saves;
 use firstlight_ticket::{Claims, Issuer, LIFE};
 use firstlight_title::Title;
 use firstlight_units::{Bitrate, ByteCount, Micros, SessionId, TitleId, WallTime};
@@ -66,6 +68,8 @@ pub struct Placed {
     pub placed: Micros,
     /// How long it took until the session was ready, that included.
     pub ready: Micros,
+    /// Of that, until the player's saves were there.
+    pub saves: Micros,
 }
 
 impl std::fmt::Debug for Placed {
@@ -109,6 +113,8 @@ pub(crate) struct Inner {
     table: Mutex<Table>,
     pool: Mutex<Pool>,
     leases: Mutex<Leases>,
+    /// What players have saved, on its way to and from the cell.
+    pub(crate) keeping: Keeping,
     /// What this machine's encoders take, once that was measured.
     encoders: OnceLock<Vec<MeasuredEncoder>>,
 }
@@ -129,6 +135,7 @@ impl Host {
         sweep(&config.run_root);
         // No player's save is in it: what a copy had written is nobody's.
         remove(&data.parked());
+        saves::sweep(&data);
         let issuer = Issuer::generate().map_err(Error::Ticket)?;
         let inner = Inner {
             leases: Mutex::new(Leases::open(data.leases())?),
@@ -139,6 +146,7 @@ impl Host {
             pool: Mutex::default(),
             pool_changed: Notify::new(),
             changes: watch::Sender::new(0),
+            keeping: Keeping::default(),
             encoders: OnceLock::new(),
             config,
             data,
@@ -154,6 +162,12 @@ impl Host {
     /// What this machine's encoders take: sessions that begin from here on choose by it. Told once; later words are not heard.
     pub fn set_encoders(&self, measured: Vec<MeasuredEncoder>) {
         drop(self.inner.encoders.set(measured));
+    }
+
+    /// Brings what players have saved before their sessions start, and puts away what they save, from here on. What an engine that was
+    /// killed left is put away first. Within a tokio runtime; once.
+    pub fn keep_saves(&self, way: Arc<dyn Saves>) {
+        saves::begin(&self.inner, way);
     }
 
     /// Starts a session and waits until its player can attach.
@@ -396,7 +410,7 @@ impl Host {
         self.inner.table().is_closed()
     }
 
-    /// Takes no new sessions, ends all, and waits until nothing of them is left: some seconds at most.
+    /// Takes no new sessions, ends all, and waits until nothing of them is left and what was saved is put away: some seconds at most.
     pub async fn stop(&self) {
         let live = {
             let mut table = self.inner.table();
@@ -418,6 +432,7 @@ impl Host {
             // Supervisors are patient for a bounded time; an error is a session that never came to be.
             drop(life.wait_for(|life| matches!(life, Life::Gone(_))).await);
         }
+        self.inner.keeping.finish().await;
         if let Err(error) = std::fs::remove_dir(&self.inner.config.run_root) {
             tracing::debug!(%error, "the run root stays");
         }

@@ -27,6 +27,7 @@ mod load;
 mod park;
 mod pool;
 mod ports;
+mod saves;
 mod session;
 mod start;
 mod supervise;

@@ -1,8 +1,8 @@
 //! From a player's request to a session that takes his ticket.
 //!
 //! ```text
-//! judge -> (others give way) -> slot -+-> port -> epoch on disk -> spawn -------------+-> Ready -> ticket
-//!                                     +-> parked copy -> epoch on disk -> Claim ------+
+//! judge -> (others give way) -> slot -+-> port -> epoch on disk, saves brought -> spawn -------------+-> Ready -> ticket
+//!                                     +-> parked copy -> epoch on disk, saves brought -> Claim ------+
 //! ```
 //!
 //! A copy that fails at its claim costs its player the time, not the session: the start goes on without it.
@@ -14,7 +14,7 @@ use crate::host::Inner;
 use crate::supervise::{Traces, supervise};
 use crate::table::{Applicant, Claimed, Reservation, Room};
 use crate::worker::Worker;
-use crate::{Error, Placed, Request, folders, host};
+use crate::{Error, Placed, Request, folders, host, saves};
 use firstlight_container::now;
 use firstlight_link::{Claim, End, Order, Start};
 use firstlight_units::{Micros, SessionId, Timestamp};
@@ -50,7 +50,7 @@ async fn place(inner: &Arc<Inner>, request: &Request, began: Timestamp, warm: bo
         .inspect_err(|_| firstlight_telemetry::session_refused())?;
     let placed = now().since(began);
     open_account(inner, request, &room)?;
-    let (session, parked) = match room {
+    let ((session, saves), parked) = match room {
         Room::New(reservation) => (boot(inner, request, reservation).await?, false),
         Room::Parked(claimed) => (claim(inner, request, claimed).await?, true),
     };
@@ -63,6 +63,7 @@ async fn place(inner: &Arc<Inner>, request: &Request, began: Timestamp, warm: bo
         parked,
         placed,
         ready,
+        saves,
     })
 }
 
@@ -79,32 +80,42 @@ fn open_account(inner: &Inner, request: &Request, room: &Room) -> Result<(), Err
     Ok(())
 }
 
-async fn boot(inner: &Arc<Inner>, request: &Request, reservation: Reservation) -> Result<SessionId, Error> {
+/// Returns how long it took until the player's saves were there, too.
+async fn boot(
+    inner: &Arc<Inner>,
+    request: &Request,
+    reservation: Reservation,
+) -> Result<(SessionId, Micros), Error> {
     let session = reservation.session.clone();
     let mut life = reservation.life.clone();
-    if let Err(error) = launch(inner, request, reservation).await {
-        inner.table().cancel(&session);
-        return Err(error);
-    }
+    let brought = match launch(inner, request, reservation).await {
+        Ok(brought) => brought,
+        Err(error) => {
+            inner.table().cancel(&session);
+            return Err(error);
+        }
+    };
     on_started(inner, request, &session);
     await_ready(&mut life).await?;
-    Ok(session)
+    Ok((session, brought))
 }
 
 /// Gives a parked copy to the player: it answers when its app runs.
-async fn claim(inner: &Arc<Inner>, request: &Request, claimed: Claimed) -> Result<SessionId, Error> {
+async fn claim(
+    inner: &Arc<Inner>,
+    request: &Request,
+    claimed: Claimed,
+) -> Result<(SessionId, Micros), Error> {
     let Claimed {
         session,
         slot,
         mut life,
     } = claimed;
-    let prepared = async {
-        let epoch = epoch_of(inner, request, &session, slot).await?;
-        inner.table().set_epoch(&session, epoch);
-        let home = inner.data.home(&request.player, &request.title.id)?;
-        Ok((epoch, home))
-    };
-    let (epoch, home) = match prepared.await {
+    let prepared = tokio::try_join!(
+        epoch_of(inner, request, &session, slot),
+        saves::bring(inner, request)
+    );
+    let (epoch, brought) = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
             let reason = End::EngineFault;
@@ -116,7 +127,7 @@ async fn claim(inner: &Arc<Inner>, request: &Request, claimed: Claimed) -> Resul
         session: session.to_string(),
         player: request.player.clone(),
         epoch,
-        home,
+        home: brought.home,
         origins: request.origins.clone(),
     };
     inner.table().order(&session, Order::Claim(Box::new(order)));
@@ -128,12 +139,13 @@ async fn claim(inner: &Arc<Inner>, request: &Request, claimed: Claimed) -> Resul
     on_started(inner, request, &session);
     // Not before: what is prepared for the next player takes the disk.
     inner.pool_changed.notify_one();
-    Ok(session)
+    Ok((session, brought.after))
 }
 
-fn on_started(inner: &Inner, request: &Request, session: &SessionId) {
+fn on_started(inner: &Arc<Inner>, request: &Request, session: &SessionId) {
     firstlight_telemetry::session_started();
     inner.record_sessions();
+    saves::keep(inner, request, session);
     tracing::info!(%session, title = %request.title.id, "session started");
 }
 
@@ -167,6 +179,7 @@ async fn placed_before(inner: &Inner, request: &Request) -> Result<Option<Placed
         parked: session.parked,
         placed: Micros::ZERO,
         ready: Micros::ZERO,
+        saves: Micros::ZERO,
     }))
 }
 
@@ -226,19 +239,22 @@ pub(crate) async fn give_way(inner: &Inner, sessions: &[SessionId]) {
     }
 }
 
-async fn launch(inner: &Arc<Inner>, request: &Request, reservation: Reservation) -> Result<(), Error> {
+async fn launch(inner: &Arc<Inner>, request: &Request, reservation: Reservation) -> Result<Micros, Error> {
     let (session, slot) = (reservation.session.clone(), reservation.slot);
-    let epoch = epoch_of(inner, request, &session, slot).await?;
-    inner.table().set_epoch(&session, epoch);
+    let (epoch, brought) = tokio::try_join!(
+        epoch_of(inner, request, &session, slot),
+        saves::bring(inner, request)
+    )?;
     let birth = Birth {
-        home: inner.data.home(&request.player, &request.title.id)?,
+        home: brought.home,
         title_dir: &request.title_dir,
         player: &request.player,
         origins: &request.origins,
         epoch,
         parked: false,
     };
-    spawn(inner, reservation, birth)
+    spawn(inner, reservation, birth)?;
+    Ok(brought.after)
 }
 
 /// The lease's fence, or this host's own next one, once it is on disk.
@@ -249,8 +265,10 @@ async fn epoch_of(
     slot: u32,
 ) -> Result<u64, Error> {
     let fence = request.lease.as_ref().map(|lease| lease.fence);
-    let session = session.clone();
-    host::blocking(inner, move |inner| inner.leases().claim(slot, fence, &session)).await
+    let claimed = session.clone();
+    let epoch = host::blocking(inner, move |inner| inner.leases().claim(slot, fence, &claimed)).await?;
+    inner.table().set_epoch(session, epoch);
+    Ok(epoch)
 }
 
 /// What differs between a session and a copy that is nobody's yet.

@@ -247,6 +247,25 @@ pub(crate) const START_STEP: Metric = histogram(
     REQUEST_SECONDS,
     "The steps of that: they sum to the whole.",
 );
+pub(crate) const SAVES_BROUGHT: Metric = counter(
+    "host_saves_brought_total",
+    Unit::Count,
+    &["how"],
+    "Starts of sessions whose title keeps saves, by how they came to what their player has saved.",
+);
+pub(crate) const SAVES_BROUGHT_SECONDS: Metric = histogram(
+    "host_saves_brought_seconds",
+    Unit::Seconds,
+    &[],
+    REQUEST_SECONDS,
+    "How long such a start took until that was there.",
+);
+pub(crate) const SAVES_PUT: Metric = counter(
+    "host_saves_put_total",
+    Unit::Count,
+    &["outcome"],
+    "Times that what a session saved was put away, by what became of it.",
+);
 pub(crate) const REQUESTS: Metric = counter(
     "gateway_requests_total",
     Unit::Count,
@@ -434,6 +453,9 @@ pub const METRICS: &[Metric] = &[
     FIRST_PICTURE,
     START_TOTAL,
     START_STEP,
+    SAVES_BROUGHT,
+    SAVES_BROUGHT_SECONDS,
+    SAVES_PUT,
     SESSION_SCORE,
     SESSION_SECONDS,
     REQUESTS,

@@ -270,7 +270,7 @@ fn status_class(status: u16) -> &'static str {
 }
 
 /// The gateway's routes.
-pub(crate) const ROUTES: [&str; 25] = [
+pub(crate) const ROUTES: [&str; 29] = [
     "/",
     "/play/{title}",
     "/ops",
@@ -296,4 +296,8 @@ pub(crate) const ROUTES: [&str; 25] = [
     "/v1/hosts/tokens",
     "/v1/hosts/{id}/drain",
     "/v1/hosts/enrol",
+    "/v1/sessions/{id}/save",
+    "/v1/saves",
+    "/v1/saves/{title}",
+    "/v1/saves/{title}/restore",
 ];

@@ -14,6 +14,7 @@ mod catalogue;
 mod cell;
 mod engine;
 mod relay;
+mod saves;
 mod session;
 pub mod span;
 mod stream;
@@ -29,6 +30,7 @@ pub use engine::{
     sessions_waiting, stage_seconds, start_step,
 };
 pub use relay::{RelayRefused, RelayTraffic, relay_attached, relay_refused, relay_sessions, relay_traffic};
+pub use saves::{SaveBrought, SavePut, saves_brought, saves_put};
 pub use session::{Lacking, click_to_photon_seconds, second_judged, session_score};
 pub use stream::{Second, Stream};
 

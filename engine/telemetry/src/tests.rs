@@ -76,6 +76,14 @@ fn the_documented_label_values_are_the_code() {
             list(&mut crate::StartStep::ALL.into_iter().map(crate::StartStep::name))
         ),
         format!(
+            "- `how`: {}",
+            list(&mut crate::SaveBrought::ALL.into_iter().map(crate::SaveBrought::name))
+        ),
+        format!(
+            "- `outcome` of saves: {}",
+            list(&mut crate::SavePut::ALL.into_iter().map(crate::SavePut::name))
+        ),
+        format!(
             "- `route`: {}",
             list(&mut engine::ROUTES.into_iter().chain(["other"]))
         ),
@@ -208,6 +216,8 @@ fn record_everything() -> BTreeMap<String, (String, f64)> {
         for step in crate::StartStep::ALL {
             crate::start_step(step, true, Micros::from_millis(20));
         }
+        crate::saves_brought(crate::SaveBrought::Fetched, 0.02);
+        crate::saves_put(crate::SavePut::Stored);
         http_request("/healthz", 200, 0.001);
         stage_seconds(Stage::Capture, 0.001);
         placement(Placed::Queued);

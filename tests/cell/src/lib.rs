@@ -3,10 +3,11 @@
 use anyhow::{Result, ensure};
 use firstlight_cell::Cell;
 use firstlight_fleet::messages::{Caller, Signer};
-use firstlight_fleet::{Bus, Key, LocalBus, Roster, open};
+use firstlight_fleet::{Bus, Key, LocalBus, Roster, open, open_blobs};
 use firstlight_host::Host;
 use firstlight_host::agent::{self, Agent, open_signer};
 use firstlight_link::IceServer;
+use firstlight_saves::{Keeper, Limits, Near};
 use firstlight_units::WallTime;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +18,8 @@ use std::time::Duration;
 pub struct Alone {
     /// What a gateway places through.
     pub cell: Cell,
+    /// What players save is kept by.
+    pub keeper: Keeper,
     signer: Arc<Signer>,
     bus: Arc<dyn Bus>,
     data: PathBuf,
@@ -38,11 +41,14 @@ impl Alone {
             .await?;
         roster.add_cell_key(&signer.key().public()).await?;
         let caller = Caller::new(Arc::clone(&bus), Arc::clone(&signer));
+        let saved = format!("folder:{}", data.join("saved").display());
+        let keeper = Keeper::new(Arc::clone(&store), open_blobs(&saved).await?, Limits::default());
         let mut settings = firstlight_cell::Settings::new(store, caller);
         settings.local = Some(own.id());
         settings.ice_servers = ice_servers;
         Ok(Self {
             cell: Cell::open(settings).await?,
+            keeper,
             signer,
             bus,
             data: data.to_owned(),
@@ -54,11 +60,13 @@ impl Alone {
     /// # Errors
     /// What keeps the agent from starting or from being heard.
     pub async fn employ(&self, host: &Host, titles: PathBuf) -> Result<Agent> {
+        let signer = Arc::new(open_signer(&self.data)?);
+        host.keep_saves(Arc::new(Near::new(self.keeper.clone(), signer.id())));
         let agent = Agent::start(agent::Settings {
             host: host.clone(),
             titles: Arc::new(agent::Titles::new(titles)),
             bus: Arc::clone(&self.bus),
-            signer: Arc::new(open_signer(&self.data)?),
+            signer,
             cell_keys: vec![self.signer.key().public()],
             name: String::new(),
             region: "local".parse()?,

@@ -259,6 +259,7 @@ impl Process {
             placed_us: 1,
             ready_us: 1,
             parked: false,
+            saves_us: 0,
         }))
     }
 

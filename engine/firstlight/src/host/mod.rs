@@ -17,8 +17,8 @@ use crate::checker;
 use crate::cli::{GatewayUrl, Host as Options};
 use crate::encoders;
 use crate::out::say;
-use crate::run_root;
 use crate::up::{Signals, end_sessions, notes};
+use crate::{run_root, saves};
 use anyhow::{Context, Result, bail};
 use enrol::Gateway;
 use firstlight_backends::Speed;
@@ -75,6 +75,11 @@ async fn run(options: &Options, url: &GatewayUrl, isolation: &Isolation) -> Resu
         };
         format!("this machine does not reach the bus{whence}")
     })?;
+    if enrolled.saves {
+        host.keep_saves(Arc::new(saves::far(url, options.ca.as_deref(), &signer)?));
+    } else {
+        tracing::warn!("{url} keeps no saves: what players save stays on this machine");
+    }
     let forced = options.encoder.clone();
     let tried = tokio::task::spawn_blocking(move || encoders::try_for_sessions(forced.as_deref())).await?;
     host.set_encoders(tried.iter().map(encoders::Tried::measured).collect());

@@ -210,6 +210,9 @@ pub struct Claimed {
     /// A parked copy was thawed.
     #[serde(default)]
     pub parked: bool,
+    /// Of that, microseconds until the player's saves were there.
+    #[serde(default)]
+    pub saves_us: u64,
 }
 
 impl std::fmt::Debug for Claimed {
@@ -277,6 +280,12 @@ pub enum Refused {
     /// The session did not answer.
     #[error("the session did not answer")]
     NoAnswer,
+    /// What the player has saved cannot be brought: without it, nothing is started.
+    #[error("the player's saves cannot be brought: {detail}")]
+    NoSaves {
+        /// For the operator.
+        detail: String,
+    },
     /// The ask makes no sense.
     #[error("{what}")]
     BadAsk {

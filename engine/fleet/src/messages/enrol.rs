@@ -52,6 +52,9 @@ pub struct Enrolled {
     pub cell_keys: Vec<String>,
     /// Milliseconds between beats.
     pub beat_ms: u32,
+    /// The gateway keeps what players have saved, and brings it to the host that a session is placed on.
+    #[serde(default)]
+    pub saves: bool,
 }
 
 impl Enrol {

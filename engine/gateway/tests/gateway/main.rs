@@ -5,5 +5,6 @@ mod answers;
 mod hosts;
 mod reports;
 mod rig;
+mod saves;
 mod sessions;
 mod whep;

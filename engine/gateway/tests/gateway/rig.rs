@@ -58,11 +58,16 @@ impl Answer {
 impl Rig {
     pub(crate) async fn new(slots: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        for id in ["plain", "waiting", "attached", "stillborn"] {
+        for id in ["plain", "waiting", "attached", "stillborn", "keeps"] {
             let dir = folder.path().join("titles").join(id);
             fs::create_dir_all(&dir).unwrap();
             let manifest = format!(
-                "id = \"{id}\"\nname = \"{id}\"\nversion = \"1\"\n[run]\ncommand = [\"/bin/true\"]\n"
+                "id = \"{id}\"\nname = \"{id}\"\nversion = \"1\"\n[run]\ncommand = [\"/bin/true\"]\n{}",
+                if id == "keeps" {
+                    "persist = [\"save\"]\n"
+                } else {
+                    ""
+                }
             );
             fs::write(dir.join("title.toml"), manifest).unwrap();
         }
@@ -87,7 +92,8 @@ impl Rig {
             secure: false,
             metrics: Metrics::install().unwrap(),
         })
-        .unwrap();
+        .unwrap()
+        .with_saves(alone.keeper.clone());
         let agent = alone.employ(&host, folder.path().join("titles")).await.unwrap();
         let router = gateway.router();
         Self {

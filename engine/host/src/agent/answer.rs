@@ -198,6 +198,7 @@ async fn claim_slot(inner: &Inner, claim: Claim) -> Result<Reply, Refused> {
         placed_us: placed.placed.as_micros(),
         ready_us: placed.ready.as_micros(),
         parked: placed.parked,
+        saves_us: placed.saves.as_micros(),
     })))
 }
 
@@ -211,6 +212,12 @@ fn refused(error: Error) -> Refused {
         Error::UnknownSession(_) => Refused::UnknownSession,
         Error::NoAnswer => Refused::NoAnswer,
         Error::Stillborn { detail, .. } => Refused::Stillborn { detail },
+        Error::Saves(error) => {
+            tracing::error!(%error, "a player's saves cannot be brought; the session is not started without them");
+            Refused::NoSaves {
+                detail: error.to_string(),
+            }
+        }
         error @ (Error::Claim(_)
         | Error::Spawn(_)
         | Error::NoPort(_)
