@@ -6,8 +6,9 @@ use crate::say;
 use anyhow::{Context, Result};
 use firstlight_cell::{Cell, Faults, Settings, Step};
 use firstlight_fleet::messages::{Caller, Signer};
-use firstlight_fleet::{Key, open, open_bus};
+use firstlight_fleet::{Key, open, open_blobs, open_bus};
 use firstlight_gateway::{Gateway, Metrics, Neighbours, OperatorKey, listen, serve};
+use firstlight_saves::{Keeper, Limits};
 use firstlight_units::Micros;
 use serde::Deserialize;
 use std::io::BufRead;
@@ -43,7 +44,13 @@ async fn work(told: &Told) -> Result<()> {
     let key = Key::open(&told.data.join("cell.key"))?;
     let boot = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros())?;
     let caller = Caller::new(open_bus(&told.bus).await?, Arc::new(Signer::new(key, boot)));
-    let mut settings = Settings::new(open(&told.store).await?, caller);
+    let store = open(&told.store).await?;
+    let keeper = Keeper::new(
+        Arc::clone(&store),
+        open_blobs(&told.store).await?,
+        Limits::default(),
+    );
+    let mut settings = Settings::new(store, caller);
     settings.beat_every = Micros::from_millis(told.beat_ms);
     settings.lease = Micros::from_millis(told.lease_ms);
     settings.claim_within = Micros::from_millis(told.lease_ms);
@@ -65,7 +72,9 @@ async fn work(told: &Told) -> Result<()> {
     let patient = ureq::Agent::config_builder()
         .timeout_global(Some(NEIGHBOUR_WITHIN))
         .build();
-    let gateway = gateway.with_neighbours(Neighbours::open(&patient.into(), told.neighbours.clone()));
+    let gateway = gateway
+        .with_saves(keeper)
+        .with_neighbours(Neighbours::open(&patient.into(), told.neighbours.clone()));
     say(&format!("port {port}"))?;
     serve(gateway, vec![listener], None, std::future::pending()).await;
     Ok(())

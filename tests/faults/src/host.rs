@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use firstlight_fleet::{PublicKey, open_bus};
 use firstlight_host::agent::{self, Agent, Titles, open_signer};
 use firstlight_host::{Config, Host};
+use firstlight_saves::Far;
 use serde::Deserialize;
 use std::io::Read;
 use std::path::PathBuf;
@@ -20,6 +21,8 @@ pub(crate) struct Told {
     cell_keys: Vec<String>,
     first_port: u16,
     beat_ms: u64,
+    /// The gateway that keeps what players save; none: it stays on this host.
+    saves: Option<String>,
 }
 
 pub(crate) fn run(told: &Told) -> Result<()> {
@@ -38,12 +41,18 @@ async fn work(told: &Told) -> Result<()> {
         .slots(Some(1))
         .build()?;
     let host = Host::open(config)?;
+    let signer = Arc::new(open_signer(&data)?);
+    if let Some(origin) = &told.saves {
+        let config = ureq::Agent::config_builder().http_status_as_error(false);
+        let agent = config.timeout_global(Some(SAVED_WITHIN)).build().into();
+        host.keep_saves(Arc::new(Far::new(agent, origin.clone(), Arc::clone(&signer))));
+    }
     let keys = told.cell_keys.iter();
     let _agent = Agent::start(agent::Settings {
         host,
         titles: Arc::new(Titles::new(told.titles.clone())),
         bus: open_bus(&told.bus).await?,
-        signer: Arc::new(open_signer(&data)?),
+        signer,
         cell_keys: keys
             .map(|key| PublicKey::from_hex(key).context("no key"))
             .collect::<Result<_>>()?,
@@ -62,3 +71,5 @@ async fn work(told: &Told) -> Result<()> {
     // Not `return`: a blocked worker's pipe would keep the runtime.
     std::process::exit(0);
 }
+
+const SAVED_WITHIN: Duration = Duration::from_secs(10);

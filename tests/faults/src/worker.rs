@@ -2,7 +2,8 @@
 //!
 //! While it runs it holds a lock on `slot` in its host's folder, which then holds its session's id. Whoever does not get that lock
 //! writes to `wrong`: there were two in one slot. Titles are called by what their workers do: `dud` fails where `dud-done` is not
-//! there yet, and makes it; `held` is not ready while `hold` is there.
+//! there yet, and makes it; `held` is not ready while `hold` is there; the player of `leaves` goes at once. Each session adds its id to
+//! what its player has saved.
 
 use crate::say;
 use anyhow::{Context, Result, bail};
@@ -26,7 +27,7 @@ pub(crate) fn run() -> Result<()> {
         return ended(End::EngineFault);
     }
     let _slot = enter(&start)?;
-    fs::write(start.home.join("save"), &start.session)?;
+    save(&start)?;
     while title == "held" && rig.join("hold").exists() {
         std::thread::sleep(LOOK_EVERY);
     }
@@ -34,11 +35,30 @@ pub(crate) fn run() -> Result<()> {
         cert_sha256: vec!["ab".repeat(32)],
         seal_key: "key".to_owned(),
     })?;
+    if title == "leaves" {
+        // Its player is there, and gone at once: the app stands still.
+        report(&Report::Attached {
+            transport: None,
+            by: "ticket".to_owned(),
+        })?;
+        report(&Report::Waiting { left_s: 600 })?;
+    }
     loop {
         if let Order::End { reason } = orders.recv()? {
             return ended(reason);
         }
     }
+}
+
+/// Adds a line to what its player has saved: whose turn it was.
+fn save(start: &Start) -> Result<()> {
+    let folder = start.home.join("save");
+    fs::create_dir_all(&folder)?;
+    let mut history = File::options()
+        .create(true)
+        .append(true)
+        .open(folder.join("history"))?;
+    Ok(writeln!(history, "{}", start.session)?)
 }
 
 /// On a thread of their own: when the host goes, so does this process, whatever it does.

@@ -156,6 +156,7 @@ fn claimed(claim: &Claim, off: u64) -> Claimed {
         placed_us: 1,
         ready_us: 1,
         parked: false,
+        saves_us: 0,
     }
 }
 

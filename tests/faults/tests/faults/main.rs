@@ -12,3 +12,4 @@ mod partitions;
 mod process;
 mod races;
 mod rig;
+mod saves;

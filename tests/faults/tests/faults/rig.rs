@@ -50,10 +50,19 @@ impl Rig {
         Self::with([0; 4], &[])
     }
 
+    /// What players save is kept by the second gateway, and follows them.
+    pub(crate) fn with_saves() -> Self {
+        Self::build([0; 4], &[], true)
+    }
+
     /// With seconds that the clocks of the gateways and of the hosts are ahead, and with other cells' gateways.
-    pub(crate) fn with([one, two, first, second]: [i32; 4], neighbours: &[String]) -> Self {
+    pub(crate) fn with(clocks: [i32; 4], neighbours: &[String]) -> Self {
+        Self::build(clocks, neighbours, false)
+    }
+
+    fn build([one, two, first, second]: [i32; 4], neighbours: &[String], saves: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        for title in ["plain", "dud", "held"] {
+        for title in ["plain", "dud", "held", "leaves"] {
             let dir = folder.path().join("titles").join(title);
             fs::create_dir_all(&dir).unwrap();
             let manifest = format!(
@@ -87,7 +96,7 @@ impl Rig {
             rig.add_gateway(n, skew, (database, bus), neighbours);
         }
         for (n, skew, bus) in [(0, first, rig.lines[2].port()), (1, second, bus)] {
-            rig.add_host(n, skew, bus, &cell_keys);
+            rig.add_host(n, skew, bus, (&cell_keys, saves));
         }
         rig.ready();
         rig
@@ -139,7 +148,7 @@ impl Rig {
         });
     }
 
-    fn add_host(&mut self, n: usize, skew: i32, bus: u16, cell_keys: &[String]) {
+    fn add_host(&mut self, n: usize, skew: i32, bus: u16, (cell_keys, saves): (&[String], bool)) {
         // Apart from those of the tests beside this one.
         let first =
             10_000 + u16::try_from(std::process::id() % 500).unwrap() * 40 + u16::try_from(n).unwrap() * 20;
@@ -147,13 +156,14 @@ impl Rig {
             "bus": format!("nats://127.0.0.1:{bus}"), "folder": self.host_folder(n),
             "titles": self.folder.path().join("titles"), "cell_keys": cell_keys, "first_port": first,
             "beat_ms": BEAT.as_millis(),
+            "saves": saves.then(|| format!("http://127.0.0.1:{}", self.gateway(1))),
         });
         let process = Process::start("host", settings, skew);
         process.heard("up");
         self.hosts.push(process);
     }
 
-    fn host_folder(&self, n: usize) -> PathBuf {
+    pub(crate) fn host_folder(&self, n: usize) -> PathBuf {
         self.folder.path().join(format!("host{n}"))
     }
 
@@ -288,11 +298,11 @@ pub(crate) fn start(port: u16, player: u32, key: &str, title: &str) -> Answer {
     }
 }
 
-fn bearer(player: u32) -> String {
+pub(crate) fn bearer(player: u32) -> String {
     format!("Bearer flp_{player:0>43}")
 }
 
-fn agent() -> ureq::Agent {
+pub(crate) fn agent() -> ureq::Agent {
     let config = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .timeout_global(Some(ANSWER_WITHIN));
