@@ -39,6 +39,7 @@ pub const TARGETS: &[Target] = &[
     target("ticket", 700_000, 1_024, targets::text::ticket),
     target("fleet_seal", 30_000, 2_048, targets::fleet::seal),
     target("fleet_message", 250_000, 4_096, targets::fleet::message),
+    target("saves", 20_000, 8_192, targets::saves::saves),
     target("evidence", 400_000, 4_096, targets::evidence::evidence),
     target("trace", 600_000, 4_096, targets::text::trace),
     target("route", 250_000, 1_024, targets::carried::route),
