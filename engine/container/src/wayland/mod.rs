@@ -17,6 +17,7 @@
 //!   display's end, and so the session's.
 //! - **Freezing** stops clients, not the compositor: it has nothing to do then.
 
+mod beat;
 mod capture;
 mod clients;
 mod compositor;

@@ -1,7 +1,7 @@
 //! What clients commit: where it goes, when they may draw the next, and what they are told of when it was seen.
 
+use super::beat::{Beat, PIECES};
 use super::clients::{self, ClientState};
-use super::schedule::{Beat, PIECES};
 use super::state::State;
 use crate::clock;
 use firstlight_units::Timestamp;
