@@ -74,6 +74,14 @@ pub struct Display {
     pub height: u16,
     /// Pictures per second at most.
     pub fps: u16,
+    /// May the player's screen say when they are drawn, where the display can tell the app?
+    #[serde(default = "yes")]
+    pub phase_lock: bool,
+}
+
+/// Of a manifest that an older engine wrote down.
+const fn yes() -> bool {
+    true
 }
 
 /// What an app draws on.
@@ -193,6 +201,7 @@ impl Default for Display {
             width: 1280,
             height: 720,
             fps: 60,
+            phase_lock: true,
         }
     }
 }

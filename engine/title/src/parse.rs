@@ -156,6 +156,9 @@ fn read_display(mut table: Table<'_>) -> Result<Display, Error> {
             default.height,
         )?,
         fps: number(table.take("fps"), "1 to 240", 1..=240, default.fps)?,
+        phase_lock: table
+            .take("phase_lock")
+            .map_or(Ok(default.phase_lock), Value::boolean)?,
     };
     table.finish()?;
     Ok(display)

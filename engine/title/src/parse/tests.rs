@@ -10,7 +10,8 @@ fn what_is_not_said_has_the_documented_default() {
             kind: DisplayKind::X11,
             width: 1280,
             height: 720,
-            fps: 60
+            fps: 60,
+            phase_lock: true
         }
     );
     assert_eq!(title.video, Video { encoder: None });
@@ -73,7 +74,8 @@ fn everything_said_is_kept() {
             kind: DisplayKind::Wayland,
             width: 1920,
             height: 1080,
-            fps: 30
+            fps: 30,
+            phase_lock: false
         }
     );
     assert_eq!(
