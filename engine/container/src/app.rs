@@ -5,6 +5,7 @@ use crate::gamepad::Gamepads;
 use crate::home::{keep, persistent};
 use crate::pauses::Pauses;
 use crate::sandbox::{Memory, Sandbox, User, is_visible};
+use crate::timetable::Timetable;
 use crate::tools::is_executable;
 use crate::{Error, Spec};
 use std::fs;
@@ -65,6 +66,7 @@ pub(crate) fn command(spec: &Spec, wiring: &Wiring<'_>) -> Result<Command, Error
     }
     home(&mut sandbox, spec)?;
     sandbox.show(&Pauses::path(&spec.run_dir), PAUSES);
+    sandbox.show(&Timetable::path(&spec.run_dir), TICKS);
     sandbox.arg(["--chdir", if program.starts_with(TITLE) { TITLE } else { HOME }]);
     if let Some(gamepads) = wiring.gamepads {
         gamepads.show(&mut sandbox);
@@ -143,6 +145,8 @@ const SOUND_LATENCY_MS: &str = "30";
 const PRELOAD: &str = "LD_PRELOAD";
 /// How long the app was frozen, for whoever wants to take it off a clock.
 const PAUSES: &str = "/run/firstlight/pauses";
+/// When it is to show its pictures, for whoever holds it to a rate.
+const TICKS: &str = "/run/firstlight/ticks";
 /// The title's folder inside.
 const TITLE: &str = "/title";
 /// The player's home inside.

@@ -11,8 +11,9 @@ use crate::pauses::Pauses;
 use crate::process::{Launcher, Process, Role, descendants, signal, threads};
 use crate::run_dir::{Register, RunDir};
 use crate::sound::{Audio, Sound};
+use crate::timetable::Timetable;
 use crate::tools::Tools;
-use crate::{Capture, Cursor, Error, Input, clock, display, ffi, freezer, sound, tools};
+use crate::{Capture, Cursor, Error, FrameClock, Input, clock, display, ffi, freezer, sound, tools};
 use firstlight_title::Title;
 use firstlight_units::{Micros, Timestamp};
 use nix::sys::signal::Signal;
@@ -72,6 +73,7 @@ pub struct Container {
     sound: Option<Sound>,
     display: Display,
     fps: u16,
+    frame_clock: Option<FrameClock>,
     tools: Tools,
     frozen: bool,
     ended: Option<Exit>,
@@ -119,6 +121,9 @@ impl Container {
             sound: sound.as_ref().map(Sound::socket),
             gamepads: gamepads.as_ref(),
         };
+        let timetable = Timetable::make(&spec.run_dir)?;
+        let frame_clock = FrameClock::of(display.frame_clock(), &spec.title.run, &timetable)
+            .filter(|_| spec.title.display.phase_lock);
         let command = app::command(&spec, &wiring)?;
         let (app, _) = launcher.launch("the title", command, Role::App)?;
         Ok(Self {
@@ -126,6 +131,7 @@ impl Container {
             sound,
             display,
             fps: spec.title.display.fps,
+            frame_clock,
             tools,
             frozen: false,
             ended: None,
@@ -180,6 +186,12 @@ impl Container {
     /// As [`Self::capture`].
     pub fn input(&self) -> Result<Input, Error> {
         self.display.input()
+    }
+
+    /// What tells the app when to draw; `None` where nothing does, or it is not to be steered.
+    #[must_use]
+    pub fn frame_clock(&self) -> Option<FrameClock> {
+        self.frame_clock.clone()
     }
 
     /// The gamepads; `None` when the title takes none.

@@ -88,6 +88,14 @@ impl Display {
         }
     }
 
+    /// Its frame clock; `None` where clients draw when they like.
+    pub(crate) fn frame_clock(&self) -> Option<wayland::FrameClock> {
+        match self {
+            Self::X11(_) => None,
+            Self::Wayland(display) => Some(display.frame_clock()),
+        }
+    }
+
     /// Its process, where it is one or has one.
     pub(crate) fn process(&self) -> Option<&Process> {
         match self {

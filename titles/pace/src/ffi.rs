@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "a library that stands between two C programs")]
 
 use crate::{pauses, tick};
+use firstlight_units::Ticks;
 use std::ffi::{CStr, c_int, c_ulong, c_void};
 use std::os::fd::AsRawFd;
 use std::sync::OnceLock;
@@ -81,31 +82,43 @@ fn read(clock: &Real) -> u64 {
 
 /// How long this process was frozen so far, nanoseconds: the engine writes it before the process goes on. 0 outside a sandbox.
 fn paused() -> u64 {
-    static SUM: OnceLock<Option<&'static AtomicU64>> = OnceLock::new();
-    let sum = SUM.get_or_init(|| {
-        let file = std::fs::File::open(PAUSES).ok()?;
-        if file.metadata().ok()?.len() < 8 {
-            return None;
-        }
-        // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing; the file is open.
-        let at = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                8,
-                libc::PROT_READ,
-                libc::MAP_SHARED,
-                file.as_raw_fd(),
-                0,
-            )
-        };
-        if at == libc::MAP_FAILED {
-            return None;
-        }
-        // SAFETY: the mapping is eight readable bytes, aligned to a page, and is never unmapped; the file keeps its length. It is only
-        // loaded from.
-        Some(unsafe { &*at.cast::<AtomicU64>() })
-    });
-    sum.map_or(0, |sum| u64::from_le(sum.load(Ordering::Relaxed)))
+    static SUM: OnceLock<Option<&'static [AtomicU64; 1]>> = OnceLock::new();
+    let sum = SUM.get_or_init(|| shared(PAUSES));
+    sum.map_or(0, |[sum]| u64::from_le(sum.load(Ordering::Relaxed)))
+}
+
+/// The ticks that the engine wants the app to keep to; `None` where it does not, and outside a sandbox.
+fn ticks() -> Option<Ticks> {
+    static TICKS: OnceLock<Option<&'static [AtomicU64; 2]>> = OnceLock::new();
+    let [period, tick] = (*TICKS.get_or_init(|| shared(TIMETABLE)))?;
+    let read = |number: &AtomicU64| u64::from_le(number.load(Ordering::Relaxed));
+    tick::ticks(read(period), read(tick))
+}
+
+/// Numbers that the engine keeps in a file.
+fn shared<const N: usize>(path: &str) -> Option<&'static [AtomicU64; N]> {
+    let file = std::fs::File::open(path).ok()?;
+    let bytes = N * size_of::<AtomicU64>();
+    if usize::try_from(file.metadata().ok()?.len()).ok()? < bytes {
+        return None;
+    }
+    // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing; the file is open.
+    let at = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            bytes,
+            libc::PROT_READ,
+            libc::MAP_SHARED,
+            file.as_raw_fd(),
+            0,
+        )
+    };
+    if at == libc::MAP_FAILED {
+        return None;
+    }
+    // SAFETY: the mapping is as many readable bytes, aligned to a page, and is never unmapped; the file keeps its length. It is only
+    // loaded from.
+    Some(unsafe { &*at.cast::<[AtomicU64; N]>() })
 }
 
 /// `void SDL_RenderPresent(SDL_Renderer *)`
@@ -180,7 +193,11 @@ fn hold() {
         return;
     };
     // An app that shows pictures from several threads at once is held loosely; nothing worse follows.
-    let until = tick::next(LAST.load(Ordering::Relaxed), monotonic_ns(), period);
+    let (last, now) = (LAST.load(Ordering::Relaxed), monotonic_ns());
+    let until = match ticks() {
+        Some(ticks) => tick::keep(ticks, last, now),
+        None => tick::next(last, now, period),
+    };
     LAST.store(until, Ordering::Relaxed);
     sleep_until(until);
 }
@@ -220,4 +237,5 @@ fn sleep_until(at: u64) {
 
 /// See `engine/container`.
 const PAUSES: &str = "/run/firstlight/pauses";
+const TIMETABLE: &str = "/run/firstlight/ticks";
 const NANOS: u64 = 1_000_000_000;

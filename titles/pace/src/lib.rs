@@ -7,7 +7,8 @@
 //!
 //! Xvfb has no vertical blank, so an app that relies on it draws as fast as the machine can and leaves no room for the
 //! encoder. With `LD_PRELOAD=/title/bin/libpace.so` and `PACE_FPS=60` it waits for ticks of `CLOCK_MONOTONIC` instead. It
-//! waits after the picture was shown, not before: what the app reads next is the newest input.
+//! waits after the picture was shown, not before: what the app reads next is the newest input. Where the engine knows when the player's
+//! screen takes pictures, it keeps the ticks for that in another file of the sandbox, and the app is held to those.
 //!
 //! A parked or waiting app is frozen, and its clocks go on. A game that goes by SDL's clock would make up for the time: Doom runs up to two
 //! seconds of its game at once. So SDL's clock, as the app reads it, leaves out the pauses, whose sum the engine keeps in a file of the

@@ -125,6 +125,7 @@ impl Compositor {
         loop {
             match self.orders.try_recv() {
                 Ok(Order::Act(act)) => self.state.act(act),
+                Ok(Order::Follow(ticks)) => self.state.awaiting.follow(ticks),
                 Ok(Order::Stop) | Err(TryRecvError::Disconnected) => return false,
                 Err(TryRecvError::Empty) => return true,
             }

@@ -22,6 +22,7 @@ mod capture;
 mod clients;
 mod compositor;
 mod cursor;
+mod frame_clock;
 mod painter;
 mod protocols;
 mod schedule;
@@ -38,6 +39,7 @@ mod xwayland;
 mod xwm;
 
 pub(crate) use capture::{Capture, Cursor};
+pub(crate) use frame_clock::FrameClock;
 
 use crate::input::Act;
 use crate::process::{Launcher, Process};
@@ -45,6 +47,7 @@ use crate::sandbox::Sandbox;
 use crate::{Error, Waker, socket};
 use compositor::Setup;
 use firstlight_title::Display as Wanted;
+use firstlight_units::Ticks;
 use shared::Shared;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -78,6 +81,8 @@ pub(crate) struct Display {
 pub(crate) enum Order {
     /// The player did something.
     Act(Act),
+    /// Clients are told by these ticks that they may draw.
+    Follow(Option<Ticks>),
     /// Nobody needs it any more.
     Stop,
 }
@@ -159,6 +164,10 @@ impl Display {
 
     pub(crate) fn cursor(&self) -> Result<Cursor, Error> {
         Cursor::open(&self.shared)
+    }
+
+    pub(crate) fn frame_clock(&self) -> FrameClock {
+        FrameClock::new(&self.sink, &self.shared)
     }
 
     pub(crate) fn sink(&self) -> Sink {

@@ -6,6 +6,7 @@
 use super::shapes;
 use crate::{CursorEvent, Error, Waker};
 use firstlight_units::Timestamp;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// See the module.
@@ -13,6 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(super) struct Shared {
     size: (u16, u16),
     state: Mutex<State>,
+    /// How often Wayland clients that had asked were told that they may draw.
+    answered: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -75,6 +78,7 @@ impl Shared {
                 number: 0,
                 gone: false,
             }),
+            answered: AtomicU64::new(0),
         }
     }
 
@@ -127,6 +131,14 @@ impl Shared {
         state.cursor.moved = Some((x, y));
         state.cursor.moves += 1;
         state.ring();
+    }
+
+    pub(super) fn on_answered(&self) {
+        self.answered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
     }
 
     /// Whoever waits is told that nothing comes any more.

@@ -4,7 +4,7 @@ use super::beat::{Beat, PIECES};
 use super::clients::{self, ClientState};
 use super::state::State;
 use crate::clock;
-use firstlight_units::Timestamp;
+use firstlight_units::{Ticks, Timestamp};
 use smithay::backend::renderer::utils::{on_commit_buffer_handler, with_renderer_surface_state};
 use smithay::delegate_compositor;
 use smithay::delegate_shm;
@@ -30,7 +30,9 @@ pub(super) struct Awaiting {
     native: Queue,
     /// The X server's.
     x: Queue,
+    /// Of the title.
     period: Duration,
+    ticks: Option<Ticks>,
 }
 
 #[derive(Debug)]
@@ -49,7 +51,20 @@ impl Awaiting {
             native: queue(u32::from(fps)),
             x: queue(u32::from(fps) * PIECES),
             period: Duration::from_secs(1) / u32::from(fps.max(1)),
+            ticks: None,
         }
+    }
+
+    /// They are told by these ticks from here on; `None`: at the title's rate.
+    pub(super) fn follow(&mut self, ticks: Option<Ticks>) {
+        self.ticks = ticks;
+        self.native.beat.follow(ticks);
+        self.x.beat.follow(ticks.map(|ticks| ticks.divided(PIECES)));
+    }
+
+    /// Between two pictures of who draws when it may.
+    fn period(&self) -> Duration {
+        self.ticks.map_or(self.period, Ticks::period)
     }
 
     /// When the first of them is to be told.
@@ -62,34 +77,42 @@ impl Awaiting {
     }
 }
 
+impl Queue {
+    /// Tells its surfaces, where it is time; whether anybody had asked.
+    fn answer(&mut self, now: Timestamp) -> bool {
+        if self.surfaces.is_empty() || self.beat.due() > now {
+            return false;
+        }
+        let mut answered = false;
+        for surface in self.surfaces.drain(..).filter(IsAlive::alive) {
+            each_surface(&surface, |_, states| {
+                let mut attributes = states.cached_state.get::<SurfaceAttributes>();
+                for callback in attributes.current().frame_callbacks.drain(..) {
+                    callback.done(millis(now));
+                    answered = true;
+                }
+            });
+        }
+        if answered {
+            self.beat.on_answered(now);
+        }
+        answered
+    }
+}
+
 impl State {
     /// Tells those whose time it is that they may draw.
     pub(super) fn answer(&mut self, now: Timestamp) {
-        let millis = millis(now);
-        for queue in [&mut self.awaiting.native, &mut self.awaiting.x] {
-            if queue.surfaces.is_empty() || queue.beat.due() > now {
-                continue;
-            }
-            let mut answered = 0usize;
-            for surface in queue.surfaces.drain(..).filter(IsAlive::alive) {
-                each_surface(&surface, |_, states| {
-                    let mut attributes = states.cached_state.get::<SurfaceAttributes>();
-                    for callback in attributes.current().frame_callbacks.drain(..) {
-                        callback.done(millis);
-                        answered += 1;
-                    }
-                });
-            }
-            if answered > 0 {
-                queue.beat.on_answered(now);
-            }
+        if self.awaiting.native.answer(now) {
+            self.shared.on_answered();
         }
+        self.awaiting.x.answer(now);
     }
 
     /// Tells those who asked that what they committed is on its way to the player.
     pub(super) fn on_presented(&mut self) {
         let now = Duration::from(clock::now().since(Timestamp::from_micros(0)));
-        let (output, number, period) = (&self.output, self.painter.number(), self.awaiting.period);
+        let (output, number, period) = (&self.output, self.painter.number(), self.awaiting.period());
         for window in self.windows.downwards() {
             each_surface(&window.surface, |_, states| {
                 let mut feedback = states.cached_state.get::<PresentationFeedbackCachedState>();

@@ -1,6 +1,7 @@
 //! A compositor, and clients of it in threads of the test: well-behaved ones, and others.
 
 mod client;
+mod frame_clock;
 mod hostile;
 mod input;
 mod pictures;
