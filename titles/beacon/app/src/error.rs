@@ -33,6 +33,9 @@ pub enum Error {
     /// The compositor is gone.
     #[error("the Wayland display closed the connection: {0}")]
     Unsent(#[from] wayland_client::backend::WaylandError),
+    /// Asked to draw by the display's clock, where there is none.
+    #[error("an X server does not say when to draw: leave --clock at own, or use --display wayland")]
+    NoClock,
     /// The window was closed.
     #[error("the window was closed")]
     Closed,

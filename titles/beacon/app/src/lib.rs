@@ -29,5 +29,5 @@ pub mod staged;
 mod texture;
 
 pub use error::Error;
-pub use options::{Kind, MicroHertz, Motion, Options, Switch};
+pub use options::{Clock, Kind, MicroHertz, Motion, Options, Switch};
 pub use run::run;

@@ -9,6 +9,9 @@ pub struct Options {
     /// Frames per second, with up to six decimals; 0 draws only when input arrived
     #[arg(long, env = "BEACON_FPS", default_value = "60", value_parser = parse_rate)]
     pub fps: MicroHertz,
+    /// Whose clock says when to draw: its own at that rate, or the display's (Wayland's frame callbacks)
+    #[arg(long, env = "BEACON_CLOCK", default_value = "own")]
+    pub clock: Clock,
     /// What to be seen on; Wayland where WAYLAND_DISPLAY names one, if not given
     #[arg(long, env = "BEACON_DISPLAY")]
     pub display: Option<Kind>,
@@ -33,6 +36,15 @@ pub enum Kind {
     X11,
     /// A Wayland compositor.
     Wayland,
+}
+
+/// Whose clock says when to draw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Clock {
+    /// The beacon's.
+    Own,
+    /// The display's.
+    Display,
 }
 
 /// What moves beside the barcode.

@@ -5,7 +5,7 @@ use crate::beep::Beeper;
 use crate::clock::{monotonic_ns, sleep_until, wall_us};
 use crate::error::Error;
 use crate::inputs::Inputs;
-use crate::options::{MicroHertz, Motion, Options, Switch};
+use crate::options::{Clock, MicroHertz, Motion, Options, Switch};
 use crate::pads::Pads;
 use crate::scene::Scene;
 use crate::screen::Screen;
@@ -33,7 +33,11 @@ pub fn run(options: &Options) -> Result<(), Error> {
         frame: 0,
         motion: options.motion,
     };
-    match beacon.tick(options.fps) {
+    let ended = match options.clock {
+        Clock::Own => beacon.tick(options.fps),
+        Clock::Display => beacon.follow(),
+    };
+    match ended {
         Err(Error::Gone(_) | Error::GoneWayland(_) | Error::Unsent(_) | Error::Closed) => Ok(()),
         ended => ended,
     }
@@ -79,6 +83,17 @@ impl Beacon {
                 .next_after(monotonic_ns()?.saturating_sub(start))
                 .max(tick + 1);
         }
+    }
+
+    /// Draws whenever the display says that it may.
+    fn follow(&mut self) -> Result<(), Error> {
+        while !ffi::stopped() {
+            self.prepare();
+            self.screen.wait_turn(&mut self.inputs)?;
+            self.pads.note(&mut self.inputs);
+            self.show()?;
+        }
+        Ok(())
     }
 
     /// Begins the next picture.

@@ -7,7 +7,7 @@ use crate::barcode;
 use crate::canvas::Canvas;
 use crate::error::Error;
 use crate::inputs::Inputs;
-use crate::options::{Kind, Options};
+use crate::options::{Clock, Kind, Options};
 use crate::panel::KeyNames;
 
 /// A window that is seen and has the keyboard.
@@ -26,6 +26,7 @@ impl Screen {
             }
         });
         match kind {
+            Kind::X11 if options.clock == Clock::Display => Err(Error::NoClock),
             Kind::X11 => x11::Screen::open(options).map(|screen| Self::X11(Box::new(screen))),
             Kind::Wayland => wayland::Screen::open(options).map(Self::Wayland),
         }
@@ -67,6 +68,14 @@ impl Screen {
             Self::X11(screen) => Ok(screen.wait_read(inputs)?),
             // It has a copy of its own.
             Self::Wayland(screen) => screen.note_input(inputs),
+        }
+    }
+
+    /// Waits until the display says that it is time to draw, or a signal comes; input that arrives meanwhile is noted.
+    pub(crate) fn wait_turn(&mut self, inputs: &mut Inputs) -> Result<(), Error> {
+        match self {
+            Self::X11(_) => Err(Error::NoClock),
+            Self::Wayland(screen) => screen.wait_turn(inputs),
         }
     }
 

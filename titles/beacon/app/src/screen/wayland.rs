@@ -3,10 +3,12 @@
 use super::require_room;
 use crate::canvas::Canvas;
 use crate::error::Error;
-use crate::ffi::Shared;
+use crate::ffi::{self, Shared};
 use crate::inputs::Inputs;
-use crate::options::Options;
+use crate::options::{Clock, Options};
 use crate::panel::KeyNames;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::ftruncate;
 use std::io::ErrorKind;
@@ -19,7 +21,9 @@ use wayland_client::globals::{GlobalListContents, registry_queue_init};
 use wayland_client::protocol::wl_keyboard::{self, KeyState, WlKeyboard};
 use wayland_client::protocol::wl_pointer::{self, ButtonState, WlPointer};
 use wayland_client::protocol::wl_registry::{self, WlRegistry};
-use wayland_client::protocol::{wl_buffer, wl_compositor, wl_seat, wl_shm, wl_shm_pool, wl_surface};
+use wayland_client::protocol::{
+    wl_buffer, wl_callback, wl_compositor, wl_seat, wl_shm, wl_shm_pool, wl_surface,
+};
 use wayland_client::{Connection, Dispatch, EventQueue, QueueHandle, WEnum, delegate_noop};
 use wayland_protocols::xdg::shell::client::{xdg_surface, xdg_toplevel, xdg_wm_base};
 
@@ -33,6 +37,7 @@ pub(crate) struct Screen {
     width: u16,
     height: u16,
     names: KeyNames,
+    clock: Clock,
 }
 
 /// Memory that the compositor reads.
@@ -50,6 +55,8 @@ struct Heard {
     size: Option<(i32, i32)>,
     configured: bool,
     closed: bool,
+    /// A picture was shown, and the compositor has not said yet that the next may be drawn.
+    shown: bool,
     notes: Vec<Note>,
 }
 
@@ -100,6 +107,7 @@ impl Screen {
             width,
             height,
             names: KeyNames::of_a_pc(),
+            clock: options.clock,
         })
     }
 
@@ -131,9 +139,31 @@ impl Screen {
         self.surface.attach(Some(&free.buffer), 0, 0);
         self.surface
             .damage_buffer(0, 0, i32::from(self.width), i32::from(self.height));
+        if self.clock == Clock::Display {
+            self.surface.frame(&self.queue.handle(), ());
+            self.heard.shown = true;
+        }
         self.surface.commit();
         self.queue.flush()?;
         Ok(())
+    }
+
+    /// Waits until the next picture may be drawn, or a signal comes; input that arrives meanwhile is noted.
+    pub(super) fn wait_turn(&mut self, inputs: &mut Inputs) -> Result<(), Error> {
+        loop {
+            self.note_input(inputs)?;
+            if !self.heard.shown || ffi::stopped() {
+                return Ok(());
+            }
+            if let Some(guard) = self.queue.prepare_read() {
+                let mut fds = [PollFd::new(guard.connection_fd(), PollFlags::POLLIN)];
+                // A signal that comes just before it is not waited for long.
+                match poll(&mut fds, PollTimeout::from(LOOK_MS)) {
+                    Ok(_) | Err(Errno::EINTR) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
     }
 
     /// Notes all input that has arrived; says whether the picture changes by it.
@@ -266,6 +296,21 @@ impl Dispatch<wl_buffer::WlBuffer, Arc<AtomicBool>> for Heard {
     }
 }
 
+impl Dispatch<wl_callback::WlCallback, ()> for Heard {
+    fn event(
+        heard: &mut Self,
+        _: &wl_callback::WlCallback,
+        event: wl_callback::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        if let wl_callback::Event::Done { .. } = event {
+            heard.shown = false;
+        }
+    }
+}
+
 impl Dispatch<WlKeyboard, ()> for Heard {
     fn event(
         heard: &mut Self,
@@ -323,6 +368,7 @@ delegate_noop!(Heard: ignore wl_seat::WlSeat);
 
 /// One that is shown, one that is about to be, and one to draw.
 const BUFFERS: usize = 3;
+const LOOK_MS: u8 = 100;
 /// Where the compositor leaves it to the window.
 const DEFAULT: (u16, u16) = (1280, 720);
 /// Steps of the wheel that one event may count for.
