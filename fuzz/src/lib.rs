@@ -56,6 +56,7 @@ pub const TARGETS: &[Target] = &[
     target("receive", 70_000, 16_384, targets::cores::receive),
     target("send", 15_000, 16_384, targets::cores::send),
     target("input", 100_000, 8_192, targets::cores::input),
+    target("screen", 20_000, 4_096, targets::screen::screen),
 ];
 
 const fn target(name: &'static str, runs: u32, bytes_max: usize, run: fn(&[u8])) -> Target {

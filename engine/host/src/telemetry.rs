@@ -2,7 +2,7 @@
 
 use firstlight_link::{End, Played, StartTrace, Stats};
 use firstlight_telemetry::{Attach, Second, StartStep};
-use firstlight_units::{Bitrate, Micros, Stage};
+use firstlight_units::{Bitrate, Micros, Pacing, Stage};
 
 pub(crate) fn second(stats: &Stats) -> Second {
     let sent_in_a_second = |bps| Bitrate::bps(bps).bytes_in(Micros::from_secs(1));
@@ -34,6 +34,8 @@ pub(crate) fn second(stats: &Stats) -> Second {
             .filter(|(_, us)| *us > 0 && stats.encoded > 0)
             .map(|(stage, us)| (stage, Micros::new(us.into())))
             .collect(),
+        pacing: Pacing::from_name(&stats.pacing).unwrap_or_default(),
+        refresh_wait: stats.refresh_wait_us.map(|us| Micros::new(us.into())),
         cpu_encoder: Micros::new(stats.cpu_encoder_us),
         cpu_engine: Micros::new(stats.cpu_engine_us),
     }

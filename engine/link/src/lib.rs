@@ -450,4 +450,9 @@ pub struct Stats {
     pub click_to_photon_us: u32,
     /// Milliseconds without a new picture past the deadline, as the client says.
     pub frozen_ms: u32,
+    /// What the title's frame clock goes by: a name of `units::Pacing`.
+    pub pacing: String,
+    /// Median microseconds that decoded pictures waited for the player's screen, where the client said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_wait_us: Option<u32>,
 }

@@ -293,6 +293,19 @@ pub(crate) const STAGE_DURATION: Metric = histogram(
     STAGE_SECONDS,
     "Time a picture spends in a stage of the media path, once a second: the median of what the worker measures, the mean of what the player's page does.",
 );
+pub(crate) const REFRESH_WAIT: Metric = histogram(
+    "stream_refresh_wait_seconds",
+    Unit::Seconds,
+    &[],
+    STAGE_SECONDS,
+    "Time that decoded pictures waited for their player's screen: the median of each second.",
+);
+pub(crate) const FRAME_CLOCK: Metric = counter(
+    "stream_frame_clock_seconds_total",
+    Unit::Seconds,
+    &["pacing"],
+    "Seconds that were streamed, by what the title's frame clock went by.",
+);
 pub(crate) const RTT: Metric = histogram(
     "stream_rtt_seconds",
     Unit::Seconds,
@@ -462,6 +475,8 @@ pub const METRICS: &[Metric] = &[
     REQUEST_DURATION,
     STAGE_DURATION,
     CLICK_TO_PHOTON,
+    REFRESH_WAIT,
+    FRAME_CLOCK,
     RTT,
     TARGET,
     SENT,

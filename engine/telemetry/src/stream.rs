@@ -1,12 +1,12 @@
 //! What a stream's worker reports once a second.
 
 use crate::catalogue::{
-    CPU, DATAGRAMS_MALFORMED, FRAMES_CAPTURED, FRAMES_DROPPED, FRAMES_ENCODED, FRAMES_LATE, FRAMES_SKIPPED,
-    IDR, INPUT_EVENTS, INPUT_REFUSED, PACKETS_LOST, PACKETS_REPEATED, RECOVERY, RTT, SENT, SENT_VIDEO,
-    TARGET,
+    CPU, DATAGRAMS_MALFORMED, FRAME_CLOCK, FRAMES_CAPTURED, FRAMES_DROPPED, FRAMES_ENCODED, FRAMES_LATE,
+    FRAMES_SKIPPED, IDR, INPUT_EVENTS, INPUT_REFUSED, PACKETS_LOST, PACKETS_REPEATED, RECOVERY, REFRESH_WAIT,
+    RTT, SENT, SENT_VIDEO, TARGET,
 };
 use crate::stage_seconds;
-use firstlight_units::{Bitrate, ByteCount, Micros, Stage};
+use firstlight_units::{Bitrate, ByteCount, Micros, Pacing, Stage};
 use metrics::{Counter, counter, histogram};
 
 /// A second of a stream's life. What ends in `_total` counts since the stream began; the rest belongs to this second.
@@ -46,6 +46,10 @@ pub struct Second {
     pub rtt: Option<Micros>,
     /// Medians of the stages that the worker owns; a stage without a picture in this second is left out.
     pub stages: Vec<(Stage, Micros)>,
+    /// What the title's frame clock went by.
+    pub pacing: Pacing,
+    /// Median of how long decoded pictures waited for the player's screen, where that is known.
+    pub refresh_wait: Option<Micros>,
     /// CPU time of the encoder's thread.
     pub cpu_encoder: Micros,
     /// CPU time of the rest of the worker.
@@ -95,6 +99,10 @@ impl Stream {
         histogram!(TARGET.name).record(bytes_per_second(second.target));
         if let Some(rtt) = second.rtt {
             histogram!(RTT.name).record(rtt.as_secs_f64());
+        }
+        counter!(FRAME_CLOCK.name, "pacing" => second.pacing.name()).increment(1);
+        if let Some(wait) = second.refresh_wait {
+            histogram!(REFRESH_WAIT.name).record(wait.as_secs_f64());
         }
         for (stage, median) in &second.stages {
             stage_seconds(*stage, median.as_secs_f64());

@@ -7,7 +7,7 @@ use crate::{
     relay_traffic, sent_elsewhere, session_attached, session_ended, session_refused, session_started,
     sessions_active, sessions_waiting, stage_seconds,
 };
-use firstlight_units::{Bitrate, ByteCount, Micros, Stage};
+use firstlight_units::{Bitrate, ByteCount, Micros, Pacing, Stage};
 use metrics::{
     Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, SharedString,
 };
@@ -58,6 +58,10 @@ fn the_documented_label_values_are_the_code() {
         format!(
             "- `stage`: {}",
             list(&mut Stage::ALL.into_iter().map(Stage::name))
+        ),
+        format!(
+            "- `pacing`: {}",
+            list(&mut Pacing::ALL.into_iter().map(Pacing::name))
         ),
         format!(
             "- `class`: {}",
@@ -232,6 +236,7 @@ fn record_everything() -> BTreeMap<String, (String, f64)> {
             target: Bitrate::mbps(8),
             sent: ByteCount::new(1),
             rtt: Some(Micros::from_millis(5)),
+            refresh_wait: Some(Micros::from_millis(3)),
             stages: vec![(Stage::Encode, Micros::new(2_500))],
             ..Second::default()
         });

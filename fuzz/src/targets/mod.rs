@@ -6,6 +6,7 @@ pub(crate) mod evidence;
 pub(crate) mod fleet;
 pub(crate) mod rtc;
 pub(crate) mod saves;
+pub(crate) mod screen;
 pub(crate) mod sealed;
 pub(crate) mod text;
 pub(crate) mod wire;

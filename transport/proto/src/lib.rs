@@ -1,4 +1,4 @@
-//! Sans-IO send and receive: packetizer, pacer, rate rule, loss recovery, feedback, input and clock.
+//! Sans-IO send and receive: packetizer, pacer, rate rule, loss recovery, feedback, input, clock, and when the title draws.
 //!
 //! ```text
 //! access units, audio -> send::Sender -> datagrams -> receive::Receiver -> access units, audio
@@ -21,6 +21,7 @@
 pub mod clock;
 pub mod fec;
 pub mod input;
+pub mod phase;
 pub mod rate;
 pub mod receive;
 pub mod send;

@@ -102,6 +102,13 @@ fn client(message: &ClientMessage) -> Value {
             "stagesUs": second.stages_us,
             "clickStagesUs": second.click_stages_us,
         }),
+        Some(M::Screen(screen)) => json!({
+            "case": "screen",
+            "refreshNs": screen.refresh_ns,
+            "capturedAtUs": screen.captured_at_us.to_string(),
+            "beforeUs": screen.before_us,
+            "waitsUs": screen.waits_us,
+        }),
         Some(other) => panic!("no vector describes {other:?}"),
         None => json!({ "case": null }),
     }
@@ -123,6 +130,9 @@ fn server(message: &ServerMessage) -> Value {
         Some(M::CursorShape(shape)) => json!({ "case": "cursorShape", "rgba": hex(&shape.rgba) }),
         Some(M::Rumble(r)) => {
             json!({ "case": "rumble", "pad": r.pad, "strong": r.strong, "weak": r.weak, "durationMs": r.duration_ms })
+        }
+        Some(M::Report(report)) => {
+            json!({ "case": "report", "targetBps": report.target_bps.to_string(), "frameClock": report.frame_clock })
         }
         other => panic!("no vector describes {other:?}"),
     }

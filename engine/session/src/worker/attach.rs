@@ -167,6 +167,7 @@ impl Worker {
         self.serial += 1;
         self.wants = super::Wants::default();
         self.quality.attach(now);
+        self.forget_screen();
         self.played.attach(now);
         self.blocked = false;
         self.media_idle = false;
@@ -227,6 +228,7 @@ impl Worker {
         self.sender.detach(now);
         self.receiver.detach(now);
         self.inject();
+        self.forget_screen();
         self.parts.listening.store(0, Ordering::Relaxed);
         self.set_mode(Mode::Idle);
     }
@@ -344,6 +346,7 @@ impl Worker {
                 self.wants.hidden = visibility.hidden;
                 if visibility.hidden {
                     self.played.on_hidden();
+                    self.forget_screen();
                 }
                 self.retarget();
             }
@@ -356,6 +359,7 @@ impl Worker {
                 }
                 self.on_client_second(now, report);
             }
+            Message::Screen(report) => self.on_screen(now, &report),
             Message::Start(report) => self.on_started(&report),
             Message::Leave(leave) if leave.end_session => {
                 self.end(End::ByPlayer, "the player ended the session".to_owned(), None);

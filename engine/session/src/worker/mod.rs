@@ -12,6 +12,7 @@ mod claim;
 mod end;
 mod flow;
 mod offer;
+mod phase;
 mod second;
 mod sources;
 
@@ -42,6 +43,7 @@ use firstlight_quic::Certificates;
 use firstlight_title::Title;
 use firstlight_units::{Bitrate, ByteCount, InputId, Micros, Timestamp};
 use offer::Calls;
+use phase::Steering;
 use second::Second;
 pub(crate) use sources::{Event, Sources};
 use std::sync::Arc;
@@ -92,6 +94,8 @@ pub(crate) struct Worker {
     /// What the client wants of the picture.
     wants: Wants,
     quality: Quality,
+    /// Where the display's frame clock can be steered.
+    phase: Option<Steering>,
     /// What the media thread was told of it, and how large an access unit may be.
     told: (Choice, ByteCount),
     /// What the encoder says of itself.
@@ -180,6 +184,10 @@ impl Worker {
             serial: 0,
             wants: Wants::default(),
             quality: Quality::new(parts.drawn),
+            phase: parts
+                .container
+                .frame_clock()
+                .map(|clock| Steering::new(clock, parts.title.display.fps)),
             told: (Choice::WHOLE, ByteCount::new(u64::MAX)),
             codec: (String::new(), ""),
             media_thread: 0,

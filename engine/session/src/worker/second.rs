@@ -1,6 +1,6 @@
 //! What is done once a second: count, tell, look for silence, renew.
 
-use super::Worker;
+use super::{Worker, phase};
 use crate::clock;
 use crate::played::{Own, Told};
 use crate::player::Player;
@@ -9,7 +9,7 @@ use crate::tally::{MediaTally, Spans};
 use firstlight_link::{Report, Stats};
 use firstlight_proto::send::SenderStats;
 use firstlight_quic::{Certificates, Fingerprint, Listener};
-use firstlight_units::{Micros, Timestamp};
+use firstlight_units::{Micros, Pacing, Timestamp};
 use firstlight_wire::control::{ClientReport, HostReport, server_message};
 use std::sync::atomic::Ordering;
 
@@ -104,6 +104,7 @@ impl Worker {
         let span = now - self.second.began;
         self.second.began = now;
         self.listen_for_life(now);
+        self.look_at_screen(now);
         let stats = self.count(span);
         let Some(player) = &self.player else { return };
         if player.greeted {
@@ -146,6 +147,7 @@ impl Worker {
     }
 
     fn host_report(&self, stats: &Stats) -> HostReport {
+        let pacing = Pacing::from_name(&stats.pacing).unwrap_or_default();
         let narrow = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
         HostReport {
             target_bps: stats.target_bps,
@@ -157,11 +159,13 @@ impl Worker {
             idr_total: narrow(stats.idr_total),
             recovery_total: narrow(stats.recovery_total),
             encoder: self.codec.1.to_owned(),
+            frame_clock: phase::word(pacing).into(),
         }
     }
 
     fn count(&mut self, span: Micros) -> Stats {
         self.count_media();
+        let (pacing, wait) = self.take_pacing();
         let second = &mut self.second;
         let mut media = std::mem::take(&mut second.media);
         let sent = self.sender.stats();
@@ -221,6 +225,8 @@ impl Worker {
             glass_to_glass_us: client.glass_to_glass_us,
             click_to_photon_us: client.click_to_photon_us,
             frozen_ms: client.frozen_ms,
+            pacing: pacing.name().to_owned(),
+            refresh_wait_us: wait.map(Micros::as_u32),
         }
     }
 }
