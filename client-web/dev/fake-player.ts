@@ -154,6 +154,7 @@ export function fakeStats(state: PlayerState = 'playing', wobble = Math.random):
     target_bps: 9_000_000,
     rtt_ms: vary(11),
     clock: { offset_ms: 0.2, error_ms: 0.4 },
+    frame_clock: { state: 'locked', refresh_hz: 60, wait_ms: dist(3.1) },
     frames: { received: 18_342, decoded: 18_340, presented: 18_101, lost: 2, late: 1, dropped: 0, idr: 1, recovery: 3, repeated_packets: 41 },
     packets: { received: 214_902, lost: 44, duplicate: 3, malformed: 0 },
     stages_ms: stages,

@@ -47,6 +47,19 @@ export type Stats = {
   readonly rtt_ms: number;
   /** The host's clock minus the page's, and the most that it can be wrong by. */
   readonly clock: { readonly offset_ms: number; readonly error_ms: number };
+  /** When the title draws, and how its pictures fall on the player's screen. */
+  readonly frame_clock: {
+    /**
+     * `locked`: for the screen's next refresh; `turning`: on its way there. Otherwise why not: `off`: the title's display has no clock that
+     * could be steered; `unknown`: the page knows nothing steady of the screen; `apart`: the screen's rate is another one; `loose`: pictures
+     * come too unsteadily; `own`: the title draws by a clock of its own.
+     */
+    readonly state: 'off' | 'unknown' | 'apart' | 'loose' | 'own' | 'turning' | 'locked';
+    /** Of the screen; 0: not known. */
+    readonly refresh_hz: number;
+    /** From decoded to the refresh that took the picture. */
+    readonly wait_ms: Dist;
+  };
   readonly frames: {
     readonly received: number;
     readonly decoded: number;

@@ -198,7 +198,9 @@ export class StreamPlayer implements Player {
     if (begun !== null) this.#begun = said;
     else for (const message of said) this.#onWorker(message);
     const { video, canvas } = this.#options;
-    this.#screen = new Screen(video, canvas, (timestamp, at) => this.#post({ type: 'presented', timestamp, at }));
+    this.#screen = new Screen(video, canvas, (timestamp, at, refresh, gap) =>
+      this.#post({ type: 'presented', timestamp, at, refresh, gap }),
+    );
     const { message, transfer } = this.#screen.sink;
     this.#post(message, transfer);
     this.#post({ type: 'focus', focused: this.#focused });
@@ -519,6 +521,7 @@ const NOTHING_MEASURED: Measured = {
   target_bps: 0,
   rtt_ms: 0,
   clock: { offset_ms: 0, error_ms: 0 },
+  frame_clock: { state: 'off', refresh_hz: 0, wait_ms: NO_DIST },
   frames: {
     received: 0,
     decoded: 0,

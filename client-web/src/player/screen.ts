@@ -1,5 +1,5 @@
 /** The page's end of the picture: a `<video>` fed by a track, or a canvas where the browser has no such track. */
-import { type Micros, now } from '../time';
+import { type Micros, epoch, now } from '../time';
 import type { ToWorker } from '../worker/messages';
 
 type SinkMessage = Extract<ToWorker, { type: 'sink' }>;
@@ -17,21 +17,25 @@ export type Shown = {
   readonly height: number;
 };
 
+/** `refresh`: of the screen, which took the picture; `gap`: from an earlier one to the one after it, where that was looked at. */
+export type OnPresented = (timestamp: number, at: Micros, refresh: Micros, gap: Micros | null) => void;
+
 export class Screen {
   readonly path: 'track' | 'canvas';
   /** To be posted once, with what it transfers. */
   readonly sink: { readonly message: SinkMessage; readonly transfer: Transferable[] };
   readonly #video: HTMLVideoElement;
-  readonly #onPresented: (timestamp: number, at: Micros) => void;
+  readonly #onPresented: OnPresented;
   readonly #canvas: HTMLCanvasElement;
   #calling = false;
   #track: MediaStreamTrack | null = null;
   #callback: number | null = null;
+  #gap: Micros | null = null;
 
   constructor(
     video: HTMLVideoElement,
     canvas: HTMLCanvasElement,
-    onPresented: (timestamp: number, at: Micros) => void,
+    onPresented: OnPresented,
   ) {
     this.#video = video;
     this.#canvas = canvas;
@@ -111,10 +115,16 @@ export class Screen {
   }
 
   #watch(): void {
-    this.#callback = this.#video.requestVideoFrameCallback((_, { mediaTime, expectedDisplayTime }) => {
+    this.#callback = this.#video.requestVideoFrameCallback((refresh, { mediaTime, expectedDisplayTime }) => {
       // The media time of a track's picture is its frame's timestamp.
-      const at = now() + Math.round(1000 * (expectedDisplayTime - performance.now()));
-      this.#onPresented(Math.round(mediaTime * 1_000_000), at);
+      this.#onPresented(Math.round(mediaTime * 1_000_000), epoch(expectedDisplayTime), epoch(refresh), this.#gap);
+      this.#gap = null;
+      // The next refresh, whether it shows another picture or this one again: what is asked for here comes with this one first.
+      const look = (next: number): void => {
+        if (next > refresh) this.#gap = Math.round(1000 * (next - refresh));
+        else requestAnimationFrame(look);
+      };
+      requestAnimationFrame(look);
       this.#watch();
     });
   }

@@ -175,6 +175,7 @@ const FIGURES: readonly Figure[] = [
   ['Packets', (s) => `${count(s.packets.received)} · ${count(s.packets.lost)} lost · ${count(s.frames.repeated_packets)} sent again`],
   ['Bitrate', (s) => `${bitrate(s.bitrate_bps)} of ${bitrate(s.target_bps)}`],
   ['Round trip', (s) => `${millis(s.rtt_ms)} ms · clock ±${millis(s.clock.error_ms)} ms`],
+  ['Frame clock', clockWords],
   ['Picture', (s) => `${s.width}×${s.height} · ${s.codec || '–'}`],
   ['Encoder · decoder', (s) => `${s.encoder || '–'} · ${s.decoder || '–'}`],
   ['Transport', (s) => `${TRANSPORTS[s.transport]} · ${s.path === 'track' ? 'video track' : 'canvas'}`],
@@ -189,6 +190,21 @@ const TRANSPORTS: Readonly<Record<Stats['transport'], string>> = {
   relay: 'Relay',
   websocket: 'WebSocket (slower)',
 };
+
+const CLOCKS: Readonly<Record<Stats['frame_clock']['state'], string>> = {
+  off: 'the game’s own',
+  own: 'the game’s own',
+  unknown: 'free',
+  apart: 'free, your screen has another rate',
+  loose: 'free, pictures come unsteadily',
+  turning: 'turning to your screen',
+  locked: 'with your screen',
+};
+
+function clockWords({ frame_clock: { state, refresh_hz, wait_ms } }: Stats): string {
+  if (wait_ms.n === 0) return CLOCKS[state];
+  return `${CLOCKS[state]} · ${refresh_hz.toFixed(1)} Hz, waits ${millis(wait_ms.p50)} ms`;
+}
 
 function soundWords({ audio }: Stats): string {
   switch (audio.state) {

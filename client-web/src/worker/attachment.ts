@@ -67,6 +67,11 @@ export class Attachment {
     });
   }
 
+  /** The browser handles its media by itself. */
+  get isCall(): boolean {
+    return this.#parts.onTrace !== undefined;
+  }
+
   /** What came so far. */
   get counts(): ReceiverCounts {
     return this.#counted ?? this.receiver.counts;

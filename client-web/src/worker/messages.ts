@@ -1,7 +1,7 @@
 /** What the page and its worker say to each other: one typed union each way. */
 import type { Raw, Request } from '../exchange';
 import type { Micros } from '../time';
-import type { Dist, StageName } from '../stats';
+import type { Dist, StageName, Stats } from '../stats';
 import type { ReceiverCounts } from '../receive/receiver';
 import type { InputEvent } from '../wire';
 import type { Transport } from '../player/ladder';
@@ -41,7 +41,14 @@ export type ToWorker =
   | { readonly type: 'input'; readonly event: InputEvent; readonly at: Micros }
   | { readonly type: 'focus'; readonly focused: boolean }
   | { readonly type: 'releaseAll' }
-  | { readonly type: 'presented'; readonly timestamp: number; readonly at: Micros }
+  | {
+      readonly type: 'presented';
+      readonly timestamp: number;
+      readonly at: Micros;
+      /** Of the screen, which took the picture; `gap`: between two refreshes before, where that was looked at. */
+      readonly refresh: Micros;
+      readonly gap: Micros | null;
+    }
   /** Of a call: the browser showed a picture. `rtp`: its RTP timestamp. */
   | {
       readonly type: 'shown';
@@ -135,6 +142,7 @@ export type Measured = {
   readonly target_bps: number;
   readonly rtt_ms: number;
   readonly clock: { readonly offset_ms: number; readonly error_ms: number };
+  readonly frame_clock: Stats['frame_clock'];
   readonly frames: {
     readonly received: number;
     readonly decoded: number;

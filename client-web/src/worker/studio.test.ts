@@ -394,7 +394,7 @@ it('measures stages that sum to the whole', async () => {
     rig.transport.send(rig.frame(frame, { idr: frame === 1 }));
     await rig.pass(5);
     const timestamp = MockVideoDecoder.all[0]?.decoded.at(-1)?.timestamp ?? 0;
-    rig.studio.handle({ type: 'presented', timestamp, at: Date.now() * 1000 + 10_000 });
+    rig.studio.handle({ type: 'presented', timestamp, at: Date.now() * 1000 + 10_000, refresh: Date.now() * 1000, gap: null });
     await rig.pass(10);
   }
   await rig.pass(250);

@@ -10,8 +10,10 @@ import { Clock } from '../clock';
 import { type Picture, PictureDecoder, supportedCodecs } from '../decode/decoder';
 import { CanvasSink, HeldSink, type Sink, TrackSink } from '../decode/sink';
 import { exchange } from '../exchange';
-import { EndReason, type HostReport, PointerMode, type Welcome } from '../gen/control_pb.js';
+import { EndReason, FrameClock, type HostReport, PointerMode, type Welcome } from '../gen/control_pb.js';
 import { InputSender } from '../input/sender';
+import { Rolling } from '../dist';
+import type { Stats } from '../stats';
 import type { Micros } from '../time';
 import { VERSION, type VideoTrace } from '../wire';
 import type { Transport } from '../player/ladder';
@@ -24,6 +26,7 @@ import { firstAttach } from './begin';
 import type { FromWorker, Measured, SealWith, ToWorker } from './messages';
 import { Meter } from './meter';
 import { Observers } from './observers';
+import { ScreenMeter } from './refresh';
 import { SoundDecoder } from './sound';
 import { StartTrace } from './start';
 
@@ -42,6 +45,8 @@ export class Studio {
   readonly #wiring: StudioWiring;
   readonly #input = new InputSender(Math.floor(Math.random() * 0x1_0000));
   readonly #meter = new Meter();
+  readonly #screen = new ScreenMeter();
+  readonly #waits = new Rolling();
   readonly #sound = new SoundDecoder();
   readonly #observers: Observers;
   readonly #decoder: PictureDecoder;
@@ -120,6 +125,7 @@ export class Studio {
         break;
       case 'presented':
         this.#onPresented(message.timestamp, message.at);
+        this.#onRefresh(message);
         break;
       case 'shown':
         this.#onShown(message);
@@ -129,6 +135,7 @@ export class Studio {
         break;
       case 'visibility':
         this.#hidden = message.hidden;
+        this.#screen.clear();
         this.#attachment?.send({ case: 'visibility', value: { hidden: message.hidden } });
         break;
       case 'observe':
@@ -220,6 +227,7 @@ export class Studio {
     this.#start?.opened(this.#wiring.now());
     this.#clock = clock;
     this.#sound.reset();
+    this.#screen.clear();
   }
 
   async #greet(attachment: Attachment): Promise<void> {
@@ -322,6 +330,7 @@ export class Studio {
     const { displayWidth: width, displayHeight: height, timestamp } = frame;
     this.#seen(decodedAt, { width, height }, unit.trace);
     this.#meter.onDecoded(timestamp, picture, this.#attachment?.counts);
+    this.#screen.onDecoded(timestamp, unit, decodedAt);
     this.#start?.arrived(unit.arrivedAt);
     this.#observers.look(picture, this.#shown ?? { width, height });
     this.#sink.show(frame, () => this.#onPresented(timestamp, this.#wiring.now()));
@@ -334,6 +343,11 @@ export class Studio {
       if (start !== null) this.#wiring.post({ type: 'started', start });
     }
     this.#meter.onPresented(timestamp, at, this.#clock.offset(at), (id) => this.#input.happenedAt(id));
+  }
+
+  #onRefresh({ timestamp, refresh, gap }: Extract<ToWorker, { type: 'presented' }>): void {
+    const wait = this.#screen.onShown(timestamp, refresh, gap);
+    if (wait !== null) this.#waits.add(refresh, wait);
   }
 
   #onTrace(unit: AccessUnit): void {
@@ -385,6 +399,10 @@ export class Studio {
     const { decoded, presented, ...second } = this.#meter.takeSecond(now, attachment.counts, known);
     const value = { ...second, decodedFrames: decoded, presentedFrames: presented, rttUs: Math.round(rtt) };
     attachment.send({ case: 'report', value });
+    // A call's browser shows pictures by a timetable of its own, a canvas at no time that anybody tells.
+    if (!attachment.isCall && this.#sink.path === 'track' && !this.#hidden) {
+      attachment.send({ case: 'screen', value: this.#screen.takeReport() });
+    }
   }
 
   #measure(now: Micros): Measured {
@@ -396,6 +414,11 @@ export class Studio {
       path: this.#sink.path,
       target_bps: Number(this.#host?.targetBps ?? 0n),
       rtt_ms: (this.#clock.latestRtt ?? 0) / 1000,
+      frame_clock: {
+        state: FRAME_CLOCKS[this.#host?.frameClock ?? FrameClock.UNSPECIFIED] ?? 'off',
+        refresh_hz: 1_000_000 / (this.#screen.refresh.period ?? Infinity),
+        wait_ms: this.#waits.dist(now, 0.001),
+      },
       clock: { offset_ms: (offset?.micros ?? 0) / 1000, error_ms: (offset?.error ?? 0) / 1000 },
       input: {
         events: this.#input.stats.events,
@@ -423,6 +446,15 @@ const END_REASONS: Partial<Record<EndReason, string>> = {
   [EndReason.ENGINE_FAULT]: 'engine_fault',
   [EndReason.GAVE_WAY]: 'gave_way',
   [EndReason.NOT_RESUMED]: 'not_resumed',
+};
+
+const FRAME_CLOCKS: Partial<Record<FrameClock, Stats['frame_clock']['state']>> = {
+  [FrameClock.UNKNOWN]: 'unknown',
+  [FrameClock.APART]: 'apart',
+  [FrameClock.LOOSE]: 'loose',
+  [FrameClock.OWN]: 'own',
+  [FrameClock.TURNING]: 'turning',
+  [FrameClock.LOCKED]: 'locked',
 };
 
 /** Two seconds at 60 a second. */
