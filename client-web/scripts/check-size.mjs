@@ -11,7 +11,7 @@ const PARTS = [
   { name: "the operators' page", files: /^(assets\/ops-|ops\.html$)/, kib: 24 },
   { name: "a session's report", files: /^(assets\/report-|report\.html$)/, kib: 16 },
   // Well under half a second of such a line.
-  { name: 'before the first picture', files: /./, kib: 80, kinds: { '.js': 74, '.css': 10, '.html': 2, '.svg': 4 } },
+  { name: 'before the first picture', files: /./, kib: 80, kinds: { '.js': 75, '.css': 10, '.html': 2, '.svg': 4 } },
 ];
 
 const dist = join(dirname(dirname(fileURLToPath(import.meta.url))), 'dist');
