@@ -148,9 +148,17 @@ mod tests {
         let long = lease("a", 0, None);
         let short = lease("b", 5, Some((20, Cause::Released)));
         assert!(!may_write(&long, &[lease("b", 5, None)], None));
-        assert!(may_write(&long, &[short.clone()], Some(&last("b", 5, 21))));
+        assert!(may_write(
+            &long,
+            std::slice::from_ref(&short),
+            Some(&last("b", 5, 21))
+        ));
         let ended = lease("a", 0, Some((60, Cause::Released)));
-        assert!(may_write(&ended, &[short.clone()], Some(&last("b", 5, 21))));
+        assert!(may_write(
+            &ended,
+            std::slice::from_ref(&short),
+            Some(&last("b", 5, 21))
+        ));
         assert!(may_write(&short, &[long], None));
     }
 
@@ -172,7 +180,7 @@ mod tests {
     fn who_ended_a_moment_ago_is_waited_for_until_everything_is_put_away() {
         let own = lease("b", 10, None);
         let before = lease("a", 0, Some((9, Cause::Released)));
-        assert!(!is_settled(&own, &[before.clone()], &[]));
+        assert!(!is_settled(&own, std::slice::from_ref(&before), &[]));
         assert!(is_settled(&own, &[before], &["a".to_owned()]));
         let others = [
             lease("a", 0, Some((9, Cause::Expired))),
@@ -181,7 +189,7 @@ mod tests {
             lease("a", 0, Some((1, Cause::Refused))),
         ];
         for other in others {
-            assert!(is_settled(&own, &[other.clone()], &[]), "{other:?}");
+            assert!(is_settled(&own, std::slice::from_ref(&other), &[]), "{other:?}");
         }
         let late = lease("b", 30, None);
         assert!(is_settled(

@@ -33,12 +33,15 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
+/// Who holds it works at a home.
+type Turn = Arc<tokio::sync::Mutex<()>>;
+
 /// A host's way to where saves are kept, and what is under way. Without a way, homes stay on this machine.
 #[derive(Debug, Default)]
 pub(crate) struct Keeping {
     way: OnceLock<Arc<dyn Saves>>,
     /// One at a time works at a home.
-    turns: Mutex<BTreeMap<(String, TitleId), Arc<tokio::sync::Mutex<()>>>>,
+    turns: Mutex<BTreeMap<(String, TitleId), Turn>>,
     /// Sessions whose saves are not put away yet.
     pending: watch::Sender<usize>,
 }

@@ -47,7 +47,6 @@ pub fn pack(home: &Path, paths: &[PathBuf], bounds: Bounds, to: impl Write) -> R
     });
     walk.home(home, paths)?;
     let left_out = walk.left_out;
-    drop(walk);
     let digesting = tar.into_inner().and_then(GzEncoder::finish).map_err(failed())?;
     let (bytes, sha256) = digesting.finish().map_err(failed())?;
     Ok(Packed {

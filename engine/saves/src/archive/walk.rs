@@ -44,7 +44,6 @@ pub fn stamp(home: &Path, paths: &[PathBuf], bounds: Bounds) -> Result<Stamp, Er
         Ok(())
     });
     walk.home(home, paths)?;
-    drop(walk);
     let mut stamp = [0; 32];
     stamp.copy_from_slice(context.finish().as_ref());
     Ok(Stamp(stamp))
