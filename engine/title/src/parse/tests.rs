@@ -137,7 +137,7 @@ fn refusals_name_file_line_key_and_what_was_expected() {
         ),
         (
             after("\n[display]\n# a comment\nhight = 720\n"),
-            "t/x/title.toml:9: display.hight: unknown key, expected one of kind, width, height, fps",
+            "t/x/title.toml:9: display.hight: unknown key, expected one of kind, width, height, fps, phase_lock",
         ),
         (
             format!("sound = true\n{LEAST}"),
@@ -334,6 +334,7 @@ kind = "wayland"
 width = 1920
 height = 1080
 fps = 30
+phase_lock = false
 [video]
 encoder = "gst-vah264enc"
 [audio]

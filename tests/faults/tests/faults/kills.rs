@@ -37,10 +37,8 @@ fn at_each_step(victim: Victim) {
 /// again.
 fn ask(port: u16, player: u32, key: String, title: &'static str) -> thread::JoinHandle<Answer> {
     let ask = move || match start(port, player, &key, title) {
-        Answer::Refused(_) if title == "held" => None,
-        answer @ (Answer::Started(_) | Answer::Refused(_) | Answer::Elsewhere(_) | Answer::Lost) => {
-            Some(answer)
-        }
+        Answer::Refused(_) => None,
+        answer @ (Answer::Started(_) | Answer::Elsewhere(_) | Answer::Lost) => Some(answer),
     };
     thread::spawn(move || until("the gateway takes the request", ask))
 }
