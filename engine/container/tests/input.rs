@@ -180,12 +180,15 @@ fn the_cursor_s_moves_by_the_app_are_told() {
 }
 
 #[test]
-fn the_player_s_own_moves_are_not_echoed() {
+fn what_the_player_does_is_not_echoed() {
     let (_stage, container, mut capture, mut input) = stage("events");
     let mut cursor = container.cursor().unwrap();
     let waker = cursor.waker();
     input.inject(InputEvent::MoveTo { x: 9_999, y: 9_999 }).unwrap();
     hear(&mut capture, "at ");
+    // The first key makes the server tell every connection of another keyboard.
+    press(&mut input, 30);
+    hear(&mut capture, " up");
     waker.wake();
     while let Some(event) = cursor.wait(Some(deadline())).unwrap() {
         assert!(!matches!(event, CursorEvent::Moved { .. }), "{event:?}");

@@ -1,21 +1,19 @@
 //! The cursor of an X server.
 //!
-//! The shape comes from XFixes. That the app moved the pointer is seen in its own requests (`WarpPointer`, `XIWarpPointer`) by
-//! way of the RECORD extension, so that injected moves are never echoed.
+//! The shape comes from XFixes. That the app moved the pointer is seen in its own requests ([`Warps`]), so that injected moves are
+//! never echoed.
 
 use super::address::{Address, Connection};
+use super::warps::Warps;
 use crate::cursor::{self, share};
 use crate::{CursorEvent, Error, Waker, clock};
 use firstlight_units::Timestamp;
 use nix::poll::{PollFd, PollFlags};
-use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
-use x11rb::connection::{Connection as _, RequestConnection as _};
-use x11rb::protocol::record::{self, ConnectionExt as _};
+use x11rb::connection::Connection as _;
+use x11rb::protocol::Event;
 use x11rb::protocol::xfixes::{self, ConnectionExt as _, CursorNotifyMask};
-use x11rb::protocol::xproto::{ConnectionExt as _, WARP_POINTER_REQUEST, Window};
-use x11rb::protocol::{Event, xinput};
+use x11rb::protocol::xproto::{ConnectionExt as _, Window};
 
 /// Cursor events, over connections of their own.
 #[derive(Debug)]
@@ -88,7 +86,7 @@ impl Cursor {
                 return Ok(None);
             }
             let display = PollFd::new(self.connection.stream().as_fd(), PollFlags::POLLIN);
-            let warps = PollFd::new(self.warps.socket.as_fd(), PollFlags::POLLIN);
+            let warps = PollFd::new(self.warps.as_fd(), PollFlags::POLLIN);
             let waker = PollFd::new(self.waker.as_fd(), PollFlags::POLLIN);
             clock::wait_ready(&mut [display, warps, waker], until).map_err(Error::system("poll"))?;
         }
@@ -110,108 +108,6 @@ impl Cursor {
     }
 }
 
-/// Tells when an app asked the server to move the pointer.
-///
-/// RECORD sends every recorded request down a connection that is good for nothing else. What it says is not needed, only
-/// that something came: the socket is read beside the protocol library.
-#[derive(Debug)]
-struct Warps {
-    socket: UnixStream,
-    /// Keeps the recording alive.
-    _connection: Connection,
-}
-
-impl Warps {
-    fn open(address: &Address) -> Result<Self, Error> {
-        let connection = address.connect()?;
-        connection.record_query_version(1, 13)?.reply()?;
-        let mut ranges = vec![record::Range {
-            core_requests: record::Range8 {
-                first: WARP_POINTER_REQUEST,
-                last: WARP_POINTER_REQUEST,
-            },
-            ..record::Range::default()
-        }];
-        if let Some(input) = connection.extension_information(xinput::X11_EXTENSION_NAME)? {
-            let minor = u16::from(xinput::XI_WARP_POINTER_REQUEST);
-            ranges.push(record::Range {
-                ext_requests: record::ExtRange {
-                    major: record::Range8 {
-                        first: input.major_opcode,
-                        last: input.major_opcode,
-                    },
-                    minor: record::Range16 {
-                        first: minor,
-                        last: minor,
-                    },
-                },
-                ..record::Range::default()
-            });
-        }
-        let context = connection.generate_id()?;
-        let everybody = [record::CS::ALL_CLIENTS.into()];
-        connection
-            .record_create_context(context, 0, &everybody, &ranges)?
-            .check()?;
-        // The replies are left to `take`, which reads them as bytes.
-        drop(record::enable_context(&connection, context)?);
-        connection.flush()?;
-        let socket = connection
-            .stream()
-            .as_fd()
-            .try_clone_to_owned()
-            .map_err(Error::system("dup"))?;
-        let mut warps = Self {
-            socket: UnixStream::from(socket),
-            _connection: connection,
-        };
-        warps.skip_start()?;
-        Ok(warps)
-    }
-
-    /// The server answers that the recording begins: from then on, whatever comes is a warp.
-    fn skip_start(&mut self) -> Result<(), Error> {
-        let mut reply = [0; REPLY_BYTES];
-        let mut filled = 0;
-        while let Some(rest) = reply.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match self.socket.read(rest) {
-                Ok(0) => return Err(closed()),
-                Ok(n) => filled += n,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let mut fds = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
-                    clock::wait_ready(&mut fds, None).map_err(Error::system("poll"))?;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(source) => return Err(Error::System { what: "read", source }),
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether anything was recorded since the last time.
-    fn take(&mut self) -> Result<bool, Error> {
-        let mut something = false;
-        let mut buffer = [0; 4096];
-        loop {
-            // The protocol library has made the socket non-blocking.
-            match self.socket.read(&mut buffer) {
-                Ok(0) => return Err(closed()),
-                Ok(_) => something = true,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(something),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(source) => return Err(Error::System { what: "read", source }),
-            }
-        }
-    }
-}
-
-fn closed() -> Error {
-    Error::System {
-        what: "read",
-        source: io::ErrorKind::UnexpectedEof.into(),
-    }
-}
-
 fn shape(image: xfixes::GetCursorImageReply) -> CursorEvent {
     cursor::Image {
         serial: image.cursor_serial,
@@ -223,6 +119,3 @@ fn shape(image: xfixes::GetCursorImageReply) -> CursorEvent {
     }
     .shape()
 }
-
-/// A reply without further data.
-const REPLY_BYTES: usize = 32;

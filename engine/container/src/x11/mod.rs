@@ -6,6 +6,7 @@ pub(crate) mod cursor;
 mod framebuffer;
 pub(crate) mod input;
 pub(crate) mod server;
+mod warps;
 
 pub(crate) use address::Address;
 pub(crate) use server::Server;
