@@ -15,7 +15,7 @@ use clap::{Parser, ValueEnum};
 use firstlight_barcode::Reading;
 use firstlight_container::{Container, Input, InputEvent, Spec};
 use firstlight_encoder::{Config, Encoder, How, Picture};
-use firstlight_title::{DisplayKind, Title};
+use firstlight_title::{DisplayKind, Resize, Title};
 use firstlight_units::{Bitrate, FrameId, Micros, Timestamp};
 use nix::time::{ClockId, clock_gettime};
 use serde::Serialize;
@@ -85,6 +85,8 @@ fn start(options: &Options, root: &TempDir) -> Result<Container> {
     let folder = options.beacon.canonicalize().context("the beacon's folder")?;
     let mut title: Title = firstlight_title::load(&folder)?;
     (title.display.width, title.display.height) = (options.width, options.height);
+    // Rows as long as those of any other title of this size.
+    title.display.resize = Resize::Fixed;
     title.display.kind = match options.way {
         Way::X11 | Way::Plain => DisplayKind::X11,
         Way::Wayland | Way::Xwayland => DisplayKind::Wayland,

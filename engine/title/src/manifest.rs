@@ -77,11 +77,37 @@ pub struct Display {
     /// May the player's screen say when they are drawn, where the display can tell the app?
     #[serde(default = "yes")]
     pub phase_lock: bool,
+    /// Whose size it is.
+    #[serde(default)]
+    pub resize: Resize,
+    /// The smallest that it may become, in pixels; even, at most [`Self::width`].
+    #[serde(default = "bounds::width_min")]
+    pub width_min: u16,
+    /// As [`Self::width_min`].
+    #[serde(default = "bounds::height_min")]
+    pub height_min: u16,
+    /// The largest that it may become, in pixels; even, at least [`Self::width`].
+    #[serde(default = "bounds::width_max")]
+    pub width_max: u16,
+    /// As [`Self::width_max`].
+    #[serde(default = "bounds::height_max")]
+    pub height_max: u16,
 }
 
 /// Of a manifest that an older engine wrote down.
 const fn yes() -> bool {
     true
+}
+
+/// Whose size a display has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Resize {
+    /// The title's: the player's page scales the picture.
+    #[default]
+    Fixed,
+    /// The player's window's, while the title runs and within the bounds; the title's own until a window is known.
+    Window,
 }
 
 /// What an app draws on.
@@ -202,7 +228,33 @@ impl Default for Display {
             height: 720,
             fps: 60,
             phase_lock: true,
+            resize: Resize::Fixed,
+            width_min: bounds::width_min(),
+            height_min: bounds::height_min(),
+            width_max: bounds::width_max(),
+            height_max: bounds::height_max(),
         }
+    }
+}
+
+/// What a size that follows the player's window stays within, where a title does not say.
+pub(crate) mod bounds {
+    /// A quarter of 720p: smaller windows are thumbnails.
+    pub(crate) const fn width_min() -> u16 {
+        320
+    }
+
+    pub(crate) const fn height_min() -> u16 {
+        180
+    }
+
+    /// 1440p: beyond it a software encoder has no time left for 60 pictures a second on any machine.
+    pub(crate) const fn width_max() -> u16 {
+        2560
+    }
+
+    pub(crate) const fn height_max() -> u16 {
+        1440
     }
 }
 

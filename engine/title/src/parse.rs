@@ -2,7 +2,8 @@
 
 use crate::Error;
 use crate::manifest::{
-    Audio, Display, DisplayKind, Input, Mouse, Place, Policy, Profile, Ready, Run, Score, Title, Video, Warm,
+    Audio, Display, DisplayKind, Input, Mouse, Place, Policy, Profile, Ready, Resize, Run, Score, Title,
+    Video, Warm, bounds,
 };
 use crate::reader::{Source, Table, Value, shorten};
 use firstlight_units::Class;
@@ -132,36 +133,52 @@ fn read_persist(value: Value<'_>) -> Result<Vec<String>, Error> {
 
 fn read_display(mut table: Table<'_>) -> Result<Display, Error> {
     let default = Display::default();
-    let side = |value: Option<Value<'_>>, expected: &str, (least, most): (u16, u16), default: u16| match value
-    {
-        Some(value) => value.number(expected, |n: &u16| {
-            (least..=most).contains(n) && n.is_multiple_of(2)
-        }),
-        None => Ok(default),
-    };
+    let kind = table
+        .take("kind")
+        .map_or(Ok(default.kind), |value| value.word(&DISPLAY_KINDS))?;
+    let width = side(table.take("width"), (160, 7680), default.width)?;
+    let height = side(table.take("height"), (120, 4320), default.height)?;
     let display = Display {
-        kind: table
-            .take("kind")
-            .map_or(Ok(default.kind), |value| value.word(&DISPLAY_KINDS))?,
-        width: side(
-            table.take("width"),
-            "an even number from 160 to 7680",
-            (160, 7680),
-            default.width,
-        )?,
-        height: side(
-            table.take("height"),
-            "an even number from 120 to 4320",
-            (120, 4320),
-            default.height,
-        )?,
+        kind,
+        width,
+        height,
         fps: number(table.take("fps"), "1 to 240", 1..=240, default.fps)?,
         phase_lock: table
             .take("phase_lock")
             .map_or(Ok(default.phase_lock), Value::boolean)?,
+        resize: table
+            .take("resize")
+            .map_or(Ok(default.resize), |value| value.word(&SIZES))?,
+        width_min: side(
+            table.take("width_min"),
+            (160, width),
+            width.min(bounds::width_min()),
+        )?,
+        height_min: side(
+            table.take("height_min"),
+            (120, height),
+            height.min(bounds::height_min()),
+        )?,
+        width_max: side(
+            table.take("width_max"),
+            (width, 7680),
+            width.max(bounds::width_max()),
+        )?,
+        height_max: side(
+            table.take("height_max"),
+            (height, 4320),
+            height.max(bounds::height_max()),
+        )?,
     };
     table.finish()?;
     Ok(display)
+}
+
+/// A side of a picture.
+fn side(value: Option<Value<'_>>, (least, most): (u16, u16), default: u16) -> Result<u16, Error> {
+    let expected = format!("an even number from {least} to {most}");
+    let fits = |n: &u16| (least..=most).contains(n) && n.is_multiple_of(2);
+    value.map_or(Ok(default), |value| value.number(&expected, fits))
 }
 
 fn read_video(mut table: Table<'_>) -> Result<Video, Error> {
@@ -314,6 +331,7 @@ const DISPLAY_KINDS: [(&str, DisplayKind); 3] = [
     ("wayland", DisplayKind::Wayland),
     ("android", DisplayKind::Android),
 ];
+const SIZES: [(&str, Resize); 2] = [("fixed", Resize::Fixed), ("window", Resize::Window)];
 const MICE: [(&str, Mouse); 3] = [
     ("absolute", Mouse::Absolute),
     ("relative", Mouse::Relative),

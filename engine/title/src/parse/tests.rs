@@ -11,7 +11,12 @@ fn what_is_not_said_has_the_documented_default() {
             width: 1280,
             height: 720,
             fps: 60,
-            phase_lock: true
+            phase_lock: true,
+            resize: Resize::Fixed,
+            width_min: 320,
+            height_min: 180,
+            width_max: 2560,
+            height_max: 1440,
         }
     );
     assert_eq!(title.video, Video { encoder: None });
@@ -74,7 +79,12 @@ fn everything_said_is_kept() {
             kind: DisplayKind::Wayland,
             width: 1920,
             height: 1080,
-            fps: 30,
+            fps: 120,
+            resize: Resize::Window,
+            width_min: 640,
+            height_min: 360,
+            width_max: 2560,
+            height_max: 2160,
             phase_lock: false
         }
     );
@@ -136,8 +146,20 @@ fn refusals_name_file_line_key_and_what_was_expected() {
             "t/x/title.toml:7: display.width: expected an even number from 160 to 7680, found 1281",
         ),
         (
+            after("[display]\nheight = 1080\nheight_max = 720\n"),
+            "t/x/title.toml:8: display.height_max: expected an even number from 1080 to 4320, found 720",
+        ),
+        (
+            after("[display]\nwidth = 800\nwidth_min = 1024\n"),
+            "t/x/title.toml:8: display.width_min: expected an even number from 160 to 800, found 1024",
+        ),
+        (
+            after("[display]\nresize = true\n"),
+            "t/x/title.toml:7: display.resize: expected \"fixed\" or \"window\", found true",
+        ),
+        (
             after("\n[display]\n# a comment\nhight = 720\n"),
-            "t/x/title.toml:9: display.hight: unknown key, expected one of kind, width, height, fps, phase_lock",
+            "t/x/title.toml:9: display.hight: unknown key, expected one of kind, width, height, fps, phase_lock, resize, width_min, height_min, width_max, height_max",
         ),
         (
             format!("sound = true\n{LEAST}"),
@@ -333,7 +355,11 @@ profile = "boot"
 kind = "wayland"
 width = 1920
 height = 1080
-fps = 30
+fps = 120
+resize = "window"
+width_min = 640
+height_min = 360
+height_max = 2160
 phase_lock = false
 [video]
 encoder = "gst-vah264enc"
