@@ -142,7 +142,14 @@ impl Builder {
     /// # Errors
     /// When a value is out of its range.
     pub fn build(self) -> Result<Config, Error> {
-        let Config {
+        self.0.check()
+    }
+}
+
+impl Config {
+    /// Itself, if every value is within its range.
+    pub(crate) fn check(self) -> Result<Self, Error> {
+        let Self {
             width,
             height,
             fps,
@@ -150,7 +157,7 @@ impl Builder {
             threads,
             slices,
             ..
-        } = self.0;
+        } = self;
         if !SIDE.contains(&width) || !SIDE.contains(&height) {
             return Err(Error::Size { width, height });
         }
@@ -166,7 +173,7 @@ impl Builder {
         if !(1..=16).contains(&slices) || u16::from(slices) > height.div_ceil(16) {
             return Err(Error::Slices(slices));
         }
-        Ok(self.0)
+        Ok(self)
     }
 }
 

@@ -147,6 +147,18 @@ impl Encoder {
         &self.config
     }
 
+    /// Width and height of the pictures that [`Self::load`] takes, in pixels.
+    #[must_use]
+    pub const fn drawn(&self) -> (u16, u16) {
+        self.drawn
+    }
+
+    /// How much smaller than drawn pictures are coded.
+    #[must_use]
+    pub const fn scale(&self) -> Scale {
+        self.scale
+    }
+
     /// Codes pictures of another size from here on; the next access unit is an IDR. On an error it goes on as before.
     ///
     /// # Errors
@@ -155,17 +167,40 @@ impl Encoder {
         if scale == self.scale {
             return Ok(());
         }
+        self.recode(self.drawn, scale)?;
+        self.surface.set_scale(scale);
+        Ok(())
+    }
+
+    /// Takes pictures of another size from here on, and codes them at `scale`; the next access unit is an IDR. Holds no picture until one
+    /// is loaded. On an error it goes on as before.
+    ///
+    /// # Errors
+    /// When a side is out of the range of [`Builder::size`](crate::Builder::size), or the backend refuses the size.
+    pub fn set_drawn(&mut self, (width, height): (u16, u16), scale: Scale) -> Result<(), Error> {
+        Config {
+            width,
+            height,
+            ..self.config
+        }
+        .check()?;
+        self.recode((width, height), scale)?;
+        self.surface = Surface::new(width, height);
+        self.surface.set_scale(scale);
+        Ok(())
+    }
+
+    fn recode(&mut self, drawn: (u16, u16), scale: Scale) -> Result<(), Error> {
         let (target, divisor) = self.rate;
         let config = Config {
-            width: scale.side(self.drawn.0),
-            height: scale.side(self.drawn.1),
+            width: scale.side(drawn.0),
+            height: scale.side(drawn.1),
             bitrate: target,
             ..self.config
         };
         self.backend.resize(&config)?;
         self.backend.set_rate(rate::plan(target, &config, divisor))?;
-        self.surface.set_scale(scale);
-        (self.scale, self.config) = (scale, config);
+        (self.drawn, self.scale, self.config) = (drawn, scale, config);
         Ok(())
     }
 

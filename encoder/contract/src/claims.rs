@@ -29,6 +29,7 @@ pub const ALL: &[(&str, Claim)] = &[
     ("cap", capped),
     ("cap, whole", capped_whole),
     ("resize", resize),
+    ("redraw", redraw),
     ("order", order),
     ("open and close", open_and_close),
 ];
@@ -492,6 +493,45 @@ pub fn resize(open: Open, terms: &Terms) -> Found {
         }
     }
     Ok(())
+}
+
+pub fn redraw(open: Open, terms: &Terms) -> Found {
+    let codec = terms.abilities.codec;
+    let mut encoder = open(config());
+    let mut n = 0;
+    // Larger than it was opened, then smaller, in another shape and at another scale; the sides of a window are no multiples of 16.
+    for (size, scale) in [
+        ((WIDTH, HEIGHT), Scale::Whole),
+        ((642, 362), Scale::Whole),
+        ((300, 420), Scale::Half),
+        ((WIDTH, HEIGHT), Scale::Whole),
+    ] {
+        if n > 0 {
+            encoder.set_drawn(size, scale).map_err(|e| e.to_string())?;
+        }
+        let source = Source::scene(size.0, size.1, 9);
+        let mut coded = Vec::new();
+        for at in 0..8 {
+            n += 1;
+            let one = code(&mut encoder, &source, n, How::default())?;
+            if one.unit.idr != (at == 0) {
+                return Err(format!("{size:?}: picture {at} is an IDR: {}", one.unit.idr));
+            }
+            coded.push(one);
+        }
+        let (width, height) = (scale.side(size.0), scale.side(size.1));
+        let decoded = decode(codec, &all(&coded), width.into(), height.into())?;
+        if decoded.count() != coded.len() {
+            return Err(format!("{size:?}: {} pictures came out", decoded.count()));
+        }
+        if scale == Scale::Whole && source.psnr(decoded.luma(7), decoded.stride()) < terms.clean_db {
+            return Err(format!("{size:?}: the picture is not the one that went in"));
+        }
+    }
+    match encoder.set_drawn((8, HEIGHT), Scale::Whole) {
+        Err(Error::Size { .. }) if encoder.drawn() == (WIDTH, HEIGHT) => Ok(()),
+        done => Err(format!("8 pixels across: {done:?}")),
+    }
 }
 
 pub fn order(open: Open, _: &Terms) -> Found {

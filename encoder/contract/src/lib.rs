@@ -170,6 +170,11 @@ macro_rules! contract {
             }
 
             #[test]
+            fn pictures_of_another_size_are_one_idr() {
+                claims::redraw($open, &$terms).unwrap();
+            }
+
+            #[test]
             fn a_frame_that_does_not_rise_is_refused() {
                 claims::order($open, &$terms).unwrap();
             }
