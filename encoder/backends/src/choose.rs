@@ -245,16 +245,39 @@ fn judge(candidate: &Candidate, wanted: &Wanted) -> Reason {
     }
     let area = u64::from(wanted.width) * u64::from(wanted.height);
     let took = took.scale(area, MEASURED_AREA);
-    let share = match (candidate.hardware, candidate.codec) {
-        (true, _) => HARDWARE_SHARE,
-        (false, Codec::Av1) => AV1_SHARE,
-        (false, _) => SOFTWARE_SHARE,
-    };
-    let most = Micros::from_secs(1).scale(share, u64::from(wanted.fps.max(1)) * 100);
+    let most = time_for(candidate, wanted.fps);
     if took > most {
         return Reason::TooSlow { took, most };
     }
     Reason::Place(0)
+}
+
+/// What a picture may take.
+fn time_for(candidate: &Candidate, fps: u16) -> Micros {
+    let share = match (candidate.hardware, candidate.codec) {
+        (true, _) => HARDWARE_SHARE,
+        (false, Codec::Av1) => AV1_SHARE,
+        (false, Codec::H264) => SOFTWARE_SHARE,
+    };
+    Micros::from_secs(1).scale(share, u64::from(fps.max(1)) * 100)
+}
+
+/// The most pixels that a picture may have to be encoded in its time here, by the best of what may be taken: `wanted.width` and
+/// `wanted.height` do not matter. `u64::MAX` where nothing was measured, 0 where nothing may be taken.
+#[must_use]
+pub fn pixels_max(candidates: &[Candidate], wanted: &Wanted) -> u64 {
+    let tiny = Wanted {
+        width: 1,
+        height: 1,
+        ..*wanted
+    };
+    let taken = candidates.iter().filter(|c| judge(c, &tiny) == Reason::Place(0));
+    let pixels = taken.map(|candidate| {
+        let took = candidate.took.unwrap_or_default().as_micros();
+        let time = time_for(candidate, wanted.fps).as_micros();
+        (time * MEASURED_AREA).checked_div(took).unwrap_or(u64::MAX)
+    });
+    pixels.max().unwrap_or(0)
 }
 
 /// Slow is better than nothing: the fastest of H.264 that is merely slow, or else of any codec.
@@ -330,6 +353,28 @@ mod tests {
         ("aom", Codec::Av1, false, true, 5, None),
         ("gst-x264enc", Codec::H264, false, false, 5, None),
     ];
+
+    #[test]
+    fn the_largest_picture_that_is_encoded_in_its_time() {
+        let all = candidates(&MACHINE);
+        let at = |fps, force| Wanted {
+            fps,
+            force,
+            ..wanted(H264, Bitrate::mbps(8))
+        };
+        // The card: 15 ms of 16.7, at 3 ms for 720p; x264: 10 ms, at 4 ms.
+        let areas = |fps, force| pixels_max(&all, &at(fps, force)) * 100 / (1280 * 720);
+        assert_eq!(areas(60, None), 500);
+        assert_eq!(areas(120, None), 250);
+        assert_eq!(areas(60, Some(Force::Backend("x264"))), 250);
+        let broken = [("x264", Codec::H264, false, true, 0, None)];
+        assert_eq!(pixels_max(&candidates(&broken), &at(60, None)), 0);
+        let unmeasured = Candidate {
+            took: Some(Micros::ZERO),
+            ..all[1]
+        };
+        assert_eq!(pixels_max(&[unmeasured], &at(60, None)), u64::MAX);
+    }
 
     fn candidates(rows: &[Row]) -> Vec<Candidate> {
         let candidate = |&(word, codec, hardware, automatic, ms, slots): &Row| Candidate {

@@ -15,6 +15,6 @@ mod error;
 mod measure;
 
 pub use catalogue::{Known, all, find, software};
-pub use choose::{Candidate, Choice, Codecs, Force, Reason, Wanted, choose};
+pub use choose::{Candidate, Choice, Codecs, Force, Reason, Wanted, choose, pixels_max};
 pub use error::Error;
 pub use measure::{Speed, measure};
