@@ -13,8 +13,8 @@ use crate::run_dir::{Register, RunDir};
 use crate::sound::{Audio, Sound};
 use crate::timetable::Timetable;
 use crate::tools::Tools;
-use crate::{Capture, Cursor, Error, FrameClock, Input, clock, display, ffi, freezer, sound, tools};
-use firstlight_title::Title;
+use crate::{Capture, Cursor, Error, FrameClock, Input, Resizer, clock, display, ffi, freezer, sound, tools};
+use firstlight_title::{Resize, Title};
 use firstlight_units::{Micros, Timestamp};
 use nix::sys::signal::Signal;
 use std::fs;
@@ -74,6 +74,7 @@ pub struct Container {
     display: Display,
     fps: u16,
     frame_clock: Option<FrameClock>,
+    resize: Resize,
     tools: Tools,
     frozen: bool,
     ended: Option<Exit>,
@@ -132,6 +133,7 @@ impl Container {
             display,
             fps: spec.title.display.fps,
             frame_clock,
+            resize: spec.title.display.resize,
             tools,
             frozen: false,
             ended: None,
@@ -211,6 +213,17 @@ impl Container {
     /// As [`Self::capture`].
     pub fn cursor(&self) -> Result<Cursor, Error> {
         self.display.cursor()
+    }
+
+    /// What changes the display's size, over a connection of its own; `None` where the manifest keeps it.
+    ///
+    /// # Errors
+    /// As [`Self::capture`].
+    pub fn resizer(&self) -> Result<Option<Resizer>, Error> {
+        match self.resize {
+            Resize::Fixed => Ok(None),
+            Resize::Window => self.display.resizer(),
+        }
     }
 
     /// A recording of the sound from here on; `None` when the title has none.

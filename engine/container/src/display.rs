@@ -3,8 +3,8 @@
 use crate::process::{Launcher, Process};
 use crate::sandbox::Sandbox;
 use crate::tools::{DisplayTool, Tools};
-use crate::{Capture, Cursor, Error, Input, clock, wayland, x11};
-use firstlight_title::Display as Wanted;
+use crate::{Capture, Cursor, Error, Input, Resizer, clock, wayland, x11};
+use firstlight_title::{Display as Wanted, Resize};
 use firstlight_units::{Micros, Timestamp};
 use std::path::Path;
 use std::process::ExitStatus;
@@ -35,7 +35,8 @@ pub(crate) fn start(
     match &tools.display {
         DisplayTool::Xvfb(xvfb) => {
             let size = (wanted.width, wanted.height);
-            x11::server::start(launcher, (&tools.bwrap, xvfb), run_dir, size).map(Starting::X11)
+            let most = (wanted.resize == Resize::Window).then_some((wanted.width_max, wanted.height_max));
+            x11::server::start(launcher, (&tools.bwrap, xvfb), run_dir, (size, most)).map(Starting::X11)
         }
         DisplayTool::Xwayland(xwayland) => {
             let programs = wayland::Programs {
@@ -76,14 +77,14 @@ impl Display {
 
     pub(crate) fn input(&self) -> Result<Input, Error> {
         match self {
-            Self::X11(server) => x11::input::Sink::open(&server.address).map(Input::x11),
+            Self::X11(server) => x11::input::Sink::open(&server.address, &server.extent).map(Input::x11),
             Self::Wayland(display) => Ok(Input::wayland(display.sink())),
         }
     }
 
     pub(crate) fn cursor(&self) -> Result<Cursor, Error> {
         match self {
-            Self::X11(server) => x11::cursor::Cursor::open(&server.address).map(Cursor::x11),
+            Self::X11(server) => x11::cursor::Cursor::open(&server.address, &server.extent).map(Cursor::x11),
             Self::Wayland(display) => display.cursor().map(Cursor::wayland),
         }
     }
@@ -93,6 +94,14 @@ impl Display {
         match self {
             Self::X11(_) => None,
             Self::Wayland(display) => Some(display.frame_clock()),
+        }
+    }
+
+    /// What changes its size; `None` where it has one for ever.
+    pub(crate) fn resizer(&self) -> Result<Option<Resizer>, Error> {
+        match self {
+            Self::X11(server) => Ok(server.resizer()?.map(Resizer::x11)),
+            Self::Wayland(display) => Ok(Some(Resizer::wayland(display.sink()))),
         }
     }
 

@@ -103,6 +103,11 @@ pub enum Error {
     /// The display's pixels are not 32-bit BGRX.
     #[error("the display's pixels are not 32-bit BGRX")]
     PixelFormat,
+    /// The X server's screen cannot be given another size.
+    #[error(
+        "the X server does not change its screen's size: say display.resize = \"fixed\" in the title's manifest"
+    )]
+    Resize,
     /// The compositor cannot be made, or cannot make a picture.
     #[error("the compositor: {0}")]
     Wayland(&'static str),

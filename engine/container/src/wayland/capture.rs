@@ -63,7 +63,7 @@ impl Capture {
         let fresh = newest.number > self.held.number;
         self.held = newest;
         self.known = self.held.number;
-        let (width, height) = self.size();
+        let (width, height) = self.held.size;
         Ok(Grab {
             pixels: &self.held.pixels,
             stride: usize::from(width) * 4,

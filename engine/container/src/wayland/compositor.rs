@@ -126,6 +126,7 @@ impl Compositor {
             match self.orders.try_recv() {
                 Ok(Order::Act(act)) => self.state.act(act),
                 Ok(Order::Follow(ticks)) => self.state.awaiting.follow(ticks),
+                Ok(Order::Resize(size)) => self.state.resize(size),
                 Ok(Order::Stop) | Err(TryRecvError::Disconnected) => return false,
                 Err(TryRecvError::Empty) => return true,
             }

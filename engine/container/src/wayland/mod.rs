@@ -25,6 +25,7 @@ mod cursor;
 mod frame_clock;
 mod painter;
 mod protocols;
+mod resize;
 mod schedule;
 mod seat;
 mod shapes;
@@ -83,6 +84,8 @@ pub(crate) enum Order {
     Act(Act),
     /// Clients are told by these ticks that they may draw.
     Follow(Option<Ticks>),
+    /// The screen is to have so many pixels across and down.
+    Resize((u16, u16)),
     /// Nobody needs it any more.
     Stop,
 }
@@ -101,6 +104,14 @@ impl Sink {
     /// [`Error::Closed`] when the compositor has ended.
     pub(crate) fn tell(&self, act: Act) -> Result<(), Error> {
         self.order(Order::Act(act))
+    }
+
+    /// Gives the screen another size, in pixels. The picture has it when the program on top has drawn one, or does not in time.
+    ///
+    /// # Errors
+    /// As [`Self::tell`].
+    pub(crate) fn resize(&self, size: (u16, u16)) -> Result<(), Error> {
+        self.order(Order::Resize(size))
     }
 
     fn order(&self, order: Order) -> Result<(), Error> {

@@ -57,6 +57,14 @@ impl Painter {
         })
     }
 
+    /// Makes pictures of another size from here on. On an error it goes on as before.
+    pub(super) fn set_size(&mut self, (width, height): (u16, u16)) -> Result<(), Error> {
+        self.composer = Composer::new(width, height)?;
+        self.size = (width, height);
+        self.pool.clear();
+        Ok(())
+    }
+
     /// How many pictures were shown.
     pub(super) fn number(&self) -> u64 {
         self.number
@@ -85,14 +93,8 @@ impl Painter {
             .pool
             .iter_mut()
             .position(|picture| Arc::get_mut(picture).is_some());
-        free.map(|index| self.pool.swap_remove(index)).unwrap_or_else(|| {
-            let bytes = usize::from(self.size.0) * usize::from(self.size.1) * 4;
-            Arc::new(Picture {
-                pixels: vec![0; bytes],
-                committed: Timestamp::from_micros(0),
-                number: 0,
-            })
-        })
+        free.map(|index| self.pool.swap_remove(index))
+            .unwrap_or_else(|| Arc::new(Picture::empty(self.size)))
     }
 }
 

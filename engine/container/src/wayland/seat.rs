@@ -141,7 +141,7 @@ impl State {
         self.shared.set_moved(share(x, width), share(y, height));
     }
 
-    fn on_screen(&self, at: Point<f64, Logical>) -> Point<f64, Logical> {
+    pub(super) fn on_screen(&self, at: Point<f64, Logical>) -> Point<f64, Logical> {
         let (width, height) = self.windows.size();
         let within = |at: f64, pixels: u16| at.clamp(0.0, f64::from(pixels.saturating_sub(1)));
         (within(at.x, width), within(at.y, height)).into()

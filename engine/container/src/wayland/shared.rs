@@ -12,7 +12,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Shared {
-    size: (u16, u16),
     state: Mutex<State>,
     /// How often Wayland clients that had asked were told that they may draw.
     answered: AtomicU64,
@@ -32,6 +31,8 @@ struct State {
 /// A picture as the encoder takes it: rows without gaps, four bytes a pixel: blue, green, red, unused.
 #[derive(Debug)]
 pub(super) struct Picture {
+    /// Pixels across and down: the screen's, when it was made.
+    pub(super) size: (u16, u16),
     pub(super) pixels: Vec<u8>,
     /// When the app committed what is new in it.
     pub(super) committed: Timestamp,
@@ -59,15 +60,9 @@ pub(super) struct Listener {
 
 impl Shared {
     pub(super) fn new(width: u16, height: u16) -> Self {
-        let bytes = usize::from(width) * usize::from(height) * 4;
         Self {
-            size: (width, height),
             state: Mutex::new(State {
-                picture: Arc::new(Picture {
-                    pixels: vec![0; bytes],
-                    committed: Timestamp::from_micros(0),
-                    number: 0,
-                }),
+                picture: Arc::new(Picture::empty((width, height))),
                 cursor: Pointer {
                     shape: shapes::arrow().shape(),
                     shapes: 1,
@@ -82,8 +77,9 @@ impl Shared {
         }
     }
 
+    /// Of the newest picture.
     pub(super) fn size(&self) -> (u16, u16) {
-        self.size
+        self.lock().picture.size
     }
 
     /// The newest picture.
@@ -151,6 +147,19 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         // What is in it is whole at any time.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Picture {
+    /// A black screen.
+    pub(super) fn empty(size: (u16, u16)) -> Self {
+        let bytes = usize::from(size.0) * usize::from(size.1) * 4;
+        Self {
+            size,
+            pixels: vec![0; bytes],
+            committed: Timestamp::from_micros(0),
+            number: 0,
+        }
     }
 }
 

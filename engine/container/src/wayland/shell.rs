@@ -53,8 +53,9 @@ impl State {
     }
 
     /// There is one screen, and a window has it to itself. Who cannot fill it draws what it can.
-    fn ask_to_fill(&self, toplevel: &ToplevelSurface) {
-        let screen = self.windows.screen();
+    pub(super) fn ask_to_fill(&self, toplevel: &ToplevelSurface) {
+        let (width, height) = self.asked_size();
+        let screen = (i32::from(width), i32::from(height)).into();
         toplevel.with_pending_state(|state| {
             state.size = Some(screen);
             state.states.set(xdg_toplevel::State::Activated);

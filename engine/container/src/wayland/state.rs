@@ -3,6 +3,7 @@
 use super::clients::{self, ClientState};
 use super::cursor::CursorImage;
 use super::painter::Painter;
+use super::resize::Resizing;
 use super::schedule::Schedule;
 use super::shared::Shared;
 use super::surfaces::Awaiting;
@@ -51,6 +52,8 @@ pub(super) struct State {
     pub(super) pointer: PointerHandle<Self>,
     pub(super) popups: PopupManager,
     pub(super) windows: Windows,
+    /// A size that the screen is to have, until it has.
+    pub(super) resizing: Option<Resizing>,
     pub(super) cursor: CursorImage,
     pub(super) schedule: Schedule,
     pub(super) awaiting: Awaiting,
@@ -109,6 +112,7 @@ impl State {
             pointer,
             popups: PopupManager::default(),
             windows: Windows::new(width, height),
+            resizing: None,
             cursor: CursorImage::default(),
             schedule: Schedule::new(fps),
             awaiting: Awaiting::new(fps),
@@ -143,6 +147,7 @@ impl State {
             tracing::warn!(%error, "the X server is gone");
         }
         self.popups.cleanup();
+        self.settle_size(now);
         if let Some(committed) = self.schedule.take(now) {
             self.paint(committed);
         }
@@ -151,7 +156,8 @@ impl State {
 
     /// When [`Self::turn`] has something to do though nobody says anything.
     pub(super) fn timeout(&self) -> Option<Timestamp> {
-        [self.schedule.timeout(), self.awaiting.timeout()]
+        let resizing = self.resizing.as_ref().map(Resizing::until);
+        [self.schedule.timeout(), self.awaiting.timeout(), resizing]
             .into_iter()
             .flatten()
             .min()
@@ -160,7 +166,7 @@ impl State {
     fn manage_x(&mut self) -> Result<(), Error> {
         if let Some(mut ends) = self.x_ends.take() {
             if ends.is_ready()? {
-                self.x = Some(Wm::start(ends, self.windows.size())?);
+                self.x = Some(Wm::start(ends, self.asked_size())?);
             } else {
                 self.x_ends = Some(ends);
             }
@@ -204,11 +210,7 @@ fn output(display: &DisplayHandle, (width, height): (u16, u16), fps: u16) -> Out
         model: "Stream".into(),
     };
     let output = Output::new("STREAM-1".into(), properties);
-    let mode = Mode {
-        size: (i32::from(width), i32::from(height)).into(),
-        // Millihertz.
-        refresh: i32::from(fps) * 1_000,
-    };
+    let mode = mode((width, height), i32::from(fps) * MILLIHERTZ);
     output.change_current_state(
         Some(mode),
         Some(Transform::Normal),
@@ -220,6 +222,15 @@ fn output(display: &DisplayHandle, (width, height): (u16, u16), fps: u16) -> Out
     output
 }
 
+/// The screen's mode: pixels across and down, and refreshes in a thousand seconds.
+pub(super) fn mode((width, height): (u16, u16), refresh: i32) -> Mode {
+    Mode {
+        size: (i32::from(width), i32::from(height)).into(),
+        refresh,
+    }
+}
+
+const MILLIHERTZ: i32 = 1_000;
 /// The clock of presentation times, as `clock_gettime` numbers it: the engine's own.
 const CLOCK_MONOTONIC: u32 = 1;
 /// As X servers do it by default.

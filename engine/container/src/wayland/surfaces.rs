@@ -210,6 +210,7 @@ impl CompositorHandler for State {
             wm.on_commit(&root);
         }
         self.configure(&root);
+        self.settle_size(at);
         if self.window_of(&root).is_some() {
             let is_x = root.client().is_some_and(|client| clients::is_x(&client));
             self.schedule.on_commit(at, is_x);

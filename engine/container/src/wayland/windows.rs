@@ -49,6 +49,11 @@ impl Windows {
         }
     }
 
+    /// The screen is of another size: who lies in its middle still does.
+    pub(super) fn set_size(&mut self, size: (u16, u16)) {
+        self.size = size;
+    }
+
     /// The screen's, in pixels.
     pub(super) fn size(&self) -> (u16, u16) {
         self.size

@@ -108,6 +108,29 @@ impl Wm {
         Ok(wm)
     }
 
+    /// The screen is of another size: what filled it fills it again, and everything else that is managed lies in its middle.
+    ///
+    /// # Errors
+    /// When the server is gone.
+    pub(super) fn set_screen(&mut self, screen: (u16, u16)) -> Result<(), Error> {
+        let before = std::mem::replace(&mut self.screen, screen);
+        let shown = self.windows.iter().filter(|(_, window)| window.mapped);
+        let shown: Vec<(Id, XWindow)> = shown.map(|(id, window)| (*id, window.clone())).collect();
+        for (id, window) in shown {
+            if window.size == before || self.is_full(id)? {
+                self.place(id, screen)?;
+                // Its answer may come after yet another size.
+                if let Some(window) = self.windows.get_mut(&id) {
+                    window.size = screen;
+                }
+            } else if window.managed {
+                self.place(id, window.size)?;
+            }
+        }
+        self.x.flush()?;
+        Ok(())
+    }
+
     pub(super) fn socket(&self) -> BorrowedFd<'_> {
         self.x.stream().as_fd()
     }

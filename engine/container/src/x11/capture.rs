@@ -8,6 +8,7 @@
 //! grabbed, so that it does nothing for the app. The cursor is never in the picture: this connection hides it.
 
 use super::address::{Address, Connection};
+use super::extent::Extent;
 use super::framebuffer::{Framebuffer, Screen};
 use crate::coalesce::{Coalescer, Verdict};
 use crate::pace::Pace;
@@ -26,6 +27,9 @@ use x11rb::wrapper::ConnectionExt as _;
 pub(crate) struct Capture {
     connection: Connection,
     screen: Screen,
+    extent: Extent,
+    /// The size that was told of or grabbed last.
+    known: (u16, u16),
     damage: damage::Damage,
     coalescer: Coalescer,
     pace: Pace,
@@ -78,7 +82,11 @@ impl Drop for Held<'_> {
 }
 
 impl Capture {
-    pub(crate) fn open(address: &Address, framebuffer: &Framebuffer, fps: u16) -> Result<Self, Error> {
+    pub(crate) fn open(
+        (address, framebuffer): (&Address, &Framebuffer),
+        extent: &Extent,
+        fps: u16,
+    ) -> Result<Self, Error> {
         let connection = address.connect()?;
         let root = connection.setup().roots.first().ok_or(Error::PixelFormat)?.root;
         connection.damage_query_version(1, 1)?.reply()?;
@@ -95,6 +103,8 @@ impl Capture {
         Ok(Self {
             connection,
             screen,
+            extent: extent.clone(),
+            known: extent.get(),
             damage,
             coalescer: Coalescer::new(),
             pace: Pace::new(fps),
@@ -108,7 +118,8 @@ impl Capture {
 
     /// Width and height of the display in pixels.
     pub(crate) fn size(&self) -> (u16, u16) {
-        self.screen.size()
+        let ((width, height), (w, h)) = (self.extent.get(), self.screen.size());
+        (width.min(w), height.min(h))
     }
 
     /// Something another thread can wake [`Self::wait`] with.
@@ -138,6 +149,12 @@ impl Capture {
                 });
             }
             let now = clock::now();
+            // A screen of another size is another picture, whether the app has drawn on it or not.
+            let size = self.size();
+            if std::mem::replace(&mut self.known, size) != size {
+                self.committed.get_or_insert(now);
+                return Ok(Wait::Damage { at: now });
+            }
             if let Some(ready) = self.ready.take_if(|ready| ready.due <= now) {
                 self.committed = Some(ready.committed);
                 return Ok(Wait::Damage { at: ready.committed });
@@ -178,9 +195,10 @@ impl Capture {
         let waiting = self.ready.take().map(|ready| ready.committed);
         let stale = self.drop_stale(armed)?;
         let committed = self.committed.take().or(waiting).or(stale);
-        let (width, height) = self.screen.size();
+        let (width, height) = self.size();
+        self.known = (width, height);
         Ok(Grab {
-            pixels: self.screen.pixels(),
+            pixels: self.screen.pixels(height),
             stride: self.screen.stride(),
             width,
             height,

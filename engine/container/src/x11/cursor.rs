@@ -4,6 +4,7 @@
 //! never echoed.
 
 use super::address::{Address, Connection};
+use super::extent::Extent;
 use super::warps::Warps;
 use crate::cursor::{self, share};
 use crate::{CursorEvent, Error, Waker, clock};
@@ -20,8 +21,7 @@ use x11rb::protocol::xproto::{ConnectionExt as _, Window};
 pub(crate) struct Cursor {
     connection: Connection,
     root: Window,
-    width: u16,
-    height: u16,
+    extent: Extent,
     /// The shape is to be looked up; set at the start, so that the first event tells it.
     stale: bool,
     /// The shape that was told last.
@@ -32,18 +32,16 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
-    pub(crate) fn open(address: &Address) -> Result<Self, Error> {
+    pub(crate) fn open(address: &Address, extent: &Extent) -> Result<Self, Error> {
         let connection = address.connect()?;
-        let screen = connection.setup().roots.first().ok_or(Error::PixelFormat)?;
-        let (root, width, height) = (screen.root, screen.width_in_pixels, screen.height_in_pixels);
+        let root = connection.setup().roots.first().ok_or(Error::PixelFormat)?.root;
         connection.xfixes_query_version(5, 0)?.reply()?;
         xfixes::select_cursor_input(&connection, root, CursorNotifyMask::DISPLAY_CURSOR)?.check()?;
         let warps = Warps::open(address)?;
         Ok(Self {
             connection,
             root,
-            width,
-            height,
+            extent: extent.clone(),
             stale: true,
             told: None,
             warps,
@@ -100,7 +98,8 @@ impl Cursor {
     /// Where the pointer is, unless that has been told.
     fn position(&mut self) -> Result<Option<CursorEvent>, Error> {
         let at = self.connection.query_pointer(self.root)?.reply()?;
-        let (x, y) = (share(at.root_x, self.width), share(at.root_y, self.height));
+        let (width, height) = self.extent.get();
+        let (x, y) = (share(at.root_x, width), share(at.root_y, height));
         if self.reported.replace((x, y)) == Some((x, y)) {
             return Ok(None);
         }

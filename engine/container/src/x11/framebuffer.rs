@@ -73,7 +73,7 @@ impl Framebuffer {
 }
 
 impl Screen {
-    /// Width and height in pixels.
+    /// Width and height in pixels that there is memory for: the screen is a part of it, at the top left.
     pub(crate) fn size(&self) -> (u16, u16) {
         (self.layout.width, self.layout.height)
     }
@@ -83,9 +83,13 @@ impl Screen {
         self.layout.stride
     }
 
-    /// `stride * height` bytes. The server is grabbed for as long as they are looked at.
-    pub(crate) fn pixels(&self) -> &[u8] {
-        self.memory.bytes().get(self.layout.range()).unwrap_or_default()
+    /// The first `height` rows, `stride * height` bytes. The server is grabbed for as long as they are looked at.
+    pub(crate) fn pixels(&self, height: u16) -> &[u8] {
+        let layout = Layout {
+            height: height.min(self.layout.height),
+            ..self.layout
+        };
+        self.memory.bytes().get(layout.range()).unwrap_or_default()
     }
 }
 

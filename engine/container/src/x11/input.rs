@@ -1,6 +1,7 @@
 //! Keys, buttons, moves and wheel turns, injected through XTEST.
 
 use super::address::{Address, Connection};
+use super::extent::Extent;
 use crate::Error;
 use crate::input::Act;
 use x11rb::connection::Connection as _;
@@ -13,21 +14,18 @@ use x11rb::protocol::xtest::{self, ConnectionExt as _};
 pub(crate) struct Sink {
     connection: Connection,
     root: Window,
-    width: u16,
-    height: u16,
+    extent: Extent,
 }
 
 impl Sink {
-    pub(crate) fn open(address: &Address) -> Result<Self, Error> {
+    pub(crate) fn open(address: &Address, extent: &Extent) -> Result<Self, Error> {
         let connection = address.connect()?;
-        let screen = connection.setup().roots.first().ok_or(Error::PixelFormat)?;
-        let (root, width, height) = (screen.root, screen.width_in_pixels, screen.height_in_pixels);
+        let root = connection.setup().roots.first().ok_or(Error::PixelFormat)?.root;
         connection.xtest_get_version(2, 2)?.reply()?;
         Ok(Self {
             connection,
             root,
-            width,
-            height,
+            extent: extent.clone(),
         })
     }
 
@@ -41,7 +39,8 @@ impl Sink {
             Act::Button { button, down: true } => self.fake(xproto::BUTTON_PRESS_EVENT, button, 0, 0),
             Act::Button { button, down: false } => self.fake(xproto::BUTTON_RELEASE_EVENT, button, 0, 0),
             Act::MoveTo { x, y } => {
-                let (x, y) = (scale(x, self.width), scale(y, self.height));
+                let (width, height) = self.extent.get();
+                let (x, y) = (scale(x, width), scale(y, height));
                 self.fake(xproto::MOTION_NOTIFY_EVENT, 0, x, y)
             }
             Act::MoveBy { dx, dy } => self.fake(xproto::MOTION_NOTIFY_EVENT, 1, dx, dy),

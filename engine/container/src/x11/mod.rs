@@ -3,8 +3,10 @@
 pub(crate) mod address;
 pub(crate) mod capture;
 pub(crate) mod cursor;
+mod extent;
 mod framebuffer;
 pub(crate) mod input;
+pub(crate) mod resize;
 pub(crate) mod server;
 mod warps;
 

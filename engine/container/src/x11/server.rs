@@ -6,7 +6,9 @@
 
 use super::address::{AUTHORITY_INSIDE, Address, SOCKETS};
 use super::capture::Capture;
+use super::extent::Extent;
 use super::framebuffer::{FOLDER, Framebuffer};
+use super::resize::Resizer;
 use crate::process::{Launcher, Process, Role};
 use crate::sandbox::{Sandbox, User};
 use crate::{Error, clock};
@@ -28,22 +30,32 @@ pub(crate) struct Starting {
 pub(crate) struct Server {
     pub(crate) process: Process,
     pub(crate) address: Address,
+    pub(crate) extent: Extent,
     framebuffer: Framebuffer,
+    /// The screen's size may change, up to what there is memory for.
+    resizes: bool,
 }
 
 impl Server {
     /// Its picture, over a connection of its own.
     pub(crate) fn capture(&self, fps: u16) -> Result<Capture, Error> {
-        Capture::open(&self.address, &self.framebuffer, fps)
+        Capture::open((&self.address, &self.framebuffer), &self.extent, fps)
+    }
+
+    /// What changes its size, over a connection of its own; `None` where it has one size for ever.
+    pub(crate) fn resizer(&self) -> Result<Option<Resizer>, Error> {
+        self.resizes
+            .then(|| Resizer::open(&self.address, &self.extent))
+            .transpose()
     }
 }
 
-/// Starts Xvfb with one screen of `width` x `height` pixels, 24 bits deep.
+/// Starts Xvfb with one screen of that many pixels, 24 bits deep. With `most` it can be resized, up to that.
 pub(crate) fn start(
     launcher: &Launcher,
     (bwrap, xvfb): (&Path, &Path),
     run_dir: &Path,
-    (width, height): (u16, u16),
+    (size, most): ((u16, u16), Option<(u16, u16)>),
 ) -> Result<Starting, Error> {
     let address = Address::make(run_dir)?;
     let mut sandbox = Sandbox::new(User::Root, launcher.memory());
@@ -52,6 +64,7 @@ pub(crate) fn start(
     address.show_authority(&mut sandbox);
     let framebuffer = Framebuffer::new()?;
     framebuffer.show(&mut sandbox);
+    let (width, height) = most.unwrap_or(size);
     let (number, screen) = (address.name(), format!("{width}x{height}x24"));
     // -noreset: the server outlives its last client. -s 0: no screen saver.
     let args = [
@@ -84,7 +97,9 @@ pub(crate) fn start(
         display: Server {
             process,
             address,
+            extent: Extent::new(size),
             framebuffer,
+            resizes: most.is_some(),
         },
         ready,
     })
@@ -109,6 +124,10 @@ impl Starting {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(source) => return Err(Error::System { what: "read", source }),
             }
+        }
+        // Nobody else is there to see it as large as it was started.
+        if let Some(mut resizer) = self.display.resizer()? {
+            resizer.resize(self.display.extent.get())?;
         }
         Ok(self.display)
     }

@@ -30,6 +30,7 @@ fn main() -> Outcome<()> {
         ["frames", period_us, parts, gap_us] => frames(period_us.parse()?, parts.parse()?, gap_us.parse()?),
         ["game"] => game(),
         ["events"] => events(),
+        ["follow"] => follow(),
         ["cursor"] => cursor(),
         ["look", questions @ ..] => look(questions),
         ["shm"] => shared_memory(),
@@ -265,6 +266,27 @@ fn events() -> Outcome<()> {
         }
         log.push('\n');
         screen.say(&log)?;
+    }
+}
+
+/// Fills its window with one colour, its last row with another, whenever that has another size; says its size and where the pointer is.
+fn follow() -> Outcome<()> {
+    let mut screen = Screen::open()?;
+    let structure = EventMask::STRUCTURE_NOTIFY | EventMask::POINTER_MOTION;
+    let listens = x11rb::protocol::xproto::ChangeWindowAttributesAux::new().event_mask(structure);
+    screen.x.change_window_attributes(screen.window, &listens)?;
+    let mut at = (0, 0);
+    loop {
+        let last = screen.height - 1;
+        screen.fill(1, last - 1, 0x0030_6090)?;
+        screen.fill(last, 1, 0x00ff_8040)?;
+        let (x, y) = at;
+        screen.say(&format!("size {} {} at {x} {y} \n", screen.width, screen.height))?;
+        match screen.x.wait_for_event()? {
+            Event::ConfigureNotify(e) => (screen.width, screen.height) = (e.width, e.height),
+            Event::MotionNotify(e) => at = (e.event_x, e.event_y),
+            _ => {}
+        }
     }
 }
 

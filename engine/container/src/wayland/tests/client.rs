@@ -365,6 +365,42 @@ impl Dispatch<wp_presentation_feedback::WpPresentationFeedback, ()> for Heard {
     }
 }
 
+impl Dispatch<wl_output::WlOutput, ()> for Heard {
+    fn event(
+        heard: &mut Self,
+        _: &wl_output::WlOutput,
+        event: wl_output::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        if let wl_output::Event::Mode {
+            width,
+            height,
+            refresh,
+            ..
+        } = event
+        {
+            heard.lines.push(format!("mode {width} {height} {refresh}"));
+        }
+    }
+}
+
+impl Dispatch<xdg_toplevel::XdgToplevel, ()> for Heard {
+    fn event(
+        heard: &mut Self,
+        _: &xdg_toplevel::XdgToplevel,
+        event: xdg_toplevel::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        if let xdg_toplevel::Event::Configure { width, height, .. } = event {
+            heard.lines.push(format!("asked {width} {height}"));
+        }
+    }
+}
+
 delegate_noop!(Heard: ignore wl_compositor::WlCompositor);
 delegate_noop!(Heard: ignore wl_subcompositor::WlSubcompositor);
 delegate_noop!(Heard: ignore wl_subsurface::WlSubsurface);
@@ -374,8 +410,6 @@ delegate_noop!(Heard: ignore wl_shm::WlShm);
 delegate_noop!(Heard: ignore wl_shm_pool::WlShmPool);
 delegate_noop!(Heard: ignore wl_buffer::WlBuffer);
 delegate_noop!(Heard: ignore wl_seat::WlSeat);
-delegate_noop!(Heard: ignore wl_output::WlOutput);
-delegate_noop!(Heard: ignore xdg_toplevel::XdgToplevel);
 delegate_noop!(Heard: ignore xdg_popup::XdgPopup);
 delegate_noop!(Heard: ignore xdg_positioner::XdgPositioner);
 delegate_noop!(Heard: ignore wp_viewporter::WpViewporter);

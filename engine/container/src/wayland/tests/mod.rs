@@ -5,6 +5,7 @@ mod frame_clock;
 mod hostile;
 mod input;
 mod pictures;
+mod resize;
 
 use super::compositor::{Setup, spawn};
 use super::shared::Shared;
@@ -79,6 +80,10 @@ impl Stage {
 
     fn act(&self, act: Act) {
         self.sink.tell(act).unwrap();
+    }
+
+    fn resize(&self, width: u16, height: u16) {
+        self.sink.resize((width, height)).unwrap();
     }
 
     /// That the compositor still serves: a new client's picture is seen.
