@@ -64,7 +64,7 @@ impl Beacon {
         loop {
             if always {
                 // The heavy part is done before the tick, so that the picture leaves at the tick.
-                self.prepare();
+                self.prepare()?;
             }
             sleep_until(start + rate.tick(tick))?;
             if ffi::stopped() {
@@ -73,7 +73,7 @@ impl Beacon {
             changed |= self.screen.note_input(&mut self.inputs)?;
             changed |= self.pads.note(&mut self.inputs);
             if changed && !always {
-                self.prepare();
+                self.prepare()?;
             }
             if changed || always {
                 changed = self.show()?;
@@ -88,7 +88,7 @@ impl Beacon {
     /// Draws whenever the display says that it may.
     fn follow(&mut self) -> Result<(), Error> {
         while !ffi::stopped() {
-            self.prepare();
+            self.prepare()?;
             self.screen.wait_turn(&mut self.inputs)?;
             self.pads.note(&mut self.inputs);
             self.show()?;
@@ -96,11 +96,15 @@ impl Beacon {
         Ok(())
     }
 
-    /// Begins the next picture.
-    fn prepare(&mut self) {
+    /// Begins the next picture, in the size that the window is to have.
+    fn prepare(&mut self) -> Result<(), Error> {
+        if self.screen.follow()? {
+            self.scene.resize(self.screen.width(), self.screen.height());
+        }
         self.frame = self.frame.wrapping_add(1);
         let (mut canvas, _) = self.screen.canvas();
         self.scene.draw(&mut canvas, self.frame);
+        Ok(())
     }
 
     /// Completes the picture and shows it; says whether input came in while the display read it.

@@ -16,26 +16,31 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn new(motion: Motion, width: usize, height: usize) -> Self {
-        let texture = texture();
-        let mut background = vec![0; width * height * 4];
-        let mut canvas = Canvas::new(&mut background, width);
+        let mut scene = Self {
+            motion,
+            texture: texture(),
+            background: Vec::new(),
+            dirty: Vec::new(),
+        };
+        scene.resize(width, height);
+        scene
+    }
+
+    /// Draws into pictures of another size from here on, of which nothing is drawn yet.
+    pub(crate) fn resize(&mut self, width: usize, height: usize) {
+        self.background = vec![0; width * height * 4];
+        let mut canvas = Canvas::new(&mut self.background, width);
         for y in 0..height {
             for x in 0..width {
                 canvas.set(x, y, ground(x, y, height));
             }
         }
-        let dirty = vec![Area {
+        self.dirty = vec![Area {
             x: 0,
             y: 0,
             width,
             height,
         }];
-        Self {
-            motion,
-            texture,
-            background,
-            dirty,
-        }
     }
 
     /// Draws frame `n`: first what lay under the last frame's sprites, panel and pointer, then what moves.
@@ -206,6 +211,22 @@ mod tests {
         });
         scene.draw(&mut Canvas::new(&mut pixels, W), 2);
         assert!(pixels == clean);
+    }
+
+    #[test]
+    fn another_size_is_drawn_as_if_it_had_been_the_first() {
+        let draw = |scene: &mut Scene, (width, height): (usize, usize)| {
+            let mut pixels = vec![0; width * height * 4];
+            scene.draw(&mut Canvas::new(&mut pixels, width), 5);
+            pixels
+        };
+        for motion in [Motion::None, Motion::Low, Motion::High] {
+            let mut scene = Scene::new(motion, W, H);
+            draw(&mut scene, (W, H));
+            scene.resize(1_100, 900);
+            let fresh = draw(&mut Scene::new(motion, 1_100, 900), (1_100, 900));
+            assert!(draw(&mut scene, (1_100, 900)) == fresh);
+        }
     }
 
     #[test]

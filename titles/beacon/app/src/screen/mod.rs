@@ -13,7 +13,7 @@ use crate::panel::KeyNames;
 /// A window that is seen and has the keyboard.
 pub(crate) enum Screen {
     X11(Box<x11::Screen>),
-    Wayland(wayland::Screen),
+    Wayland(Box<wayland::Screen>),
 }
 
 impl Screen {
@@ -28,7 +28,7 @@ impl Screen {
         match kind {
             Kind::X11 if options.clock == Clock::Display => Err(Error::NoClock),
             Kind::X11 => x11::Screen::open(options).map(|screen| Self::X11(Box::new(screen))),
-            Kind::Wayland => wayland::Screen::open(options).map(Self::Wayland),
+            Kind::Wayland => wayland::Screen::open(options).map(|screen| Self::Wayland(Box::new(screen))),
         }
     }
 
@@ -43,6 +43,15 @@ impl Screen {
         match self {
             Self::X11(screen) => screen.height(),
             Self::Wayland(screen) => screen.height(),
+        }
+    }
+
+    /// Takes the size that the display has asked for since, if it is another; nothing is drawn in it then. Not while the display still
+    /// reads the picture.
+    pub(crate) fn follow(&mut self) -> Result<bool, Error> {
+        match self {
+            Self::X11(screen) => screen.follow(),
+            Self::Wayland(screen) => screen.follow(),
         }
     }
 
@@ -87,6 +96,16 @@ impl Screen {
         }
     }
 }
+
+/// The size to take: what is asked for, where it is another and there is room to draw in.
+fn another(asked: Option<(u16, u16)>, now: (u16, u16), options: Held) -> Option<(u16, u16)> {
+    let (width, height) = asked?;
+    let size = (options.0.unwrap_or(width), options.1.unwrap_or(height));
+    (size != now && require_room(size.0, size.1).is_ok()).then_some(size)
+}
+
+/// Sides that were given, and are kept.
+type Held = (Option<u16>, Option<u16>);
 
 fn require_room(width: u16, height: u16) -> Result<(), Error> {
     let least = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);

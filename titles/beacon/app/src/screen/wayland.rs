@@ -1,6 +1,6 @@
 //! The window on a Wayland compositor: drawn in memory of the beacon's own and copied into a buffer that the compositor has let go.
 
-use super::require_room;
+use super::{Held, another, require_room};
 use crate::canvas::Canvas;
 use crate::error::Error;
 use crate::ffi::{self, Shared};
@@ -32,10 +32,12 @@ pub(crate) struct Screen {
     queue: EventQueue<Heard>,
     heard: Heard,
     surface: wl_surface::WlSurface,
+    shm: wl_shm::WlShm,
     buffers: Vec<Buffer>,
     picture: Vec<u8>,
     width: u16,
     height: u16,
+    held: Held,
     names: KeyNames,
     clock: Clock,
 }
@@ -90,22 +92,20 @@ impl Screen {
         while !heard.configured {
             queue.blocking_dispatch(&mut heard)?;
         }
-        let asked = heard.size.filter(|(width, height)| *width > 0 && *height > 0);
-        let asked = asked.and_then(|(w, h)| u16::try_from(w).ok().zip(u16::try_from(h).ok()));
-        let (width, height) = asked.unwrap_or(DEFAULT);
-        let (width, height) = (options.width.unwrap_or(width), options.height.unwrap_or(height));
+        let (width, height) = heard.take_size().unwrap_or(DEFAULT);
+        let held = (options.width, options.height);
+        let (width, height) = (held.0.unwrap_or(width), held.1.unwrap_or(height));
         require_room(width, height)?;
-        let buffers = (0..BUFFERS)
-            .map(|_| Buffer::new(&shm, &qh, (width, height)))
-            .collect::<Result<_, _>>()?;
         Ok(Self {
+            buffers: buffers(&shm, &qh, (width, height))?,
             queue,
             heard,
             surface,
-            buffers,
+            shm,
             picture: vec![0; usize::from(width) * usize::from(height) * 4],
             width,
             height,
+            held,
             names: KeyNames::of_a_pc(),
             clock: options.clock,
         })
@@ -117,6 +117,21 @@ impl Screen {
 
     pub(super) fn height(&self) -> usize {
         usize::from(self.height)
+    }
+
+    pub(super) fn follow(&mut self) -> Result<bool, Error> {
+        let size = another(self.heard.take_size(), (self.width, self.height), self.held);
+        let Some((width, height)) = size else {
+            return Ok(false);
+        };
+        // The compositor may still read the old ones: it has the memory for itself.
+        for old in self.buffers.drain(..) {
+            old.buffer.destroy();
+        }
+        self.buffers = buffers(&self.shm, &self.queue.handle(), (width, height))?;
+        self.picture = vec![0; usize::from(width) * usize::from(height) * 4];
+        (self.width, self.height) = (width, height);
+        Ok(true)
     }
 
     pub(super) fn canvas(&mut self) -> (Canvas<'_>, &KeyNames) {
@@ -180,7 +195,8 @@ impl Screen {
         if self.heard.closed {
             return Err(Error::Closed);
         }
-        let mut changed = false;
+        // There is a size to follow, of which the next picture shows what comes.
+        let mut changed = self.heard.size.is_some();
         for note in self.heard.notes.drain(..) {
             changed |= match note {
                 Note::Key { code, down } => inputs.note_key(code, down),
@@ -192,6 +208,21 @@ impl Screen {
         }
         Ok(changed)
     }
+}
+
+impl Heard {
+    /// The size that the window was asked to have since this was last called; `None`: as it likes.
+    fn take_size(&mut self) -> Option<(u16, u16)> {
+        let (width, height) = self
+            .size
+            .take()
+            .filter(|(width, height)| *width > 0 && *height > 0)?;
+        u16::try_from(width).ok().zip(u16::try_from(height).ok())
+    }
+}
+
+fn buffers(shm: &wl_shm::WlShm, qh: &QueueHandle<Heard>, size: (u16, u16)) -> Result<Vec<Buffer>, Error> {
+    (0..BUFFERS).map(|_| Buffer::new(shm, qh, size)).collect()
 }
 
 impl Buffer {

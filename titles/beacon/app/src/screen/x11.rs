@@ -1,6 +1,6 @@
 //! The window on an X server, and the memory it is drawn from.
 
-use super::require_room;
+use super::{Held, another, require_room};
 use crate::canvas::Canvas;
 use crate::error::Error;
 use crate::ffi::Shared;
@@ -31,6 +31,9 @@ pub(crate) struct Screen {
     memory: Shared,
     width: u16,
     height: u16,
+    held: Held,
+    /// What the display has given the window.
+    asked: Option<(u16, u16)>,
     depth: u8,
     names: KeyNames,
 }
@@ -63,6 +66,8 @@ impl Screen {
             memory,
             width,
             height,
+            held: (options.width, options.height),
+            asked: None,
             depth: root.root_depth,
             names,
         })
@@ -74,6 +79,19 @@ impl Screen {
 
     pub(super) fn height(&self) -> usize {
         usize::from(self.height)
+    }
+
+    pub(super) fn follow(&mut self) -> Result<bool, Error> {
+        let size = another(self.asked.take(), (self.width, self.height), self.held);
+        let Some((width, height)) = size else {
+            return Ok(false);
+        };
+        let bytes = usize::from(width) * usize::from(height) * 4;
+        let (segment, memory) = share(&self.connection, bytes)?;
+        self.connection.shm_detach(self.segment)?;
+        (self.segment, self.memory) = (segment, memory);
+        (self.width, self.height) = (width, height);
+        Ok(true)
     }
 
     pub(super) fn canvas(&mut self) -> (Canvas<'_>, &KeyNames) {
@@ -108,24 +126,32 @@ impl Screen {
     }
 
     /// Waits until the display has read the picture; input that arrives meanwhile is noted.
-    pub(super) fn wait_read(&self, inputs: &mut Inputs) -> Result<bool, ConnectionError> {
+    pub(super) fn wait_read(&mut self, inputs: &mut Inputs) -> Result<bool, ConnectionError> {
         let mut changed = false;
         loop {
             let event = self.connection.wait_for_event()?;
             if matches!(event, Event::ShmCompletion(_)) {
                 return Ok(changed);
             }
-            changed |= inputs.note(&event);
+            changed |= self.note(&event, inputs);
         }
     }
 
     /// Notes all input that has arrived; says whether the picture changes by it.
-    pub(super) fn note_input(&self, inputs: &mut Inputs) -> Result<bool, ConnectionError> {
+    pub(super) fn note_input(&mut self, inputs: &mut Inputs) -> Result<bool, ConnectionError> {
         let mut changed = false;
         while let Some(event) = self.connection.poll_for_event()? {
-            changed |= inputs.note(&event);
+            changed |= self.note(&event, inputs);
         }
         Ok(changed)
+    }
+
+    fn note(&mut self, event: &Event, inputs: &mut Inputs) -> bool {
+        if let Event::ConfigureNotify(e) = event {
+            self.asked = Some((e.width, e.height));
+            return (e.width, e.height) != (self.width, self.height);
+        }
+        inputs.note(event)
     }
 }
 
