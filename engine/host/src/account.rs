@@ -165,7 +165,11 @@ const fn exit(reason: End) -> Exit {
 fn sample(played: &Played, display: report::Display) -> Sample {
     let time = |us: u32| Micros::new(us.into());
     // Nothing was decoded yet, or nothing changed since the attach: no pixel is missing.
-    let drawn = display.width.saturating_mul(display.height);
+    // A display that follows the player's window is as large as that is.
+    let drawn = match played.drawn_width.saturating_mul(played.drawn_height) {
+        0 => display.width.saturating_mul(display.height),
+        drawn => drawn,
+    };
     let pixels = match played.width.saturating_mul(played.height) {
         0 => drawn,
         pixels => pixels,

@@ -371,6 +371,10 @@ pub struct Played {
     pub width: u32,
     /// As decoded.
     pub height: u32,
+    /// As drawn; 0: as the title's manifest has it.
+    pub drawn_width: u32,
+    /// As drawn.
+    pub drawn_height: u32,
     /// What the client received.
     pub received_bps: u64,
     /// Video that was coded.

@@ -3,7 +3,7 @@
 //! Before a player has said what he decodes, what everyone decodes is made. A line that changes changes the codec only when it has
 //! done so for a while: each change is an IDR. An encoder that failed is not asked again.
 
-use firstlight_backends::{Candidate, Choice, Codecs, Error, Force, Wanted, choose};
+use firstlight_backends::{Candidate, Choice, Codecs, Error, Force, Wanted, choose, pixels_max};
 use firstlight_encoder::{Codec, Config};
 use firstlight_link::MeasuredEncoder;
 use firstlight_units::{Bitrate, Micros, Timestamp};
@@ -100,6 +100,17 @@ impl Encoders {
             ..self.wanted
         };
         choose(&self.candidates, &wanted).is_ok()
+    }
+
+    /// The most pixels that a picture may have to be encoded in its time; `u64::MAX` where nothing was measured.
+    pub(crate) fn pixels_max(&self) -> u64 {
+        pixels_max(&self.candidates, &self.wanted)
+    }
+
+    /// Pictures have another size. Who encodes is judged anew with the next word of the line, and changes when that has lasted: a change
+    /// of the size is an IDR, and another encoder would be one more.
+    pub(crate) fn on_drawn(&mut self, (width, height): (u16, u16)) {
+        (self.wanted.width, self.wanted.height) = (width, height);
     }
 
     /// A player comes, of whom nothing is known yet.
@@ -230,6 +241,23 @@ mod tests {
         assert_eq!(first(&encoders), "x264", "it was better in between");
         encoders.on_line(at(9_200), Bitrate::mbps(1));
         assert_eq!(first(&encoders), "aom");
+    }
+
+    #[test]
+    fn a_larger_picture_changes_who_encodes_only_when_it_lasts() {
+        let measured = [measured("x264", 4_000), measured("aom", 2_000)];
+        let mut encoders = Encoders::new(&measured, None, &config()).unwrap();
+        // 10 ms of 16.7, at 4 ms for 720p; AV1 is not decoded yet.
+        assert_eq!(encoders.pixels_max(), 1280 * 720 * 5 / 2);
+        encoders.on_hello(&both(), Bitrate::kbps(2_400));
+        assert_eq!(first(&encoders), "aom");
+        encoders.on_drawn((1920, 1080));
+        assert_eq!(first(&encoders), "aom");
+        encoders.on_drawn((640, 360));
+        encoders.on_line(at(0), Bitrate::kbps(2_400));
+        assert_eq!(first(&encoders), "aom", "not at once");
+        encoders.on_line(at(5_100), Bitrate::kbps(2_400));
+        assert_eq!(first(&encoders), "x264", "a small picture's bits do for H.264");
     }
 
     #[test]

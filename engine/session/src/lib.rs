@@ -37,6 +37,7 @@ mod pictures;
 mod played;
 mod player;
 mod quality;
+mod resize;
 mod rumble;
 mod run;
 mod sealing;
@@ -45,6 +46,7 @@ mod silence;
 mod tally;
 mod threads;
 mod trace;
+mod window;
 mod words;
 mod worker;
 

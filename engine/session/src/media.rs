@@ -30,6 +30,8 @@ use tokio::sync::mpsc;
 pub(crate) enum MediaEvent {
     /// The encoder is open; always first.
     Opened { encodes: Encodes, thread: i32 },
+    /// Pictures have this size from here on.
+    Drawn((u16, u16)),
     /// Another encodes from here on; `broken`: since that one failed.
     Changed {
         encodes: Encodes,
@@ -117,7 +119,6 @@ pub(crate) fn run(parts: Parts) -> Result<(), Error> {
         capture: parts.capture,
         encoder,
         lineup,
-        config: parts.config,
         held: (parts.target, Choice::WHOLE),
         shared: parts.shared,
         out: parts.out,
@@ -138,7 +139,6 @@ struct Media {
     capture: Capture,
     encoder: Encoder,
     lineup: Lineup,
-    config: Config,
     /// What the encoder holds to.
     held: (Bitrate, Choice),
     shared: Arc<Shared>,
@@ -195,7 +195,7 @@ impl Media {
         self.idle = false;
         self.pictures.ask(wish.asked);
         self.encode_by(wish.order);
-        self.hold_to(wish.target, wish.choice)?;
+        self.hold_to(wish)?;
         let now = clock::now();
         let still = StillStep {
             due: self.still.poll(now),
@@ -224,7 +224,14 @@ impl Media {
         Ok(())
     }
 
-    fn hold_to(&mut self, target: Bitrate, choice: Choice) -> Result<(), Error> {
+    fn hold_to(&mut self, wish: Wish) -> Result<(), Error> {
+        let Wish {
+            target, mut choice, ..
+        } = wish;
+        // How large pictures of a size are coded that the display does not have yet, is for when it has.
+        if wish.drawn != self.encoder.drawn() {
+            choice.scale = self.held.1.scale;
+        }
         if self.held == (target, choice) {
             return Ok(());
         }
@@ -283,8 +290,43 @@ impl Media {
         });
     }
 
+    /// Pictures are of another size: so is what is coded, from the next access unit on, which is an IDR.
+    fn redraw(&mut self, drawn: (u16, u16), wish: Wish) -> Result<(), Error> {
+        let scale = if wish.drawn == drawn {
+            wish.choice.scale
+        } else {
+            self.held.1.scale
+        };
+        let begun = clock::now();
+        while let Err(failed) = self.encoder.set_drawn(drawn, scale) {
+            let change = self.lineup.replace(&mut self.encoder, failed)?;
+            self.begin_anew(change);
+        }
+        let took_us = (clock::now() - begun).as_micros();
+        tracing::info!(
+            width = drawn.0,
+            height = drawn.1,
+            took_us,
+            "the picture has another size"
+        );
+        self.held.1.scale = scale;
+        self.chain = Chain::default();
+        self.hand_on(MediaEvent::Drawn(drawn));
+        Ok(())
+    }
+
     fn take_picture(&mut self, wish: Wish) -> Result<(), Error> {
-        let grab = self.capture.grab()?;
+        let grab = loop {
+            let size = self.capture.size();
+            if size != self.encoder.drawn() {
+                self.redraw(size, wish)?;
+            }
+            let grab = self.capture.grab()?;
+            // It may have another by now: once a second at the most.
+            if (grab.width, grab.height) == self.encoder.drawn() {
+                break grab;
+            }
+        };
         let (committed, grabbed) = (grab.committed_at, grab.grabbed_at);
         let changed = self.encoder.load(Picture {
             bgrx: grab.pixels,
@@ -442,6 +484,7 @@ impl Media {
         // An unchanged picture answers no input.
         let event = self.shared.injected_before(passed.committed).filter(|_| fresh);
         let (input, since_input, inject) = echo::since(event, passed.committed);
+        let (width, height) = self.encoder.drawn();
         VideoTrace {
             input,
             since_input,
@@ -450,8 +493,8 @@ impl Media {
             convert: (passed.converted - passed.grabbed).as_u32(),
             encode: 0,
             packetize: 0,
-            width: self.config.width(),
-            height: self.config.height(),
+            width,
+            height,
             qp: self.before.map_or(0, |b| b.qp),
         }
     }

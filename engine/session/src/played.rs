@@ -21,6 +21,8 @@ pub(crate) struct Own {
     pub(crate) hidden: bool,
     pub(crate) divisor: u8,
     pub(crate) target: Bitrate,
+    /// What the display has.
+    pub(crate) drawn: (u16, u16),
 }
 
 /// What becomes of a client's word.
@@ -88,6 +90,8 @@ impl Seconds {
             click_stages_us: parts(&report.click_stages_us),
             width: report.width.min(SIDE_MAX),
             height: report.height.min(SIDE_MAX),
+            drawn_width: own.drawn.0.into(),
+            drawn_height: own.drawn.1.into(),
             received_bps: report.received_bps.into(),
             video_bps: video.as_bps(),
             target_bps: own.target.as_bps(),
@@ -127,6 +131,7 @@ mod tests {
         hidden: false,
         divisor: 1,
         target: Bitrate::kbps(8_000),
+        drawn: (1280, 720),
     };
 
     fn at(ms: u64) -> Timestamp {

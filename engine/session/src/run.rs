@@ -6,8 +6,8 @@ use crate::orders::{self, Reports};
 use crate::shared::Shared;
 use crate::threads::{self, NICE, NICE_AUDIO};
 use crate::worker::{Sources, Worker, WorkerParts};
-use crate::{Error, audio, clock, cursor, ffi, rumble};
-use firstlight_container::{Container, CursorEvent, Rumble, Spec};
+use crate::{Error, audio, clock, cursor, ffi, resize, rumble};
+use firstlight_container::{Container, CursorEvent, Rumble, Spec, Waker};
 use firstlight_encoder::Config;
 use firstlight_link::{End, Order, Report, Start};
 use firstlight_quic::{Certificates, Listener};
@@ -120,6 +120,17 @@ impl Opening {
         operator.or(self.title.video.encoder.as_deref())
     }
 
+    /// What is encoded at first: pictures as the title draws them.
+    fn drawn(&self, target: Bitrate) -> Result<Config, Error> {
+        let display = &self.title.display;
+        let config = Config::builder()
+            .size(display.width, display.height)
+            .fps(display.fps)
+            .bitrate(target)
+            .threads(self.start.encoder_threads.clamp(1, 16));
+        Ok(config.build()?)
+    }
+
     /// The net thread.
     fn serve(mut self, runtime: &Runtime, orders: mpsc::Receiver<Order>) -> Result<(), Error> {
         let (faults_in, faults) = mpsc::channel(FAULTS_MAX);
@@ -133,15 +144,13 @@ impl Opening {
         let target = BITRATE_START.min(most);
         let capture = self.container.capture()?;
         let waker = capture.waker();
-        let display = &self.title.display;
-        let config = Config::builder()
-            .size(display.width, display.height)
-            .fps(display.fps)
-            .bitrate(target)
-            .threads(self.start.encoder_threads.clamp(1, 16))
-            .build()?;
+        let config = self.drawn(target)?;
         let encoders = Encoders::new(&self.start.encoders, self.forced_encoder(), &config)?;
-        let shared = Arc::new(Shared::new(target, encoders.order()));
+        let shared = Arc::new(Shared::new(
+            target,
+            encoders.order(),
+            (config.width(), config.height()),
+        ));
         let parts = Parts {
             capture,
             config,
@@ -162,6 +171,7 @@ impl Opening {
                 audio::run(sound, &listening, &audio_in)
             })?;
         }
+        let resizes = spawn_resizer(&self.container, &faults_in, &waker)?;
         spawn_tellers(&mut self.container, faults_in, cursor_in, rumble_in)?;
         let input = self.container.input()?;
         let gamepads = self.container.gamepads();
@@ -185,6 +195,7 @@ impl Opening {
                 gamepads,
                 shared,
                 waker,
+                resizes,
                 spare,
                 listening,
                 has_audio,
@@ -197,6 +208,23 @@ impl Opening {
             Ok(())
         })
     }
+}
+
+/// The thread that gives the display another size, where it may have one.
+fn spawn_resizer(
+    container: &Container,
+    faults: &mpsc::Sender<Error>,
+    waker: &Waker,
+) -> Result<Option<resize::Asker>, Error> {
+    let Some(resizer) = container.resizer()? else {
+        return Ok(None);
+    };
+    let (asker, asked) = resize::mailbox();
+    let waker = waker.clone();
+    threads::spawn("resize", 0, faults.clone(), move || {
+        resize::run(resizer, asked, &waker)
+    })?;
+    Ok(Some(asker))
 }
 
 /// The threads of what the app does beside picture and sound.

@@ -32,6 +32,8 @@ pub(crate) struct Wish {
     pub(crate) target: Bitrate,
     /// Which pictures, and how large.
     pub(crate) choice: Choice,
+    /// What the choice is made for, in pixels: the size that the display has, or is to have.
+    pub(crate) drawn: (u16, u16),
     /// Who encodes, and who follows.
     pub(crate) order: Order,
     /// Most bytes that the next access unit may have.
@@ -50,12 +52,13 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(target: Bitrate, order: Order) -> Self {
+    pub(crate) fn new(target: Bitrate, order: Order, drawn: (u16, u16)) -> Self {
         let wish = Wish {
             mode: Mode::Idle,
             asked: Asked::default(),
             target,
             choice: Choice::WHOLE,
+            drawn,
             order,
             frame_max: ByteCount::new(u64::MAX),
             blocked: false,

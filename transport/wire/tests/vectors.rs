@@ -94,6 +94,9 @@ fn client(message: &ClientMessage) -> Value {
         Some(M::VideoLimits(limits)) => {
             json!({ "case": "videoLimits", "bitrateMaxBps": limits.bitrate_max_bps.to_string() })
         }
+        Some(M::Viewport(viewport)) => {
+            json!({ "case": "viewport", "width": viewport.width, "height": viewport.height })
+        }
         Some(M::Report(second)) => json!({
             "case": "report",
             "presentedFrames": second.presented_frames,

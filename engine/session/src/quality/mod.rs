@@ -115,6 +115,14 @@ impl Quality {
         self.decoder_rests_until = now + DECODER_WARMS_UP;
     }
 
+    /// Pictures are drawn in another size from here on, which an IDR begins: what the QP said was of the other.
+    pub(crate) fn on_drawn(&mut self, now: Timestamp, target: Bitrate, drawn: Config) {
+        self.drawn = drawn;
+        (self.qp, self.carried) = (None, Scale::Whole);
+        self.look_anew(now);
+        self.on_target(now, target, true);
+    }
+
     /// What holds at this moment, after whatever was told since.
     pub(crate) const fn choice(&self) -> Choice {
         self.choice

@@ -323,6 +323,25 @@ fn a_sharp_still_picture_is_shown_as_drawn() {
 }
 
 #[test]
+fn pictures_of_another_size_begin_in_the_one_that_the_rate_carries() {
+    let drawn = |width, height| Config::builder().size(width, height).slices(1).build().unwrap();
+    for (kbps, (width, height), expected) in [
+        (8_000, (2560, 1440), Scale::Whole),
+        (2_000, (2560, 1440), Scale::ThreeQuarters),
+        (2_000, (1280, 720), Scale::Whole),
+        (400, (640, 360), Scale::Whole),
+    ] {
+        let target = Bitrate::kbps(kbps);
+        // Of a title that was hard to code in the size before, at a rate that carried little of it.
+        let mut stream = Stream::new(46);
+        stream.play(10.0, |_| target, idle);
+        stream.quality.on_drawn(at(10_000), target, drawn(width, height));
+        let choice = stream.quality.choice();
+        assert_eq!(choice.scale, expected, "{width}x{height} at {kbps}");
+    }
+}
+
+#[test]
 fn tiny_titles_have_one_size_and_do_not_mind() {
     let mut quality = quality(16, 16);
     quality.on_target(at(0), Bitrate::kbps(100), true);

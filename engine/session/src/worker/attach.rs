@@ -168,6 +168,7 @@ impl Worker {
         self.wants = super::Wants::default();
         self.quality.attach(now);
         self.forget_screen();
+        self.window.attach();
         self.played.attach(now);
         self.blocked = false;
         self.media_idle = false;
@@ -226,6 +227,7 @@ impl Worker {
             tokio::spawn(player.dismiss(BYE));
         }
         self.sender.detach(now);
+        self.window.detach();
         self.receiver.detach(now);
         self.inject();
         self.forget_screen();
@@ -312,8 +314,8 @@ impl Worker {
             title: title.id.to_string(),
             video: Some(VideoFormat {
                 codec: self.codec.0.clone(),
-                width: title.display.width.into(),
-                height: title.display.height.into(),
+                width: self.drawn.0.into(),
+                height: self.drawn.1.into(),
                 fps: title.display.fps.into(),
             }),
             audio: self.parts.has_audio.then(|| AudioFormat {
@@ -342,6 +344,7 @@ impl Worker {
                 self.wants.recovery_works = reference_recovery;
                 self.retarget();
             }
+            Message::Viewport(viewport) => self.on_viewport(now, viewport),
             Message::Visibility(visibility) => {
                 self.wants.hidden = visibility.hidden;
                 if visibility.hidden {

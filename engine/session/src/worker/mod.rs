@@ -13,6 +13,7 @@ mod end;
 mod flow;
 mod offer;
 mod phase;
+mod resize;
 mod second;
 mod sources;
 
@@ -27,8 +28,10 @@ use crate::pictures::Asked;
 use crate::played::Seconds;
 use crate::player::{ControlEvent, Player};
 use crate::quality::{Choice, Quality};
+use crate::resize::Asker;
 use crate::sealing::Keyring;
 use crate::shared::{Mode, Shared};
+use crate::window::{Size, Window};
 use crate::{Error, clock};
 use attach::Accepted;
 use bytes::BytesMut;
@@ -68,6 +71,8 @@ pub(crate) struct WorkerParts {
     pub(crate) gamepads: Option<Gamepads>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) waker: Waker,
+    /// Where a new size of the display goes; none: it keeps the one it has.
+    pub(crate) resizes: Option<Asker>,
     /// Buffers go back to the media thread here.
     pub(crate) spare: SyncSender<Vec<u8>>,
     pub(crate) listening: Listening,
@@ -96,6 +101,10 @@ pub(crate) struct Worker {
     quality: Quality,
     /// Where the display's frame clock can be steered.
     phase: Option<Steering>,
+    /// How large the display is to be.
+    window: Window,
+    /// How large pictures are.
+    drawn: Size,
     /// What the media thread was told of it, and how large an access unit may be.
     told: (Choice, ByteCount),
     /// What the encoder says of itself.
@@ -188,6 +197,8 @@ impl Worker {
                 .container
                 .frame_clock()
                 .map(|clock| Steering::new(clock, parts.title.display.fps)),
+            window: Window::new(&parts.title.display, parts.encoders.pixels_max()),
+            drawn: (parts.drawn.width(), parts.drawn.height()),
             told: (Choice::WHOLE, ByteCount::new(u64::MAX)),
             codec: (String::new(), ""),
             media_thread: 0,
@@ -273,6 +284,9 @@ impl Worker {
     }
 
     fn on_media(&mut self, now: Timestamp, event: MediaEvent) {
+        if matches!(event, MediaEvent::FirstPicture { .. }) {
+            self.window.on_drew();
+        }
         match event {
             MediaEvent::Unit(unit) => self.on_unit(now, unit),
             MediaEvent::Idle => {
@@ -295,6 +309,7 @@ impl Worker {
                     self.tell_ready();
                 }
             }
+            MediaEvent::Drawn(size) => self.drawn = size,
             MediaEvent::Changed {
                 encodes: Encodes { codec, backend },
                 broken,
@@ -334,6 +349,7 @@ impl Worker {
         if self.sender.poll_timeout().is_some_and(|(at, _)| at <= now) {
             self.sender.handle_timeout(now);
         }
+        self.follow_window(now);
         self.take_wishes();
         self.transmit();
         self.tell_frame_max(now);
@@ -415,7 +431,8 @@ impl Worker {
             return;
         }
         self.sender.set_divisor(choice.divisor);
-        self.parts.shared.wish(|w| w.choice = choice);
+        let drawn = self.window.shown();
+        self.parts.shared.wish(|w| (w.choice, w.drawn) = (choice, drawn));
         // A still picture changes its size as well.
         self.parts.waker.wake();
     }
@@ -474,6 +491,7 @@ impl Worker {
             self.life.poll_timeout(),
             self.receiver.poll_timeout().map(|(at, _)| at),
             self.sender.poll_timeout().map(|(at, _)| at),
+            self.window.poll_timeout(),
         ];
         let tick = self.second.at().min(self.exit_look);
         wanted.into_iter().flatten().fold(tick, Timestamp::min)

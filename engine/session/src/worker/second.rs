@@ -130,6 +130,7 @@ impl Worker {
             hidden: self.wants.hidden,
             divisor: self.quality.choice().divisor,
             target: self.wants.target(self.sender.target()),
+            drawn: self.drawn,
         };
         match self.played.take(now, &report, own) {
             Told::Played(played) => self.parts.reports.send(Report::Played(played)),

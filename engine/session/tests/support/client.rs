@@ -346,7 +346,16 @@ async fn sleep_until(at: Option<Timestamp>) {
 
 /// Decodes access units with ffmpeg and reads the beacon's barcode in each picture.
 pub(crate) fn read_barcodes(units: &[Unit]) -> Vec<firstlight_beacon::barcode::Reading> {
-    let pictures = decode_pictures(units.iter().flat_map(|unit| unit.nals.iter().copied()).collect());
+    read_barcodes_of(units, (1280, 720))
+}
+
+/// As [`read_barcodes`], of pictures that are drawn in another size.
+pub(crate) fn read_barcodes_of(
+    units: &[Unit],
+    drawn: (u16, u16),
+) -> Vec<firstlight_beacon::barcode::Reading> {
+    let stream = units.iter().flat_map(|unit| unit.nals.iter().copied());
+    let pictures = decode(stream.collect(), drawn);
     pictures
         .iter()
         .filter_map(|picture| read_barcode(picture))
@@ -355,13 +364,17 @@ pub(crate) fn read_barcodes(units: &[Unit]) -> Vec<firstlight_beacon::barcode::R
 
 /// Decodes what may be a stream of H.264 with ffmpeg: the luma of the barcode's place in each picture.
 pub(crate) fn decode_pictures(stream: Vec<u8>) -> Vec<Vec<u8>> {
+    decode(stream, (1280, 720))
+}
+
+fn decode(stream: Vec<u8>, (width, height): (u16, u16)) -> Vec<Vec<u8>> {
     use firstlight_beacon::barcode::{HEIGHT, WIDTH};
     let mut ffmpeg = Command::new("ffmpeg")
         .args(["-loglevel", "error", "-f", "h264", "-i", "-"])
         .args([
             "-vf",
             // A busy machine codes it smaller.
-            &format!("scale=1280:720,crop={WIDTH}:{HEIGHT}:0:0"),
+            &format!("scale={width}:{height},crop={WIDTH}:{HEIGHT}:0:0"),
             "-f",
             "rawvideo",
             "-pix_fmt",

@@ -5,7 +5,7 @@ mod client;
 mod worker;
 
 #[allow(unused_imports, reason = "each test file uses a part of it")]
-pub(crate) use client::{Client, Unit, decode_pictures, knock, read_barcodes};
+pub(crate) use client::{Client, Unit, decode_pictures, knock, read_barcodes, read_barcodes_of};
 #[allow(unused_imports, reason = "each test file uses a part of it")]
 pub(crate) use worker::{EPOCH, Options, PLAYER, SESSION, Worker, now as wall};
 
