@@ -148,6 +148,8 @@ export function fakeStats(state: PlayerState = 'playing', wobble = Math.random):
     encoder: 'software (libx264)',
     path: 'track',
     width: 1280,
+    drawn_width: 1280,
+    drawn_height: 720,
     height: 720,
     fps: { received: 60, decoded: 60, presented: 59 },
     bitrate_bps: vary(7_400_000),

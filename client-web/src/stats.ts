@@ -41,6 +41,9 @@ export type Stats = {
   /** As decoded: smaller than drawn where the line, the decoder or the host's machine does not carry that. */
   readonly width: number;
   readonly height: number;
+  /** As drawn: the size of the title's display, which may follow the player's window. 0: not known yet. */
+  readonly drawn_width: number;
+  readonly drawn_height: number;
   readonly fps: { readonly received: number; readonly decoded: number; readonly presented: number };
   readonly bitrate_bps: number;
   readonly target_bps: number;

@@ -18,6 +18,7 @@ import { Emitter } from './emitter';
 import { Call, canCall } from '../rtc/call';
 import { type Action, type Event, Machine } from './machine';
 import { Screen } from './screen';
+import { Viewport } from './viewport';
 import type { Taken } from './spare';
 import type { Store, Stored } from './store';
 import type { EndWords, Player, PlayerAudio, PlayerEvents, PlayerInput, PlayerOptions, PlayerState, QueuePlace, Rect, Sample } from './types';
@@ -44,6 +45,7 @@ export class StreamPlayer implements Player {
   #queue: { readonly left: AbortController; readonly far: AbortController } | null = null;
   #worker: Worker | null = null;
   #screen: Screen | null = null;
+  #viewport: Viewport | null = null;
   #state: PlayerState = 'idle';
   #measured: Measured | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
@@ -147,6 +149,7 @@ export class StreamPlayer implements Player {
     this.#abort.abort();
     this.#sound.close();
     this.#screen?.close();
+    this.#viewport?.close();
     this.#call?.close();
     // The worker gets to send its goodbye before it goes.
     const worker = this.#worker;
@@ -203,6 +206,7 @@ export class StreamPlayer implements Player {
     );
     const { message, transfer } = this.#screen.sink;
     this.#post(message, transfer);
+    this.#viewport = new Viewport([video, canvas], (size) => this.#post({ type: 'viewport', ...size }));
     this.#post({ type: 'focus', focused: this.#focused });
     for (const [id, rect] of this.#rects) this.#post({ type: 'observe', id, rect });
     if (document.hidden) this.#tellVisibility();
@@ -516,6 +520,8 @@ const NOTHING_MEASURED: Measured = {
   path: 'track',
   width: 0,
   height: 0,
+  drawn_width: 0,
+  drawn_height: 0,
   fps: { received: 0, decoded: 0, presented: 0 },
   bitrate_bps: 0,
   target_bps: 0,

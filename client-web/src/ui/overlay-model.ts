@@ -38,6 +38,12 @@ function stack(stages: readonly StageName[], dists: Stats['stages_ms'], whole: D
   return { total, segments };
 }
 
+/** As it is coded, and as it is drawn where that is larger. */
+export function pictureSize({ width, height, drawn_width, drawn_height }: Stats): string {
+  const coded = `${width}×${height}`;
+  return drawn_width > width || drawn_height > height ? `${coded} of ${drawn_width}×${drawn_height}` : coded;
+}
+
 /** The last values of a figure, oldest first; full, it forgets the oldest. */
 export class Series {
   readonly #values: number[] = [];

@@ -6,7 +6,7 @@
 import type { StageName, Stats } from '../stats';
 import { el, setText, svg } from './dom';
 import { bitrate, count, millis } from './format';
-import { clickStack, pictureStack, Series, type Stack } from './overlay-model';
+import { clickStack, pictureSize, pictureStack, Series, type Stack } from './overlay-model';
 import { Scope } from './scope';
 
 export class StatsOverlay {
@@ -176,7 +176,7 @@ const FIGURES: readonly Figure[] = [
   ['Bitrate', (s) => `${bitrate(s.bitrate_bps)} of ${bitrate(s.target_bps)}`],
   ['Round trip', (s) => `${millis(s.rtt_ms)} ms · clock ±${millis(s.clock.error_ms)} ms`],
   ['Frame clock', clockWords],
-  ['Picture', (s) => `${s.width}×${s.height} · ${s.codec || '–'}`],
+  ['Picture', (s) => `${pictureSize(s)} · ${s.codec || '–'}`],
   ['Encoder · decoder', (s) => `${s.encoder || '–'} · ${s.decoder || '–'}`],
   ['Transport', (s) => `${TRANSPORTS[s.transport]} · ${s.path === 'track' ? 'video track' : 'canvas'}`],
   ['Sound', soundWords],

@@ -61,6 +61,8 @@ export type ToWorker =
     }
   /** Of the call of this attempt: what the browser received so far. */
   | { readonly type: 'counted'; readonly attempt: number; readonly counts: ReceiverCounts }
+  /** In pixels of the screen. */
+  | { readonly type: 'viewport'; readonly width: number; readonly height: number }
   | { readonly type: 'visibility'; readonly hidden: boolean }
   | { readonly type: 'observe'; readonly id: number; readonly rect: Rect }
   | { readonly type: 'unobserve'; readonly id: number };
@@ -135,8 +137,12 @@ export type Measured = {
   readonly decoder: string;
   readonly encoder: string;
   readonly path: 'track' | 'canvas';
+  /** As decoded. */
   readonly width: number;
   readonly height: number;
+  /** As the app draws it, which is coded smaller where the line or the machine asks for it. */
+  readonly drawn_width: number;
+  readonly drawn_height: number;
   readonly fps: { readonly received: number; readonly decoded: number; readonly presented: number };
   readonly bitrate_bps: number;
   readonly target_bps: number;

@@ -65,6 +65,8 @@ export class Studio {
   readonly #traces = new Map<number, AccessUnit>();
   #follows = true;
   #hidden = false;
+  /** How large the page shows the picture. */
+  #viewport: Size | null = null;
   #host: HostReport | null = null;
   /** Where this worker attached to by itself, until the page has said so, too. */
   #begun: string | null = null;
@@ -137,6 +139,10 @@ export class Studio {
         this.#hidden = message.hidden;
         this.#screen.clear();
         this.#attachment?.send({ case: 'visibility', value: { hidden: message.hidden } });
+        break;
+      case 'viewport':
+        this.#viewport = { width: message.width, height: message.height };
+        this.#attachment?.send({ case: 'viewport', value: this.#viewport });
         break;
       case 'observe':
         this.#observers.add(message.id, message.rect);
@@ -239,6 +245,7 @@ export class Studio {
       referenceRecovery: this.#follows,
       userAgent: typeof navigator === 'undefined' ? '' : navigator.userAgent,
     });
+    if (this.#viewport !== null) attachment.send({ case: 'viewport', value: this.#viewport });
     if (this.#hidden) attachment.send({ case: 'visibility', value: { hidden: true } });
   }
 
@@ -412,6 +419,8 @@ export class Studio {
       decoder: this.#decoder.name,
       encoder: this.#host?.encoder ?? '',
       path: this.#sink.path,
+      drawn_width: this.#shown?.width ?? 0,
+      drawn_height: this.#shown?.height ?? 0,
       target_bps: Number(this.#host?.targetBps ?? 0n),
       rtt_ms: (this.#clock.latestRtt ?? 0) / 1000,
       frame_clock: {
