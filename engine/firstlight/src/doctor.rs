@@ -2,6 +2,7 @@
 
 use crate::cli::Doctor;
 use crate::encoders::{self, THICK, THIN, Tried};
+use crate::modes::MODES;
 use crate::out::say;
 use crate::title::{check_one, titles_in};
 use anyhow::Result;
@@ -52,6 +53,7 @@ pub(crate) fn doctor(options: &Doctor) -> Result<ExitCode> {
     let tried = encoders::try_each(|_| true);
     checks.extend(each_encoder(&tried));
     checks.extend(choices(&tried));
+    checks.extend(modes(&tried));
     checks.extend(titles(&options.titles));
     let ok = checks.iter().all(|check| check.state != State::Broken);
     let report = Report { ok, checks };
@@ -170,6 +172,18 @@ fn choices(tried: &[Tried]) -> Vec<Check> {
         }
     };
     cases.map(check).into()
+}
+
+/// Which sizes and rates are encoded in time.
+fn modes(tried: &[Tried]) -> impl Iterator<Item = Check> {
+    MODES.into_iter().map(|mode| {
+        let (carried, detail) = mode.judge(tried);
+        Check {
+            name: "mode",
+            state: if carried { State::Ok } else { State::Lacking },
+            detail,
+        }
+    })
 }
 
 fn why(choice: &Choice) -> String {

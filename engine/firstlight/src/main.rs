@@ -15,6 +15,7 @@ mod https;
 mod indexer;
 mod listen;
 mod log;
+mod modes;
 mod out;
 mod probe;
 mod relay;
