@@ -5,8 +5,10 @@ import { rmSync } from 'node:fs';
 import { Engine, titlesFolder, until } from '../lib/engine.mjs';
 import { Emulator } from '../lib/emulator.mjs';
 import { RECT, decodeBarcode, sampleBarcode } from '../lib/barcode.mjs';
+import { assertHits } from '../lib/cross.mjs';
 import { openBrowser, play, untilStats } from '../lib/browser.mjs';
 
+const DRAWN = { width: 1280, height: 720 };
 let engine, browser, emulator, titles;
 before(async () => {
   titles = titlesFolder({ lively: { from: 'beacon', edit: (toml) => toml.replace(/^env = .*$/m, 'env = { BEACON_FPS = "60", BEACON_MOTION = "low" }') } });
@@ -29,7 +31,7 @@ test('a line of 350 kbit/s gets a smaller picture, a faster one the whole, in th
   await untilStats(page, (s) => s.frames.decoded > 10, 'a running picture');
   const box = () => page.locator('[data-part="stage"] video').boundingBox();
   const shown = await box();
-  await assertHits(page, shown, 'over a fast line');
+  await assertHits(page, shown, DRAWN, 'over a fast line');
 
   await emulator.set({ delay_ms: 10, rate: 3.5e5 });
   const small = await untilStats(page, (s) => s.width > 0 && s.width < 1280, 'a smaller picture', 60_000);
@@ -37,7 +39,7 @@ test('a line of 350 kbit/s gets a smaller picture, a faster one the whole, in th
   const idrs = small.frames.idr;
   await untilStats(page, (s) => s.frames.decoded > small.frames.decoded + 100, 'a hundred more pictures');
   assert.deepEqual(await box(), shown, 'shown in the same place');
-  await assertHits(page, shown, 'smaller', 5);
+  await assertHits(page, shown, DRAWN, 'smaller', 5);
   const stats = await page.evaluate(() => firstlight.stats());
   assert.ok(stats.width < 1280, 'still smaller');
   // A swing or two while the rate is found; no more.
@@ -45,7 +47,7 @@ test('a line of 350 kbit/s gets a smaller picture, a faster one the whole, in th
 
   await emulator.set({ delay_ms: 10, rate: 20e6 });
   await untilStats(page, (s) => s.width === 1280, 'the picture as drawn', 90_000);
-  await assertHits(page, shown, 'as drawn again');
+  await assertHits(page, shown, DRAWN, 'as drawn again');
   assert.deepEqual(await page.evaluate(() => globalThis.sizes.filter(({ width, height }) => width !== 1280 || height !== 720)), [],
     'the page is told of no other size than the drawn one');
   const codes = (await page.evaluate(() => globalThis.seen)).map(decodeBarcode).filter((code) => code !== null);
@@ -53,40 +55,3 @@ test('a line of 350 kbit/s gets a smaller picture, a faster one the whole, in th
   assert.deepEqual(frames, [...frames].sort((a, b) => a - b), 'in order');
   await page.context().close();
 });
-
-/**
- * Whether the app's cross is where the pointer goes, and is hit there: it is green, and red while a button is down, which is much darker.
- * What is drawn behind it moves and says nothing.
- */
-async function assertHits(page, shown, when, least = 15) {
-  const scale = Math.min(shown.width / 1280, shown.height / 720);
-  const edge = { x: shown.x + (shown.width - 1280 * scale) / 2, y: shown.y + (shown.height - 720 * scale) / 2 };
-  for (const { x, y } of [{ x: 400, y: 400 }, { x: 880, y: 520 }]) {
-    await page.mouse.move(edge.x + x * scale, edge.y + y * scale);
-    let seen;
-    await until(async () => {
-      const green = await median(page, { x, y });
-      await page.mouse.down();
-      const red = await median(page, { x, y });
-      await page.mouse.up();
-      seen = `luma ${green}, ${red} with the button down`;
-      // At three eighths an arm is less than a sample wide.
-      return green - red > least;
-    }, `the cross to be hit at ${x},${y}, ${when}`).catch((error) => { throw new Error(`${error.message}: ${seen}`); });
-  }
-}
-
-/** The median over pictures of the mean luma of four by four pixels. */
-function median(page, { x, y }) {
-  return page.evaluate(({ x, y }) => new Promise((resolve) => {
-    const means = [];
-    let skip = 20;
-    const stop = firstlight.observe({ x: x - 2, y: y - 2, width: 4, height: 4 }, ({ luma }) => {
-      if (skip-- > 0) return;
-      means.push(luma.reduce((sum, value) => sum + value, 0) / luma.length);
-      if (means.length < 15) return;
-      stop();
-      resolve(means.sort((a, b) => a - b)[7]);
-    });
-  }), { x, y });
-}
