@@ -101,6 +101,18 @@ describe('the overlay', () => {
     overlay.close();
   });
 
+  it('says in which size pictures come, and in which they are drawn where that is larger', () => {
+    const at = (sides: Partial<Stats>): string | null => {
+      const overlay = new StatsOverlay(() => ({ ...fakeStats(), ...sides }));
+      overlay.toggle(true);
+      const text = overlay.element.textContent;
+      overlay.close();
+      return text;
+    };
+    expect(at({ width: 1720, height: 968, drawn_width: 1720, drawn_height: 968 })).toContain('1720×968 · ');
+    expect(at({ width: 860, height: 484, drawn_width: 1720, drawn_height: 968 })).toContain('860×484 of 1720×968 · ');
+  });
+
   it('shows lost, late and dropped as three figures', () => {
     const overlay = new StatsOverlay(() => ({ ...fakeStats(), frames: { ...fakeStats().frames, lost: 11, late: 22, dropped: 33 } }));
     overlay.toggle(true);

@@ -207,6 +207,16 @@ describe('an attachment', () => {
     expect(rig.transport.control.map((message) => message.case)).toEqual(['hello', 'visibility']);
   });
 
+  it('says how large the page shows the picture: what there was before it greeted, and each change', async () => {
+    rig.studio.handle({ type: 'viewport', width: 1280, height: 720 });
+    await rig.attach();
+    await rig.pass(20);
+    rig.studio.handle({ type: 'viewport', width: 1720, height: 968 });
+    await rig.pass(5);
+    const said = rig.transport.control.filter((message) => message.case === 'viewport');
+    expect(said.map(({ value }) => value)).toMatchObject([{ width: 1280, height: 720 }, { width: 1720, height: 968 }]);
+  });
+
   it('sends what is pressed at once, as soon as the numbering is known', async () => {
     await rig.attach();
     rig.transport.send(writeInputAck({ acknowledged: 41, at: 0, echo: 0 }));
