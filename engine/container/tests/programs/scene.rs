@@ -282,10 +282,11 @@ fn follow() -> Outcome<()> {
         screen.fill(last, 1, 0x00ff_8040)?;
         let (x, y) = at;
         screen.say(&format!("size {} {} at {x} {y} \n", screen.width, screen.height))?;
-        match screen.x.wait_for_event()? {
-            Event::ConfigureNotify(e) => (screen.width, screen.height) = (e.width, e.height),
-            Event::MotionNotify(e) => at = (e.event_x, e.event_y),
-            _ => {}
+        let event = screen.x.wait_for_event()?;
+        if let Event::ConfigureNotify(e) = event {
+            (screen.width, screen.height) = (e.width, e.height);
+        } else if let Event::MotionNotify(e) = event {
+            at = (e.event_x, e.event_y);
         }
     }
 }
