@@ -67,8 +67,6 @@ describe('a player\'s window', () => {
   it('is counted in pixels of the screen', () => {
     const contentRect = { width: 333.3, height: 200 } as DOMRectReadOnly;
     expect(screenPixels({ contentRect }, 1.5)).toEqual({ width: 500, height: 300 });
-    const devicePixelContentBoxSize = [{ inlineSize: 501, blockSize: 300 }];
-    expect(screenPixels({ contentRect, devicePixelContentBoxSize }, 1.5)).toEqual({ width: 501, height: 300 });
     expect(screenPixels({ contentRect: { width: 1e9, height: -1 } as DOMRectReadOnly }, 3)).toEqual({ width: 16_384, height: 0 });
   });
 });

@@ -42,16 +42,10 @@ export class Viewport {
   }
 }
 
-/** Pixels of the screen: as the browser counts them where it says so, else CSS pixels times the screen's ratio. At most what a message may say. */
-export function screenPixels(
-  entry: Pick<ResizeObserverEntry, 'contentRect'> & { readonly devicePixelContentBoxSize?: ReadonlyArray<ResizeObserverSize> },
-  ratio: number,
-): Size {
-  const exact = entry.devicePixelContentBoxSize?.[0];
-  const { width, height } = entry.contentRect;
-  const [across, down] = exact === undefined ? [width * ratio, height * ratio] : [exact.inlineSize, exact.blockSize];
-  const whole = (pixels: number): number => Math.min(Math.max(Math.round(pixels), 0), PIXELS_MAX);
-  return { width: whole(across), height: whole(down) };
+/** Pixels of the screen: CSS pixels times its ratio, and at most what a message may say. */
+export function screenPixels({ contentRect }: Pick<ResizeObserverEntry, 'contentRect'>, ratio: number): Size {
+  const whole = (pixels: number): number => Math.min(Math.max(Math.round(pixels * ratio), 0), PIXELS_MAX);
+  return { width: whole(contentRect.width), height: whole(contentRect.height) };
 }
 
 function watch(observer: ResizeObserver, element: Element): void {
