@@ -12,6 +12,7 @@ import { bar, cpuSeconds, distribution, options, printBars, result, round, table
 import { barPlot } from '../report/plot.mjs';
 import { begin, end, install } from './page.mjs';
 import { join, stretch } from './analyse.mjs';
+import { press } from './press.mjs';
 
 const MODES = {
   '720p60-low': { width: 1280, height: 720, motion: 'low', bitrate: 8_000_000 },
@@ -23,8 +24,6 @@ const MODES = {
 const APP_FPS = 59.83;
 /** A stretch of one side before the other has its turn. */
 const STRETCH_S = 10;
-/** A press every 240 to 480 ms: no multiple of a frame, and answered before the next. */
-const CLICK_MS = [240, 480];
 /** The rate rule, the caches and the decoder have settled by then. */
 const SETTLE_MS = 2_000;
 
@@ -179,15 +178,6 @@ class Floor {
 }
 
 const browserSeconds = () => cpuSeconds(descendants(process.pid).filter(({ command }) => /chrom/.test(command)).map(({ pid }) => pid));
-
-/** Presses a key now and then for a number of seconds. */
-async function press(page, seconds) {
-  const until_ = Date.now() + seconds * 1000;
-  while (Date.now() < until_) {
-    await page.keyboard.press('KeyX', { delay: 40 });
-    await wait(CLICK_MS[0] + Math.random() * (CLICK_MS[1] - CLICK_MS[0]));
-  }
-}
 
 async function runCase(name, browser) {
   const mode = MODES[name];

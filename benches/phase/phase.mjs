@@ -8,14 +8,13 @@ import { bar, distribution, options, printBars, result, round, table, write } fr
 import { barPlot } from '../report/plot.mjs';
 import { join, stretch } from '../glass/analyse.mjs';
 import { begin, end, install } from '../glass/page.mjs';
+import { press } from '../glass/press.mjs';
 
 const SIDES = { free: 'false', locked: 'true' };
 /** A stretch of one side before the other has its turn. */
 const STRETCH_S = 15;
 /** The rate rule and the caches have settled by then, and so has a clock that can be steered: a report, half a period of turning, another report. */
 const SETTLE_MS = 6_000;
-/** A press every 240 to 480 ms: no multiple of a frame, and answered before the next. */
-const CLICK_MS = [240, 480];
 
 const opts = options('Usage: ./bench phase [options]', {
   seconds: { default: 60, help: 'seconds per side', parse: (t) => (Number(t) >= 5 ? Number(t) : undefined) },
@@ -90,15 +89,6 @@ function buckets(waits) {
   const counts = {};
   for (const ms of waits.map(Math.floor).sort((a, b) => a - b)) counts[ms] = (counts[ms] ?? 0) + 1;
   return counts;
-}
-
-/** Presses a key now and then for a number of seconds. */
-async function press(page, seconds) {
-  const until_ = Date.now() + seconds * 1000;
-  while (Date.now() < until_) {
-    await page.keyboard.press('KeyX', { delay: 40 });
-    await wait(CLICK_MS[0] + Math.random() * (CLICK_MS[1] - CLICK_MS[0]));
-  }
 }
 
 const edit = (phaseLock) => (toml) => toml
