@@ -1,12 +1,24 @@
-//! A new rate for a running encoder.
+//! What the binding has no safe call for: silence, and a new rate for a running encoder.
 
 use firstlight_encoder::rate;
 use openh264::encoder::Encoder;
 use openh264_sys2::{
-    ENCODER_OPTION, ENCODER_OPTION_BITRATE, ENCODER_OPTION_MAX_BITRATE, LAYER_NUM, SBitrateInfo,
-    SPATIAL_LAYER_0, SPATIAL_LAYER_ALL,
+    ENCODER_OPTION, ENCODER_OPTION_BITRATE, ENCODER_OPTION_MAX_BITRATE, ENCODER_OPTION_TRACE_LEVEL,
+    LAYER_NUM, SBitrateInfo, SPATIAL_LAYER_0, SPATIAL_LAYER_ALL, WELS_LOG_QUIET,
 };
 use std::ffi::c_int;
+
+/// Keeps it from writing to the standard error. The binding does that as well, but after the encoder is open, which has said by then that
+/// it may miss its rate where no picture is skipped.
+pub(crate) fn silence(encoder: &mut Encoder) {
+    let mut level = WELS_LOG_QUIET;
+    // SAFETY: this option may be set before the encoder is open; it reads one integer during the call.
+    unsafe {
+        encoder
+            .raw_api()
+            .set_option(ENCODER_OPTION_TRACE_LEVEL, (&raw mut level).cast())
+    };
+}
 
 /// Whether the encoder takes the rate.
 pub(crate) fn set_rate(encoder: &mut Encoder, plan: rate::Plan) -> bool {

@@ -11,7 +11,7 @@
 
 #[expect(
     unsafe_code,
-    reason = "the binding has no safe call for a new rate; this module has nothing else"
+    reason = "the binding has no safe call for a new rate, nor for silence; this module has nothing else"
 )]
 mod ffi;
 
@@ -58,6 +58,7 @@ impl Openh264 {
         let plan = rate::plan(config.bitrate(), config, 1);
         let mut encoder = Encoder::with_api_config(OpenH264API::from_source(), settings(config, plan))
             .map_err(|error| unavailable(error.to_string()))?;
+        ffi::silence(&mut encoder);
         let mut reading = Reading::new(Codec::H264);
         let even = |side: u16| usize::from(side.next_multiple_of(2));
         let (width, height) = (even(config.width()), even(config.height()));
