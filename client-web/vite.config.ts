@@ -44,6 +44,8 @@ export default defineConfig(({ mode }) => {
       // Tests of pages ask for a document with `// @vitest-environment jsdom`.
       environment: 'node' as const,
       restoreMocks: true,
+      // Some go through a hundred simulated networks: how long that takes is the machine's affair.
+      testTimeout: 120_000,
     },
   };
 });
