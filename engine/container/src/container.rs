@@ -13,8 +13,10 @@ use crate::run_dir::{Register, RunDir};
 use crate::sound::{Audio, Sound};
 use crate::timetable::Timetable;
 use crate::tools::Tools;
-use crate::{Capture, Cursor, Error, FrameClock, Input, Resizer, clock, display, ffi, freezer, sound, tools};
-use firstlight_title::{Resize, Title};
+use crate::{
+    Capture, Clipboard, Cursor, Error, FrameClock, Input, Resizer, clock, display, ffi, freezer, sound, tools,
+};
+use firstlight_title::{Clipboard as Allowed, Resize, Title};
 use firstlight_units::{Micros, Timestamp};
 use nix::sys::signal::Signal;
 use std::fs;
@@ -75,6 +77,7 @@ pub struct Container {
     fps: u16,
     frame_clock: Option<FrameClock>,
     resize: Resize,
+    clipboard: Allowed,
     tools: Tools,
     frozen: bool,
     ended: Option<Exit>,
@@ -110,6 +113,9 @@ impl Container {
             None => None,
         };
         let display = display.wait_ready(deadline)?;
+        if spec.title.input.touch {
+            display.add_touch()?;
+        }
         let sound = starting.map(|sound| sound.wait_ready(deadline)).transpose()?;
 
         let count = spec.title.input.gamepads;
@@ -134,6 +140,7 @@ impl Container {
             fps: spec.title.display.fps,
             frame_clock,
             resize: spec.title.display.resize,
+            clipboard: spec.title.input.clipboard,
             tools,
             frozen: false,
             ended: None,
@@ -224,6 +231,16 @@ impl Container {
             Resize::Fixed => Ok(None),
             Resize::Window => self.display.resizer(),
         }
+    }
+
+    /// What the app's programs copy, and what they paste, over a connection of its own; `None` where the manifest says that neither reaches
+    /// the player.
+    ///
+    /// # Errors
+    /// As [`Self::capture`].
+    pub fn clipboard(&self) -> Result<Option<Clipboard>, Error> {
+        let wanted = self.clipboard != Allowed::None;
+        wanted.then(|| self.display.clipboard(self.clipboard)).transpose()
     }
 
     /// A recording of the sound from here on; `None` when the title has none.

@@ -3,8 +3,8 @@
 use crate::process::{Launcher, Process};
 use crate::sandbox::Sandbox;
 use crate::tools::{DisplayTool, Tools};
-use crate::{Capture, Cursor, Error, Input, Resizer, clock, wayland, x11};
-use firstlight_title::{Display as Wanted, Resize};
+use crate::{Capture, Clipboard, Cursor, Error, Input, Resizer, clock, wayland, x11};
+use firstlight_title::{Clipboard as Allowed, Display as Wanted, Resize};
 use firstlight_units::{Micros, Timestamp};
 use std::path::Path;
 use std::process::ExitStatus;
@@ -102,6 +102,22 @@ impl Display {
         match self {
             Self::X11(server) => Ok(server.resizer()?.map(Resizer::x11)),
             Self::Wayland(display) => Ok(Some(Resizer::wayland(display.sink()))),
+        }
+    }
+
+    /// Gives it a touch screen, where it can have one.
+    pub(crate) fn add_touch(&self) -> Result<(), Error> {
+        match self {
+            Self::X11(_) => Ok(()),
+            Self::Wayland(display) => display.add_touch(),
+        }
+    }
+
+    /// What the programs on it copy and paste.
+    pub(crate) fn clipboard(&self, allowed: Allowed) -> Result<Clipboard, Error> {
+        match self {
+            Self::X11(server) => Clipboard::x11(&server.address, allowed),
+            Self::Wayland(display) => Ok(display.clipboard(allowed)),
         }
     }
 

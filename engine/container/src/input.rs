@@ -1,6 +1,7 @@
 //! Keys, buttons, moves and wheel turns: what a player did, told to the display.
 
-use crate::{Error, wayland, x11};
+use crate::fingers::Fingers;
+use crate::{Error, Layout, wayland, x11};
 
 /// What a player did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,9 @@ pub enum InputEvent {
         /// Downwards.
         dy: i16,
     },
+    /// A finger on a touch screen did something. On a display without one, one finger is the pointer with its left button, and two turn the
+    /// wheel.
+    Touch(Touch),
     /// The wheel turned by 120ths of a notch. Parts of a notch add up until one is whole.
     Wheel {
         /// To the right.
@@ -40,6 +44,32 @@ pub enum InputEvent {
         /// Downwards.
         dy: i16,
     },
+}
+
+/// What a finger did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Touch {
+    /// Which finger: 0 to 9.
+    pub contact: u8,
+    /// What it did.
+    pub phase: TouchPhase,
+    /// Where: 0 is left, 65535 right.
+    pub x: u16,
+    /// 0 is top, 65535 bottom.
+    pub y: u16,
+}
+
+/// What happened to a finger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TouchPhase {
+    /// It left the screen; the place means nothing.
+    Up,
+    /// It came.
+    Down,
+    /// It moved.
+    Move,
+    /// All fingers are gone, and nothing is meant by it.
+    Cancel,
 }
 
 /// Injects input.
@@ -52,6 +82,9 @@ pub struct Input {
     sink: Sink,
     keys: [bool; 256],
     buttons: [bool; 256],
+    contacts: [bool; CONTACTS_MAX],
+    fingers: Fingers,
+    layout: Option<Layout>,
     wheel_x: i32,
     wheel_y: i32,
     dropped: u64,
@@ -74,6 +107,8 @@ pub(crate) enum Act {
     MoveTo { x: u16, y: u16 },
     /// Pixels.
     MoveBy { dx: i16, dy: i16 },
+    /// A finger, 0 to 9: it comes before it moves or goes.
+    Touch(Touch),
     /// Whole notches, to the right and downwards.
     Turn { x: i32, y: i32 },
 }
@@ -92,6 +127,9 @@ impl Input {
             sink,
             keys: [false; 256],
             buttons: [false; 256],
+            contacts: [false; CONTACTS_MAX],
+            fingers: Fingers::default(),
+            layout: None,
             wheel_x: 0,
             wheel_y: 0,
             dropped: 0,
@@ -103,7 +141,16 @@ impl Input {
     /// # Errors
     /// [`Error::Connection`] or [`Error::Closed`] when the display is gone.
     pub fn inject(&mut self, event: InputEvent) -> Result<(), Error> {
+        if let InputEvent::Touch(touch) = event
+            && matches!(self.sink, Sink::X11(_))
+        {
+            for event in self.fingers.take(touch) {
+                self.inject(event)?;
+            }
+            return Ok(());
+        }
         let act = match event {
+            InputEvent::Touch(touch) => self.touch(touch),
             InputEvent::Key { code, down } => self.key(code, down),
             InputEvent::Button { button, down } => self.button(button, down),
             InputEvent::MoveTo { x, y } => Some(Act::MoveTo { x, y }),
@@ -116,7 +163,36 @@ impl Input {
         self.flush()
     }
 
-    /// Releases every key and button that is down.
+    /// Gives the keyboard this layout; before, it has the usual one, a PC keyboard of the United States.
+    ///
+    /// # Errors
+    /// See [`Self::inject`].
+    pub fn set_layout(&mut self, layout: Layout) -> Result<(), Error> {
+        if self.layout == Some(layout) {
+            return Ok(());
+        }
+        match &mut self.sink {
+            Sink::X11(sink) => sink.set_layout(layout)?,
+            Sink::Wayland(sink) => sink.set_layout(layout)?,
+        }
+        self.layout = Some(layout);
+        self.flush()
+    }
+
+    /// Types text, whatever keys there are for it: into what takes text where the display knows of such a thing, else by keys that are given
+    /// its characters. Of keys that are down, it knows nothing.
+    ///
+    /// # Errors
+    /// See [`Self::inject`].
+    pub fn type_text(&mut self, text: &str) -> Result<(), Error> {
+        match &mut self.sink {
+            Sink::X11(sink) => self.dropped += sink.type_text(text)?,
+            Sink::Wayland(sink) => sink.type_text(text)?,
+        }
+        self.flush()
+    }
+
+    /// Releases every key, button and finger that is down.
     ///
     /// # Errors
     /// See [`Self::inject`].
@@ -132,6 +208,16 @@ impl Input {
                 })?;
             }
         }
+        let cancel = Touch {
+            contact: 0,
+            phase: TouchPhase::Cancel,
+            x: 0,
+            y: 0,
+        };
+        if let Some(act) = self.touch(cancel) {
+            self.tell(act)?;
+        }
+        self.fingers = Fingers::default();
         (self.wheel_x, self.wheel_y) = (0, 0);
         self.flush()
     }
@@ -159,6 +245,23 @@ impl Input {
             return None;
         }
         press(&mut self.buttons, button, down).then_some(Act::Button { button, down })
+    }
+
+    fn touch(&mut self, touch: Touch) -> Option<Act> {
+        let changes = match touch.phase {
+            TouchPhase::Cancel => std::mem::take(&mut self.contacts).contains(&true),
+            phase @ (TouchPhase::Up | TouchPhase::Down | TouchPhase::Move) => {
+                let Some(contact) = self.contacts.get_mut(usize::from(touch.contact)) else {
+                    self.dropped += 1;
+                    return None;
+                };
+                let down = phase != TouchPhase::Up;
+                let was = *contact;
+                *contact = down && (was || phase == TouchPhase::Down);
+                was == (phase != TouchPhase::Down)
+            }
+        };
+        changes.then_some(Act::Touch(touch))
     }
 
     fn wheel(&mut self, dx: i16, dy: i16) -> Option<Act> {
@@ -204,6 +307,8 @@ fn notches(rest: &mut i32, delta: i16) -> i32 {
 
 /// X numbers keys from 8 to 255, so that Linux codes end here.
 const KEY_MAX: u8 = 247;
+/// As many as people have.
+pub(crate) const CONTACTS_MAX: usize = 10;
 /// A notch in the units of the wire and of HID.
 pub(crate) const NOTCH: i32 = 120;
 /// Buttons beyond "forward" exist on gaming mice; X servers know at least this many.

@@ -4,6 +4,7 @@
 //!          display <──────── Input         app, sound and X servers each in a sandbox of its own,
 //!           ^    │                         all children of the worker's keeper thread
 //! app ──────┤    ├───────────> Capture
+//!           │    ├───────────> Clipboard, and back
 //!           │    └───────────> Cursor
 //!           ├─> PulseAudio ── parec ───> Audio
 //!           └── /dev/input ──────────── Gamepads
@@ -33,6 +34,7 @@
 mod app;
 mod capture;
 mod cgroup;
+mod clipboard;
 mod clock;
 mod coalesce;
 mod container;
@@ -40,6 +42,7 @@ mod cursor;
 mod display;
 mod error;
 mod ffi;
+mod fingers;
 mod frame_clock;
 mod freezer;
 mod gamepad;
@@ -48,6 +51,7 @@ mod input;
 mod ipc;
 mod isolate;
 mod keeper;
+mod layout;
 mod pace;
 mod pauses;
 mod process;
@@ -65,6 +69,7 @@ mod wayland;
 mod x11;
 
 pub use capture::{Capture, Grab, Wait};
+pub use clipboard::{CLIPBOARD_BYTES_MAX, Clipboard, ClipboardEvent, Paster};
 pub use clock::now;
 pub use container::{Container, Exit, Part, Spec, step_back, step_forward};
 pub use cursor::{Cursor, CursorEvent};
@@ -72,8 +77,9 @@ pub use error::Error;
 pub use frame_clock::FrameClock;
 pub use gamepad::{Gamepads, PadState, Rumble, Rumbles, Way};
 pub use home::{keep as keep_home, persistent};
-pub use input::{Input, InputEvent};
+pub use input::{Input, InputEvent, Touch, TouchPhase};
 pub use isolate::{Grant, Isolation, isolate};
+pub use layout::Layout;
 pub use resizer::Resizer;
 pub use run_dir::{Swept, sweep};
 pub use sound::Audio;

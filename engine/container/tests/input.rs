@@ -4,7 +4,9 @@
 mod common;
 
 use common::{DISPLAYS, SILENT, Stage, deadline, hear, watch};
-use firstlight_container::{Capture, Container, Cursor, CursorEvent, Input, InputEvent};
+use firstlight_container::{
+    Capture, Container, Cursor, CursorEvent, Input, InputEvent, Layout, Touch, TouchPhase,
+};
 
 fn stage(command: &str) -> (Stage, Container, Capture, Input) {
     stage_on(SILENT, command)
@@ -192,5 +194,83 @@ fn what_the_player_does_is_not_echoed() {
     waker.wake();
     while let Some(event) = cursor.wait(Some(deadline())).unwrap() {
         assert!(!matches!(event, CursorEvent::Moved { .. }), "{event:?}");
+    }
+}
+
+fn touch(input: &mut Input, contact: u8, phase: TouchPhase, x: u16, y: u16) {
+    input
+        .inject(InputEvent::Touch(Touch { contact, phase, x, y }))
+        .unwrap();
+}
+
+/// For a program that knows mice only, the X server of the Wayland display makes one of the first finger, as we do on the other.
+#[test]
+fn a_finger_points_and_presses() {
+    for display in DISPLAYS {
+        let manifest = format!("{display}[input]\ntouch = true\n");
+        let (_stage, _container, mut capture, mut input) = stage_on(&manifest, "events");
+        touch(&mut input, 0, TouchPhase::Down, 0, 0);
+        hear(&mut capture, "button 1 down");
+        touch(&mut input, 0, TouchPhase::Move, u16::MAX, u16::MAX);
+        // The last pixel, or for the X server of the Wayland display, which rounds down, the one before it.
+        hear(&mut capture, "at 63");
+        touch(&mut input, 0, TouchPhase::Up, 0, 0);
+        hear(&mut capture, "button 1 up");
+        // What is let go by itself is let go once.
+        touch(&mut input, 3, TouchPhase::Down, u16::MAX, 0);
+        input.release_all().unwrap();
+        touch(&mut input, 3, TouchPhase::Up, 0, 0);
+        press(&mut input, 16);
+        let said = hear(&mut capture, "key 24 0x71 up");
+        assert_eq!(
+            said.matches("button 1 down").count(),
+            said.matches("button 1 up").count(),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn two_fingers_turn_the_wheel_where_there_is_no_touch_screen() {
+    let manifest = format!("{SILENT}[input]\ntouch = true\n");
+    let (_stage, _container, mut capture, mut input) = stage_on(&manifest, "events");
+    for contact in [0, 1] {
+        touch(&mut input, contact, TouchPhase::Down, 0x8000, 0x8000);
+    }
+    for contact in [0, 1] {
+        touch(&mut input, contact, TouchPhase::Move, 0x8000, 0x4000);
+    }
+    let said = hear(&mut capture, "button 5 down");
+    assert!(said.contains("button 1 up"), "{said}");
+}
+
+#[test]
+fn what_no_key_stands_for_is_typed_all_the_same() {
+    for display in DISPLAYS {
+        let (_stage, _container, mut capture, mut input) = stage_on(display, "letters");
+        for text in ["aB ü漢", "😀é", "q\t"] {
+            input.type_text(text).unwrap();
+            let shown: String = text.chars().map(|c| format!("{:x} ", u32::from(c))).collect();
+            hear(&mut capture, &shown);
+        }
+        assert_eq!(input.dropped(), 0);
+    }
+}
+
+#[test]
+fn keys_stand_for_what_the_player_s_are_labelled_with() {
+    for display in DISPLAYS {
+        let (_stage, _container, mut capture, mut input) = stage_on(display, "letters");
+        // KEY_Y, KEY_SEMICOLON.
+        for (layout, signs) in [("de", "7a f6 "), ("fr", "79 6d "), ("us", "79 3b ")] {
+            input.set_layout(Layout::named(layout).unwrap()).unwrap();
+            press(&mut input, 21);
+            press(&mut input, 39);
+            hear(&mut capture, signs);
+        }
+        // What the layout has is typed by its own key, and what it has not all the same.
+        input.set_layout(Layout::named("de").unwrap()).unwrap();
+        input.type_text("ö;ñ").unwrap();
+        hear(&mut capture, "f6 3b f1 ");
     }
 }

@@ -122,7 +122,13 @@ fn generation(message: &server_message::Message) -> Option<u32> {
     match message {
         M::Welcome(welcome) => welcome.resume.as_ref().map(|resume| resume.generation),
         M::ResumeSecret(resume) => Some(resume.generation),
-        M::CursorShape(_) | M::CursorPosition(_) | M::Ended(_) | M::Report(_) | M::Rumble(_) => None,
+        M::CursorShape(_)
+        | M::CursorPosition(_)
+        | M::Ended(_)
+        | M::Report(_)
+        | M::Rumble(_)
+        | M::Clipboard(_)
+        | M::ClipboardTaken(_) => None,
     }
 }
 

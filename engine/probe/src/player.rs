@@ -301,7 +301,13 @@ impl Player {
         match message {
             M::Welcome(welcome) => self.sums.video = welcome.video.unwrap_or_default().codec,
             M::Ended(ended) => self.sums.ended = Some(ended.message),
-            M::ResumeSecret(_) | M::CursorShape(_) | M::CursorPosition(_) | M::Report(_) | M::Rumble(_) => {}
+            M::ResumeSecret(_)
+            | M::CursorShape(_)
+            | M::CursorPosition(_)
+            | M::Report(_)
+            | M::Rumble(_)
+            | M::Clipboard(_)
+            | M::ClipboardTaken(_) => {}
         }
     }
 

@@ -21,6 +21,7 @@
 mod admission;
 mod audio;
 mod chain;
+mod clipboard;
 mod clock;
 mod cursor;
 mod echo;

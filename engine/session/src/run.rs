@@ -1,13 +1,14 @@
 //! From the start order to the last report.
 
+use crate::audio::AudioUnit;
 use crate::encoders::Encoders;
 use crate::media::{self, MediaEvent, Parts, Spare};
 use crate::orders::{self, Reports};
 use crate::shared::Shared;
 use crate::threads::{self, NICE, NICE_AUDIO};
 use crate::worker::{Sources, Worker, WorkerParts};
-use crate::{Error, audio, clock, cursor, ffi, resize, rumble};
-use firstlight_container::{Container, CursorEvent, Rumble, Spec, Waker};
+use crate::{Error, audio, clipboard, clock, cursor, ffi, resize, rumble};
+use firstlight_container::{ClipboardEvent, Container, CursorEvent, Paster, Rumble, Spec, Waker};
 use firstlight_encoder::Config;
 use firstlight_link::{End, Order, Report, Start};
 use firstlight_quic::{Certificates, Listener};
@@ -138,6 +139,7 @@ impl Opening {
         let (audio_in, audio) = mpsc::channel(AUDIO_MAX);
         let (cursor_in, cursor) = mpsc::channel(CURSOR_MAX);
         let (rumble_in, rumble) = mpsc::channel(RUMBLE_MAX);
+        let (clipboard_in, clipboard) = mpsc::channel(CLIPBOARD_MAX);
         let (spare, spare_out) = sync_channel(UNITS_MAX);
 
         let most = Bitrate::bps(self.start.bitrate_max_bps).max(Bitrate::mbps(1));
@@ -163,16 +165,10 @@ impl Opening {
         threads::spawn(MEDIA, NICE, faults_in.clone(), move || media::run(parts))?;
 
         let listening = audio::Listening::default();
-        let sound = self.container.audio()?;
-        let has_audio = sound.is_some();
-        if let Some(sound) = sound {
-            let listening = Arc::clone(&listening);
-            threads::spawn("audio", NICE_AUDIO, faults_in.clone(), move || {
-                audio::run(sound, &listening, &audio_in)
-            })?;
-        }
+        let has_audio = spawn_audio(&self.container, &listening, faults_in.clone(), audio_in)?;
         let resizes = spawn_resizer(&self.container, &faults_in, &waker)?;
-        spawn_tellers(&mut self.container, faults_in, cursor_in, rumble_in)?;
+        spawn_tellers(&mut self.container, faults_in.clone(), cursor_in, rumble_in)?;
+        let paster = spawn_clipboard(&self.container, faults_in, clipboard_in)?;
         let input = self.container.input()?;
         let gamepads = self.container.gamepads();
 
@@ -181,8 +177,11 @@ impl Opening {
             tracing::debug!("no permission to raise the net thread's priority");
         }
         runtime.block_on(async {
-            let (sources, accepted, control) =
-                Sources::new(self.listener, orders, (media, audio, cursor, rumble, faults))?;
+            let (sources, accepted, control) = Sources::new(
+                self.listener,
+                orders,
+                (media, audio, cursor, rumble, clipboard, faults),
+            )?;
             let worker = Worker::new(WorkerParts {
                 began: self.began,
                 start: self.start,
@@ -193,6 +192,7 @@ impl Opening {
                 container: self.container,
                 input,
                 gamepads,
+                paster,
                 shared,
                 waker,
                 resizes,
@@ -208,6 +208,23 @@ impl Opening {
             Ok(())
         })
     }
+}
+
+/// The thread that records the sound, where the title has any; says whether it has.
+fn spawn_audio(
+    container: &Container,
+    listening: &audio::Listening,
+    faults: mpsc::Sender<Error>,
+    out: mpsc::Sender<AudioUnit>,
+) -> Result<bool, Error> {
+    let Some(sound) = container.audio()? else {
+        return Ok(false);
+    };
+    let listening = Arc::clone(listening);
+    threads::spawn("audio", NICE_AUDIO, faults, move || {
+        audio::run(sound, &listening, &out)
+    })?;
+    Ok(true)
 }
 
 /// The thread that gives the display another size, where it may have one.
@@ -244,6 +261,20 @@ fn spawn_tellers(
     Ok(())
 }
 
+/// The thread that serves the clipboard, where the title has one, and what the player pastes with.
+fn spawn_clipboard(
+    container: &Container,
+    faults: mpsc::Sender<Error>,
+    out: mpsc::Sender<ClipboardEvent>,
+) -> Result<Option<Paster>, Error> {
+    let Some(board) = container.clipboard()? else {
+        return Ok(None);
+    };
+    let paster = board.paster();
+    threads::spawn("clipboard", 0, faults, move || clipboard::run(board, &out))?;
+    Ok(paster)
+}
+
 /// What the media thread made ready for the network.
 pub(crate) type MediaReceiver = mpsc::Receiver<MediaEvent>;
 
@@ -260,5 +291,7 @@ const UNITS_MAX: usize = 64;
 const AUDIO_MAX: usize = 8;
 /// An app that changes its cursor faster than this waits for nobody but the cursor thread.
 const CURSOR_MAX: usize = 16;
+/// Two texts a second come of programs, and what is pasted waits for its answer.
+const CLIPBOARD_MAX: usize = 4;
 /// A fifth of a second of four pads whose motors change as fast as they may.
 const RUMBLE_MAX: usize = 40;

@@ -188,6 +188,7 @@ fn ten_thousand_input_datagrams_a_second_are_held_to_what_a_player_can_do() {
                 pressed: &[],
                 events: &events,
                 pads: &[],
+                contacts: 0,
             }
             .write(&mut datagram);
             assert_eq!(Kind::of(&datagram), Ok(Kind::Input));

@@ -22,7 +22,7 @@ pub use catalogue::{Entry, MANIFEST, catalogue, load, picture};
 pub use check::{Finding, check};
 pub use error::Error;
 pub use manifest::{
-    Audio, Display, DisplayKind, Input, Mouse, Place, Policy, Profile, Ready, Resize, Run, Score, Title,
-    Video, Warm,
+    Audio, Clipboard, Display, DisplayKind, Input, Mouse, Place, Policy, Profile, Ready, Resize, Run, Score,
+    Title, Video, Warm,
 };
 pub use parse::parse;

@@ -149,6 +149,38 @@ pub struct Input {
     pub gamepads: u8,
     /// Is it played by touch?
     pub touch: bool,
+    /// What of the clipboard crosses between title and player.
+    #[serde(default)]
+    pub clipboard: Clipboard,
+}
+
+/// What of the clipboard crosses between title and player, as text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Clipboard {
+    /// Nothing.
+    #[default]
+    None,
+    /// What the title copies, to the player.
+    Copy,
+    /// What the player pastes, to the title.
+    Paste,
+    /// Both.
+    Both,
+}
+
+impl Clipboard {
+    /// Whether what the title copies reaches the player.
+    #[must_use]
+    pub const fn copies(self) -> bool {
+        matches!(self, Self::Copy | Self::Both)
+    }
+
+    /// Whether what the player pastes reaches the title.
+    #[must_use]
+    pub const fn pastes(self) -> bool {
+        matches!(self, Self::Paste | Self::Both)
+    }
 }
 
 /// How the pointer moves.
@@ -271,6 +303,7 @@ impl Default for Input {
             mouse: Mouse::Absolute,
             gamepads: 0,
             touch: false,
+            clipboard: Clipboard::None,
         }
     }
 }

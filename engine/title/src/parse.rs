@@ -2,8 +2,8 @@
 
 use crate::Error;
 use crate::manifest::{
-    Audio, Display, DisplayKind, Input, Mouse, Place, Policy, Profile, Ready, Resize, Run, Score, Title,
-    Video, Warm, bounds,
+    Audio, Clipboard, Display, DisplayKind, Input, Mouse, Place, Policy, Profile, Ready, Resize, Run, Score,
+    Title, Video, Warm, bounds,
 };
 use crate::reader::{Source, Table, Value, shorten};
 use firstlight_units::Class;
@@ -213,6 +213,9 @@ fn read_input(mut table: Table<'_>) -> Result<Input, Error> {
             .map_or(Ok(default.mouse), |value| value.word(&MICE))?,
         gamepads: number(table.take("gamepads"), "0 to 4", 0..=4, default.gamepads)?,
         touch: table.take("touch").map_or(Ok(default.touch), Value::boolean)?,
+        clipboard: table
+            .take("clipboard")
+            .map_or(Ok(default.clipboard), |value| value.word(&CLIPBOARDS))?,
     };
     table.finish()?;
     Ok(input)
@@ -336,6 +339,12 @@ const MICE: [(&str, Mouse); 3] = [
     ("absolute", Mouse::Absolute),
     ("relative", Mouse::Relative),
     ("both", Mouse::Both),
+];
+const CLIPBOARDS: [(&str, Clipboard); 4] = [
+    ("none", Clipboard::None),
+    ("copy", Clipboard::Copy),
+    ("paste", Clipboard::Paste),
+    ("both", Clipboard::Both),
 ];
 const CLASSES: [(&str, Class); 4] = [
     ("competitive", Class::Competitive),

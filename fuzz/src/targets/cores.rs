@@ -5,7 +5,7 @@ use firstlight_proto::input::InputReceiver;
 use firstlight_proto::receive::Receiver;
 use firstlight_proto::send::{AudioFrame, Sender, SenderConfig, SenderStats, VideoUnit};
 use firstlight_units::{FrameId, InputId, Micros, Timestamp};
-use firstlight_wire::{Event, EventKind, Flags, Kind, MediaHeader, Pad, WriteInput};
+use firstlight_wire::{Event, EventKind, Flags, Kind, MediaHeader, Pad, Phase, Text, Touch, WriteInput};
 
 /// The client's receiver: bounded in memory, decodable in order, each sound once, and never busy.
 pub(crate) fn receive(bytes: &[u8]) {
@@ -261,7 +261,9 @@ fn datagram(script: &mut Script<'_>, now: Timestamp) -> Vec<u8> {
                 2 => EventKind::ButtonDown(kind >> 4),
                 3 => EventKind::ButtonUp(kind >> 4),
                 4 => EventKind::MoveTo { x: code, y: code },
-                _ if kind < 128 => EventKind::Wheel { dx: 1, dy: -1 },
+                _ if kind < 32 => EventKind::Wheel { dx: 1, dy: -1 },
+                _ if kind < 64 => Text::new("ö").map_or(EventKind::Unknown(10), EventKind::Text),
+                _ if kind < 128 => EventKind::Touch(touch(code)),
                 _ => EventKind::Pad(pad(script)),
             };
             Event {
@@ -273,19 +275,31 @@ fn datagram(script: &mut Script<'_>, now: Timestamp) -> Vec<u8> {
     let pressed: Vec<u16> = (0..script.u8() % 33).map(|_| script.u8().into()).collect();
     let pads: Vec<Pad> = (0..shape >> 5).map(|_| pad(script)).collect();
     let mut out = Vec::new();
+    let (first_event, buttons) = (u32::from(script.u8()), script.u16());
     WriteInput {
         focused: shape & 1 != 0,
         more: shape & 2 != 0,
-        first_event: u32::from(script.u8()),
+        first_event,
         sent_at: now.as_micros(),
-        buttons: script.u16(),
+        buttons,
         sequence: script.u8().into(),
         pressed: &pressed,
         events: &events,
         pads: &pads,
+        contacts: buttons,
     }
     .write(&mut out);
     out
+}
+
+fn touch(code: u16) -> Touch {
+    let phase = [Phase::Up, Phase::Down, Phase::Move, Phase::Cancel][usize::from(code >> 4 & 3)];
+    Touch {
+        contact: code.to_le_bytes()[0] % 12,
+        phase,
+        x: code,
+        y: u16::MAX,
+    }
 }
 
 fn pad(script: &mut Script<'_>) -> Pad {

@@ -11,7 +11,7 @@
 use firstlight_proto::input::{Cause, InputReceiver, InputSender};
 use firstlight_units::{InputId, Micros, Timestamp};
 use firstlight_wire::EventKind::{ButtonDown, ButtonUp, KeyDown, KeyUp, MoveBy, MoveTo, Wheel};
-use firstlight_wire::{EventKind, InputAck, PADS_MAX, Pad};
+use firstlight_wire::{EventKind, InputAck, PADS_MAX, Pad, Phase, Text, Touch};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// SplitMix64 (Steele, Lea and Flood, 2014).
@@ -86,6 +86,8 @@ struct Model {
     shifted: (i64, i64),
     place: Option<EventKind>,
     pads: [Pad; PADS_MAX],
+    /// The fingers on the screen.
+    fingers: BTreeSet<u8>,
 }
 
 /// A key or button and whether it goes down.
@@ -95,7 +97,13 @@ fn press_of(kind: EventKind) -> Option<((bool, u16), bool)> {
         KeyUp(code) => Some(((true, code), false)),
         ButtonDown(number) => Some(((false, number.into()), true)),
         ButtonUp(number) => Some(((false, number.into()), false)),
-        MoveTo { .. } | MoveBy { .. } | Wheel { .. } | EventKind::Pad(_) | EventKind::Unknown(_) => None,
+        MoveTo { .. }
+        | MoveBy { .. }
+        | Wheel { .. }
+        | EventKind::Pad(_)
+        | EventKind::Touch(_)
+        | EventKind::Text(_)
+        | EventKind::Unknown(_) => None,
     }
 }
 
@@ -106,6 +114,9 @@ impl Model {
             self.last_id = id;
         } else {
             assert_eq!(id, InputId::new(0));
+            if let EventKind::Touch(touch) = kind {
+                assert_eq!(touch, Touch::CANCEL);
+            }
             if let EventKind::Pad(pad) = kind {
                 let seen = &self.pads[usize::from(pad.pad)];
                 let pressed = pad.buttons & !seen.buttons != 0;
@@ -113,7 +124,8 @@ impl Model {
                 self.pads[usize::from(pad.pad)] = pad;
                 return;
             }
-            assert!(press_of(kind).is_some_and(|(_, down)| down == (cause == Cause::Restored)));
+            let is_touch = matches!(kind, EventKind::Touch(_));
+            assert!(is_touch || press_of(kind).is_some_and(|(_, down)| down == (cause == Cause::Restored)));
         }
         match kind {
             MoveBy { dx, dy } => {
@@ -129,8 +141,9 @@ impl Model {
                 assert_ne!(seen, pad, "told twice");
                 return;
             }
+            EventKind::Touch(touch) => return self.on_touch(touch),
             EventKind::Unknown(_) => panic!("an unknown event reached the app"),
-            KeyDown(_) | KeyUp(_) | ButtonDown(_) | ButtonUp(_) | Wheel { .. } => {}
+            KeyDown(_) | KeyUp(_) | ButtonDown(_) | ButtonUp(_) | Wheel { .. } | EventKind::Text(_) => {}
         }
         if cause == Cause::Player {
             // Releases of what is up already are the only events the app may miss.
@@ -148,6 +161,16 @@ impl Model {
             };
             assert!(changed, "{kind:?} ({cause:?}) of what is so already");
         }
+    }
+
+    fn on_touch(&mut self, touch: Touch) {
+        let can = match touch.phase {
+            Phase::Down => self.fingers.insert(touch.contact),
+            Phase::Move => self.fingers.contains(&touch.contact),
+            Phase::Up => self.fingers.remove(&touch.contact),
+            Phase::Cancel => !std::mem::take(&mut self.fingers).is_empty(),
+        };
+        assert!(can, "{touch:?} of no such finger");
     }
 
     fn assert_needless(&self, kind: EventKind) {
@@ -205,7 +228,7 @@ impl World {
             self.model.down
         );
         assert!(
-            self.model.pads.iter().all(Pad::is_at_rest),
+            self.model.pads.iter().all(Pad::is_at_rest) && self.model.fingers.is_empty(),
             "held over an attachment"
         );
         self.sender.attach();
@@ -265,17 +288,31 @@ impl World {
         self.sender.push(self.now, EventKind::Pad(next));
     }
 
+    /// A finger comes, moves or goes.
+    fn touch_screen(&mut self, x: i16, y: i16) {
+        let phases = [Phase::Down, Phase::Move, Phase::Move, Phase::Up, Phase::Cancel];
+        let touch = Touch {
+            contact: self.random.below(4) as u8,
+            phase: phases[self.random.below(5) as usize],
+            x: x.unsigned_abs(),
+            y: y.unsigned_abs(),
+        };
+        self.sender.push(self.now, EventKind::Touch(touch));
+    }
+
     /// Something a player does.
     fn act(&mut self) {
         let code = 1 + self.random.below(40) as u16;
         let number = 1 + self.random.below(9) as u8;
         let (a, b) = (self.random.next() as i16 / 64, self.random.next() as i16 / 64);
-        let kind = match self.random.below(16) {
+        let kind = match self.random.below(20) {
+            16.. => return self.touch_screen(a, b),
             12.. => return self.touch_pad(a, b),
             0..=2 => KeyDown(code),
             3..=5 => KeyUp(*self.sender.pressed().first().unwrap_or(&code)),
             6 => ButtonDown(number),
             7 => ButtonUp(number),
+            8 if a > 0 => EventKind::Text(Text::new(&"ü".repeat(1 + usize::from(number))).unwrap()),
             8 => Wheel { dx: a, dy: b },
             9 => MoveTo {
                 x: a.unsigned_abs(),
@@ -295,6 +332,8 @@ impl World {
             | ButtonUp(_)
             | Wheel { .. }
             | EventKind::Pad(_)
+            | EventKind::Touch(_)
+            | EventKind::Text(_)
             | EventKind::Unknown(_) => {
                 self.model.expected.push_back(kind);
             }
@@ -335,6 +374,11 @@ impl World {
         );
         assert_eq!(self.model.down, pressed, "what the player holds is held");
         assert_eq!(&self.model.pads, self.sender.pads(), "gamepads are as they are");
+        let fingers = self.model.fingers.iter();
+        let stuck: Vec<_> = fingers
+            .filter(|n| self.sender.contacts() & 1 << **n == 0)
+            .collect();
+        assert!(stuck.is_empty(), "fingers that are gone: {stuck:?}");
         assert_eq!(self.model.shifted, self.pushed, "moves add up");
         assert_eq!(self.model.place, self.place, "the pointer is where it was put");
     }
@@ -408,5 +452,6 @@ fn a_silent_client_holds_nothing() {
             world.model.pads.iter().all(Pad::is_at_rest),
             "FIRSTLIGHT_SEED={seed}"
         );
+        assert!(world.model.fingers.is_empty(), "FIRSTLIGHT_SEED={seed}");
     }
 }

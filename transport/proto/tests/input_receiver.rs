@@ -11,7 +11,7 @@ use firstlight_units::{InputId, Micros, Timestamp};
 use firstlight_wire::EventKind::{
     self, ButtonDown, ButtonUp, KeyDown, KeyUp, MoveBy, MoveTo, Unknown, Wheel,
 };
-use firstlight_wire::{Event, InputAck, Pad, WriteInput};
+use firstlight_wire::{Event, InputAck, Pad, Phase, Touch, WriteInput};
 
 const W: u16 = 17;
 const SHIFT: u16 = 42;
@@ -35,6 +35,7 @@ struct Datagram<'a> {
     focused: bool,
     more: bool,
     pads: &'a [Pad],
+    contacts: u16,
 }
 
 /// A datagram of a page with the focus that holds nothing.
@@ -47,6 +48,7 @@ const fn carrying(first: u32, events: &[EventKind]) -> Datagram<'_> {
         focused: true,
         more: false,
         pads: &[],
+        contacts: 0,
     }
 }
 
@@ -61,6 +63,11 @@ impl<'a> Datagram<'a> {
 
     const fn plugged(self, pads: &'a [Pad]) -> Self {
         Self { pads, ..self }
+    }
+
+    /// Bit n: finger n is on the screen.
+    const fn touching(self, contacts: u16) -> Self {
+        Self { contacts, ..self }
     }
 
     const fn with_more_behind(self) -> Self {
@@ -122,6 +129,7 @@ impl Bench {
             pressed: datagram.pressed,
             events: &events,
             pads: datagram.pads,
+            contacts: datagram.contacts,
         }
         .write(&mut bytes);
         self.receiver.handle_datagram(at, &bytes);
@@ -449,6 +457,8 @@ fn a_flood_of_moves_is_merged_and_keys_go_through_in_order() {
                 | MoveTo { .. }
                 | Wheel { .. }
                 | EventKind::Pad(_)
+                | EventKind::Touch(_)
+                | EventKind::Text(_)
                 | Unknown(_) => panic!("{kind:?}"),
             }
         }
@@ -676,4 +686,73 @@ fn a_pad_that_does_not_exist_and_one_that_is_so_already_are_acknowledged_and_voi
     );
     assert_eq!(bench.receiver.stats().void, 3);
     assert_eq!(bench.receiver.acknowledged(), InputId::new(4));
+}
+
+const fn finger(contact: u8, phase: Phase, x: u16) -> EventKind {
+    EventKind::Touch(Touch {
+        contact,
+        phase,
+        x,
+        y: 7,
+    })
+}
+
+const CANCEL: EventKind = EventKind::Touch(Touch::CANCEL);
+
+/// A receiver that has fingers 0 and 1 on the screen.
+fn with_fingers() -> Bench {
+    let mut bench = Bench::new();
+    let events = [finger(0, Phase::Down, 1), finger(1, Phase::Down, 2)];
+    let got = bench.send(ms(1), carrying(1, &events).touching(0b11));
+    assert_eq!(
+        got,
+        [(1, events[0], Cause::Player), (2, events[1], Cause::Player)]
+    );
+    bench
+}
+
+#[test]
+fn fingers_come_move_and_go_each_by_itself() {
+    let mut bench = with_fingers();
+    let events = [
+        finger(1, Phase::Move, 3),
+        finger(0, Phase::Up, 0),
+        finger(0, Phase::Move, 9),
+        finger(10, Phase::Down, 9),
+    ];
+    let got = bench.send(ms(2), carrying(3, &events).touching(0b10));
+    assert_eq!(
+        got,
+        [(3, events[0], Cause::Player), (4, events[1], Cause::Player)]
+    );
+    assert_eq!(bench.receiver.stats().void, 2, "of no finger that is there");
+    assert!(bench.receiver.is_holding());
+}
+
+#[test]
+fn a_finger_that_the_state_does_not_name_ends_the_gesture_and_none_comes_by_it() {
+    let mut bench = with_fingers();
+    assert!(bench.send(ms(2), carrying(3, &[]).touching(0b111)).is_empty());
+    assert_eq!(
+        bench.send(ms(3), carrying(3, &[]).touching(0b01)),
+        [(0, CANCEL, Cause::State)]
+    );
+    assert!(!bench.receiver.is_holding());
+    assert!(bench.send(ms(4), carrying(3, &[]).touching(0b01)).is_empty());
+}
+
+#[test]
+fn silence_a_lost_focus_and_a_detach_leave_no_finger_on_the_screen() {
+    let mut bench = with_fingers();
+    assert_eq!(bench.timeout(ms(401)), [(0, CANCEL, Cause::Silence)]);
+    assert!(bench.send(ms(500), carrying(3, &[]).touching(0b11)).is_empty());
+
+    let mut bench = with_fingers();
+    let got = bench.send(ms(2), carrying(3, &[]).touching(0b11).unfocused());
+    assert_eq!(got, [(0, CANCEL, Cause::Unfocused)]);
+
+    let mut bench = with_fingers();
+    bench.receiver.detach(ms(2));
+    let got: Vec<_> = bench.drain().into_iter().map(|i| i.event.kind).collect();
+    assert_eq!(got, [CANCEL]);
 }

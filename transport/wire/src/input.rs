@@ -2,6 +2,8 @@
 
 use crate::pad::{PAD_BYTES, PADS_MAX, Pad};
 use crate::reader::Reader;
+use crate::text::{TEXT_BYTES_MAX, Text};
+use crate::touch::{TOUCH_BYTES, Touch};
 use crate::{Error, Kind};
 
 /// Most events in one datagram.
@@ -14,6 +16,8 @@ pub const INPUT_BYTES_MAX: usize = 1_100;
 const HEADER_BYTES: usize = 20;
 /// Of an event, before its body.
 const EVENT_BYTES: usize = 6;
+/// Of the fingers that are on the screen.
+const CONTACTS_BYTES: usize = 2;
 
 /// What a player did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +53,10 @@ pub enum EventKind {
     },
     /// A gamepad changed, came or went: all of it as it is then.
     Pad(Pad),
+    /// A finger came, moved or went.
+    Touch(Touch),
+    /// Text was typed that no key stands for.
+    Text(Text),
     /// An event of a later version: to be acknowledged and skipped.
     Unknown(u8),
 }
@@ -56,13 +64,15 @@ pub enum EventKind {
 impl EventKind {
     /// Bytes of its event in a datagram.
     #[must_use]
-    pub const fn wire_bytes(self) -> usize {
+    pub const fn wire_bytes(&self) -> usize {
         EVENT_BYTES
             + match self {
                 Self::KeyDown(_) | Self::KeyUp(_) => 2,
                 Self::ButtonDown(_) | Self::ButtonUp(_) => 1,
                 Self::MoveTo { .. } | Self::MoveBy { .. } | Self::Wheel { .. } => 4,
                 Self::Pad(_) => PAD_BYTES,
+                Self::Touch(_) => TOUCH_BYTES,
+                Self::Text(text) => text.length(),
                 Self::Unknown(_) => 0,
             }
     }
@@ -92,6 +102,8 @@ pub struct Input<'a> {
     pub buttons: u16,
     /// Counts datagrams.
     pub sequence: u16,
+    /// Bit n: finger n is on the screen.
+    pub contacts: u16,
     /// How many events there are.
     pub event_count: u8,
     pressed: &'a [u8],
@@ -129,6 +141,7 @@ impl<'a> Input<'a> {
             read_event(&mut r)?;
         }
         let pads = if flags & 4 == 0 { &[] } else { read_pads(&mut r)? };
+        let contacts = if flags & 8 == 0 { 0 } else { r.u16()? };
         Ok(Self {
             focused: flags & 1 != 0,
             more: flags & 2 != 0,
@@ -136,6 +149,7 @@ impl<'a> Input<'a> {
             sent_at,
             buttons,
             sequence,
+            contacts,
             event_count,
             pressed,
             events,
@@ -222,6 +236,8 @@ fn read_event(r: &mut Reader<'_>) -> Result<Event, Error> {
             dy: body.i16()?,
         },
         8 => EventKind::Pad(Pad::read(&mut body)?),
+        9 => Touch::read(&mut body)?.map_or(EventKind::Unknown(9), EventKind::Touch),
+        10 => Text::read(body.rest()).map_or(EventKind::Unknown(10), EventKind::Text),
         other => EventKind::Unknown(other),
     };
     Ok(Event { kind, age })
@@ -248,12 +264,15 @@ pub struct WriteInput<'a> {
     pub events: &'a [Event],
     /// At most 4; the rest is left out.
     pub pads: &'a [Pad],
+    /// See [`Input`].
+    pub contacts: u16,
 }
 
 impl WriteInput<'_> {
     /// How many of `events` fit a datagram with that many keys down and pads plugged in.
     pub fn fitting(pressed: usize, pads: usize, events: impl Iterator<Item = EventKind>) -> usize {
-        let state = HEADER_BYTES + pressed.min(INPUT_PRESSED_MAX) * 2 + 1 + pads.min(PADS_MAX) * PAD_BYTES;
+        let pads = 1 + pads.min(PADS_MAX) * PAD_BYTES;
+        let state = HEADER_BYTES + pressed.min(INPUT_PRESSED_MAX) * 2 + pads + CONTACTS_BYTES;
         let mut left = INPUT_BYTES_MAX - state;
         events
             .take(INPUT_EVENTS_MAX)
@@ -279,7 +298,10 @@ impl WriteInput<'_> {
         let count = |n: usize| u8::try_from(n).unwrap_or(u8::MAX);
         out.extend_from_slice(&[
             Kind::Input.first_byte(),
-            u8::from(self.focused) | u8::from(self.more) << 1 | u8::from(!pads.is_empty()) << 2,
+            u8::from(self.focused)
+                | u8::from(self.more) << 1
+                | u8::from(!pads.is_empty()) << 2
+                | u8::from(self.contacts != 0) << 3,
             count(events.len()),
             count(pressed.len()),
         ]);
@@ -299,11 +321,14 @@ impl WriteInput<'_> {
                 out.extend_from_slice(&pad.to_bytes());
             }
         }
+        if self.contacts != 0 {
+            out.extend_from_slice(&self.contacts.to_be_bytes());
+        }
     }
 }
 
 fn write_event(event: Event, out: &mut Vec<u8>) {
-    let mut body = [0; PAD_BYTES];
+    let mut body = [0; TEXT_BYTES_MAX];
     let mut put = |at: usize, value: [u8; 2]| {
         if let Some(place) = body.get_mut(at..at + 2) {
             place.copy_from_slice(&value);
@@ -342,8 +367,16 @@ fn write_event(event: Event, out: &mut Vec<u8>) {
             7
         }
         EventKind::Pad(pad) => {
-            body = pad.to_bytes();
+            body[..PAD_BYTES].copy_from_slice(&pad.to_bytes());
             8
+        }
+        EventKind::Touch(touch) => {
+            body[..TOUCH_BYTES].copy_from_slice(&touch.to_bytes());
+            9
+        }
+        EventKind::Text(text) => {
+            body = *text.bytes();
+            10
         }
         EventKind::Unknown(kind) => kind,
     };

@@ -26,6 +26,8 @@ mod kind;
 mod media;
 mod pad;
 mod reader;
+mod text;
+mod touch;
 mod unit;
 
 pub use clock::{ClockReply, ClockRequest};
@@ -44,6 +46,8 @@ pub use media::{
     Parity, Track,
 };
 pub use pad::{PAD_BYTES, PADS_MAX, Pad};
+pub use text::{TEXT_BYTES_MAX, Text};
+pub use touch::{CONTACTS_MAX, Phase, Touch};
 pub use unit::{AudioUnit, TRACE_BYTES, VideoTrace, split_video_unit};
 
 /// The control messages, generated from `proto/control.proto`.

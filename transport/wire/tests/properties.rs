@@ -9,7 +9,7 @@ use firstlight_wire::{
     AudioUnit, ClockReply, ClockRequest, Event, EventKind, FEEDBACK_NACKS_MAX, FEEDBACK_PACKETS_MAX,
     FRAGMENTS_MAX, FRAME_BYTES_MAX, Feedback, FeedbackFlags, Flags, FrameDecoder, INPUT_BYTES_MAX,
     INPUT_EVENTS_MAX, INPUT_PRESSED_MAX, Input, InputAck, Kind, MediaHeader, Nack, PADS_MAX, PARITY_DATA_MAX,
-    PARITY_MAX, Pad, Parity, VideoTrace, WriteFeedback, WriteInput, split_video_unit,
+    PARITY_MAX, Pad, Parity, Phase, Text, Touch, VideoTrace, WriteFeedback, WriteInput, split_video_unit,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -100,8 +100,20 @@ fn event() -> impl Strategy<Value = Event> {
         any::<(i16, i16)>().prop_map(|(dx, dy)| EventKind::MoveBy { dx, dy }),
         any::<(i16, i16)>().prop_map(|(dx, dy)| EventKind::Wheel { dx, dy }),
         pad().prop_map(EventKind::Pad),
+        touch().prop_map(EventKind::Touch),
+        "\\PC{1,8}".prop_filter_map("too long", |text| Text::new(&text).map(EventKind::Text)),
     ];
     (kind, any::<u32>()).prop_map(|(kind, age)| Event { kind, age })
+}
+
+fn touch() -> impl Strategy<Value = Touch> {
+    let phase = prop_oneof![
+        Just(Phase::Up),
+        Just(Phase::Down),
+        Just(Phase::Move),
+        Just(Phase::Cancel)
+    ];
+    (any::<(u8, u16, u16)>(), phase).prop_map(|((contact, x, y), phase)| Touch { contact, phase, x, y })
 }
 
 fn nack() -> impl Strategy<Value = Nack> {
@@ -187,16 +199,18 @@ proptest! {
         pressed in vec(any::<u16>(), 0..=INPUT_PRESSED_MAX),
         events in vec(event(), 0..=INPUT_EVENTS_MAX),
         pads in vec(pad(), 0..=PADS_MAX),
+        contacts in any::<u16>(),
     ) {
         let (focused, more, first_event, sent_at, buttons, sequence) = head;
         let mut out = Vec::new();
         let write = |events, out: &mut Vec<u8>| {
-            WriteInput { focused, more, first_event, sent_at, buttons, sequence, pressed: &pressed, events, pads: &pads }.write(out);
+            WriteInput { focused, more, first_event, sent_at, buttons, sequence, pressed: &pressed, events, pads: &pads, contacts }.write(out);
         };
         write(&events, &mut out);
         let input = Input::parse(&out).unwrap();
         prop_assert_eq!(head, (input.focused, input.more, input.first_event, input.sent_at, input.buttons, input.sequence));
         prop_assert_eq!(input.pads().collect::<Vec<_>>(), pads.clone());
+        prop_assert_eq!(input.contacts, contacts);
         let fitting = WriteInput::fitting(pressed.len(), pads.len(), events.iter().map(|event| event.kind));
         let mut fit = Vec::new();
         write(&events[..fitting], &mut fit);

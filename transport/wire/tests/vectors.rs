@@ -112,6 +112,8 @@ fn client(message: &ClientMessage) -> Value {
             "beforeUs": screen.before_us,
             "waitsUs": screen.waits_us,
         }),
+        Some(M::Clipboard(c)) => json!({ "case": "clipboard", "serial": c.serial, "text": c.text }),
+        Some(M::Layout(layout)) => json!({ "case": "layout", "name": layout.name }),
         Some(other) => panic!("no vector describes {other:?}"),
         None => json!({ "case": null }),
     }
@@ -137,6 +139,8 @@ fn server(message: &ServerMessage) -> Value {
         Some(M::Report(report)) => {
             json!({ "case": "report", "targetBps": report.target_bps.to_string(), "frameClock": report.frame_clock })
         }
+        Some(M::Clipboard(c)) => json!({ "case": "clipboard", "text": c.text, "tooLong": c.too_long }),
+        Some(M::ClipboardTaken(taken)) => json!({ "case": "clipboardTaken", "serial": taken.serial }),
         other => panic!("no vector describes {other:?}"),
     }
 }
@@ -181,6 +185,7 @@ const WRITERS: [(&str, Writer); 8] = [
             pressed: &input.pressed().collect::<Vec<_>>(),
             events: &input.events().collect::<Vec<_>>(),
             pads: &input.pads().collect::<Vec<_>>(),
+            contacts: input.contacts,
         }
         .write(&mut out);
         out

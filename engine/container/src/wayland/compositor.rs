@@ -5,6 +5,7 @@ use super::clients::Clients;
 use super::shared::Shared;
 use super::state::State;
 use super::xwayland::Ends;
+use crate::clipboard::Board;
 use crate::{Error, Waker, clock};
 use nix::poll::{PollFd, PollFlags};
 use nix::unistd::gettid;
@@ -23,6 +24,8 @@ pub(super) struct Setup {
     pub(super) orders: Receiver<Order>,
     /// Rung with each order.
     pub(super) bell: Waker,
+    /// Where texts of clients go.
+    pub(super) board: Board,
     pub(super) fps: u16,
     /// Our ends of the connections with an X server that is starting.
     pub(super) xwayland: Option<Ends>,
@@ -74,7 +77,7 @@ struct Compositor {
 impl Compositor {
     fn new(setup: Setup) -> Result<Self, Error> {
         let display = Display::new().map_err(|_| Error::Wayland("no display can be made"))?;
-        let mut state = State::new(&display.handle(), setup.shared, setup.fps)?;
+        let mut state = State::new(&display.handle(), setup.shared, setup.board, setup.fps)?;
         if let Some(ends) = setup.xwayland {
             state.connect(ends)?;
         }
@@ -127,6 +130,10 @@ impl Compositor {
                 Ok(Order::Act(act)) => self.state.act(act),
                 Ok(Order::Follow(ticks)) => self.state.awaiting.follow(ticks),
                 Ok(Order::Resize(size)) => self.state.resize(size),
+                Ok(Order::Clipboard(text)) => self.state.set_clipboard(text),
+                Ok(Order::Text(text)) => self.state.type_text(&text),
+                Ok(Order::Layout(layout)) => self.state.set_layout(layout),
+                Ok(Order::Touchscreen) => self.state.add_touch(),
                 Ok(Order::Stop) | Err(TryRecvError::Disconnected) => return false,
                 Err(TryRecvError::Empty) => return true,
             }

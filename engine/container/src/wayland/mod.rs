@@ -20,9 +20,11 @@
 mod beat;
 mod capture;
 mod clients;
+mod clipboard;
 mod compositor;
 mod cursor;
 mod frame_clock;
+mod keys;
 mod painter;
 mod protocols;
 mod resize;
@@ -35,6 +37,8 @@ mod state;
 mod surfaces;
 #[cfg(test)]
 mod tests;
+mod text;
+mod touch;
 mod windows;
 mod xwayland;
 mod xwm;
@@ -42,12 +46,13 @@ mod xwm;
 pub(crate) use capture::{Capture, Cursor};
 pub(crate) use frame_clock::FrameClock;
 
+use crate::clipboard::Board;
 use crate::input::Act;
 use crate::process::{Launcher, Process};
 use crate::sandbox::Sandbox;
-use crate::{Error, Waker, socket};
+use crate::{Clipboard, Error, Layout, Waker, socket};
 use compositor::Setup;
-use firstlight_title::Display as Wanted;
+use firstlight_title::{Clipboard as Allowed, Display as Wanted};
 use firstlight_units::Ticks;
 use shared::Shared;
 use std::ffi::OsStr;
@@ -72,13 +77,14 @@ pub(crate) struct Display {
     xwayland: Option<Xwayland>,
     shared: Arc<Shared>,
     sink: Sink,
+    board: Board,
     socket: PathBuf,
     thread: Option<JoinHandle<()>>,
     thread_id: u32,
 }
 
 /// What the compositor is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Order {
     /// The player did something.
     Act(Act),
@@ -86,6 +92,14 @@ pub(crate) enum Order {
     Follow(Option<Ticks>),
     /// The screen is to have so many pixels across and down.
     Resize((u16, u16)),
+    /// This is on the clipboard.
+    Clipboard(Arc<str>),
+    /// The player typed this, which no key stands for.
+    Text(Box<str>),
+    /// The player's keyboard has this layout.
+    Layout(Layout),
+    /// The player has a touch screen, and so has the seat.
+    Touchscreen,
     /// Nobody needs it any more.
     Stop,
 }
@@ -114,6 +128,30 @@ impl Sink {
         self.order(Order::Resize(size))
     }
 
+    /// Gives the keyboard this layout.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when the compositor has ended.
+    pub(crate) fn set_layout(&self, layout: Layout) -> Result<(), Error> {
+        self.order(Order::Layout(layout))
+    }
+
+    /// Types it.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when the compositor has ended.
+    pub(crate) fn type_text(&self, text: &str) -> Result<(), Error> {
+        self.order(Order::Text(text.into()))
+    }
+
+    /// Lets clients find this on the clipboard, before anything that is told later.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when the compositor has ended.
+    pub(crate) fn set_clipboard(&self, text: Arc<str>) -> Result<(), Error> {
+        self.order(Order::Clipboard(text))
+    }
+
     fn order(&self, order: Order) -> Result<(), Error> {
         self.orders.send(order).map_err(|_| Error::Closed)?;
         self.bell.wake();
@@ -139,12 +177,14 @@ impl Display {
         let (xwayland, ends) = started.unzip();
         let (orders, received) = sync_channel(ORDERS_MAX);
         let bell = Waker::new()?;
+        let board = Board::new()?;
         let shared = Arc::new(Shared::new(wanted.width, wanted.height));
         let setup = Setup {
             listener,
             shared: Arc::clone(&shared),
             orders: received,
             bell: bell.clone(),
+            board: board.clone(),
             fps: wanted.fps,
             xwayland: ends,
         };
@@ -153,6 +193,7 @@ impl Display {
             xwayland,
             shared,
             sink: Sink { orders, bell },
+            board,
             socket: run_dir.join(SOCKET),
             thread: Some(thread),
             thread_id,
@@ -179,6 +220,16 @@ impl Display {
 
     pub(crate) fn frame_clock(&self) -> FrameClock {
         FrameClock::new(&self.sink, &self.shared)
+    }
+
+    pub(crate) fn clipboard(&self, allowed: Allowed) -> Clipboard {
+        let x = self.xwayland.as_ref().map(|x| x.address.clone());
+        Clipboard::wayland(self.board.clone(), self.sink(), x, allowed)
+    }
+
+    /// Gives it a touch screen, before anything that is told later.
+    pub(crate) fn add_touch(&self) -> Result<(), Error> {
+        self.sink.order(Order::Touchscreen)
     }
 
     pub(crate) fn sink(&self) -> Sink {

@@ -8,7 +8,6 @@ use smithay::wayland::compositor::with_states;
 use smithay::wayland::fractional_scale::{FractionalScaleHandler, with_fractional_scale};
 use smithay::wayland::output::OutputHandler;
 use smithay::wayland::pointer_constraints::PointerConstraintsHandler;
-use smithay::wayland::selection::SelectionHandler;
 use smithay::wayland::selection::data_device::{
     ClientDndGrabHandler, DataDeviceHandler, DataDeviceState, ServerDndGrabHandler,
 };
@@ -48,11 +47,6 @@ impl PointerConstraintsHandler for State {
             self.put_pointer(surface, location);
         }
     }
-}
-
-/// Copies go from one of the session's clients to another.
-impl SelectionHandler for State {
-    type SelectionUserData = ();
 }
 
 impl DataDeviceHandler for State {

@@ -3,12 +3,12 @@
 use super::state::State;
 use super::surfaces::millis;
 use super::windows::Role;
-use crate::clock;
 use crate::cursor::share;
 use crate::input::{Act, NOTCH};
+use crate::{Layout, clock};
 use smithay::backend::input::{Axis, AxisSource, ButtonState, KeyState};
 use smithay::delegate_seat;
-use smithay::input::keyboard::{FilterResult, Keycode};
+use smithay::input::keyboard::{FilterResult, Keycode, XkbConfig};
 use smithay::input::pointer::{AxisFrame, ButtonEvent, CursorImageStatus, MotionEvent, RelativeMotionEvent};
 use smithay::input::{Seat, SeatHandler, SeatState};
 use smithay::reexports::wayland_server::Resource;
@@ -47,18 +47,28 @@ impl State {
             }
             Act::Button { button, down } => self.press(button, down, time),
             Act::MoveTo { x, y } => {
-                let (width, height) = self.windows.size();
-                let at = |share: u16, pixels: u16| {
-                    f64::from(share) * f64::from(pixels.saturating_sub(1)) / f64::from(u16::MAX)
-                };
-                let to = Point::from((at(x, width).round(), at(y, height).round()));
+                let to = self.at(x, y);
                 self.point(to, to - self.pointer.current_location(), time);
             }
             Act::MoveBy { dx, dy } => {
                 let by = Point::from((f64::from(dx), f64::from(dy)));
                 self.point(self.pointer.current_location() + by, by, time);
             }
+            Act::Touch(touch) => self.touch(touch),
             Act::Turn { x, y } => self.turn_wheel(x, y, time),
+        }
+    }
+
+    /// The keyboard has this layout from here on; X programs hear of it through their server.
+    pub(super) fn set_layout(&mut self, layout: Layout) {
+        self.keys.set_layout(layout);
+        let keyboard = self.keyboard.clone();
+        let config = XkbConfig {
+            layout: layout.name(),
+            ..XkbConfig::default()
+        };
+        if let Err(error) = keyboard.set_xkb_config(self, config) {
+            tracing::warn!(%error, layout = layout.name(), "the keyboard keeps its layout");
         }
     }
 
@@ -155,7 +165,7 @@ impl State {
             ButtonState::Released
         };
         if down {
-            self.raise_under();
+            self.raise(pointer.current_location());
         }
         pointer.button(
             self,
@@ -169,9 +179,8 @@ impl State {
         pointer.frame(self);
     }
 
-    /// A click brings a window to the top.
-    fn raise_under(&mut self) {
-        let at = self.pointer.current_location();
+    /// A press brings a window to the top.
+    pub(super) fn raise(&mut self, at: Point<f64, Logical>) {
         let Some((mut surface, _)) = self.windows.under(at) else {
             return;
         };
@@ -258,6 +267,7 @@ impl SeatHandler for State {
 
     /// Who has the keyboard may copy and paste.
     fn focus_changed(&mut self, seat: &Seat<Self>, focused: Option<&WlSurface>) {
+        self.text.set_focus(focused.cloned());
         let client = focused.and_then(Resource::client);
         set_data_device_focus(&self.display, seat, client.clone());
         set_primary_focus(&self.display, seat, client);

@@ -1,15 +1,20 @@
 //! All that the compositor knows.
 
 use super::clients::{self, ClientState};
+use super::clipboard::Copied;
 use super::cursor::CursorImage;
+use super::keys::Keys;
 use super::painter::Painter;
 use super::resize::Resizing;
 use super::schedule::Schedule;
 use super::shared::Shared;
 use super::surfaces::Awaiting;
+use super::text::TextInputs;
+use super::touch::TouchScreen;
 use super::windows::Windows;
 use super::xwayland::Ends;
 use super::xwm::{self, Wm};
+use crate::clipboard::Board;
 use crate::{Error, clock};
 use firstlight_units::Timestamp;
 use smithay::desktop::PopupManager;
@@ -17,6 +22,7 @@ use smithay::input::keyboard::{KeyboardHandle, XkbConfig};
 use smithay::input::pointer::PointerHandle;
 use smithay::input::{Seat, SeatState};
 use smithay::output::{Mode, Output, PhysicalProperties, Scale, Subpixel};
+use smithay::reexports::wayland_protocols::wp::text_input::zv3::server::zwp_text_input_manager_v3::ZwpTextInputManagerV3;
 use smithay::reexports::wayland_server::DisplayHandle;
 use smithay::utils::Transform;
 use smithay::wayland::compositor::CompositorState;
@@ -47,13 +53,18 @@ pub(super) struct State {
     pub(super) primary_selection: PrimarySelectionState,
     _globals: Globals,
     pub(super) output: Output,
-    _seat: Seat<Self>,
+    pub(super) seat: Seat<Self>,
     pub(super) keyboard: KeyboardHandle<Self>,
     pub(super) pointer: PointerHandle<Self>,
+    /// Where the title is played by touch.
+    pub(super) touch: Option<TouchScreen>,
     pub(super) popups: PopupManager,
     pub(super) windows: Windows,
     /// A size that the screen is to have, until it has.
     pub(super) resizing: Option<Resizing>,
+    pub(super) copied: Copied,
+    pub(super) text: TextInputs,
+    pub(super) keys: Keys,
     pub(super) cursor: CursorImage,
     pub(super) schedule: Schedule,
     pub(super) awaiting: Awaiting,
@@ -77,7 +88,12 @@ struct Globals {
 }
 
 impl State {
-    pub(super) fn new(display: &DisplayHandle, shared: Arc<Shared>, fps: u16) -> Result<Self, Error> {
+    pub(super) fn new(
+        display: &DisplayHandle,
+        shared: Arc<Shared>,
+        board: Board,
+        fps: u16,
+    ) -> Result<Self, Error> {
         let (width, height) = shared.size();
         let mut seats = SeatState::new();
         let mut seat = seats.new_wl_seat(display, "player");
@@ -86,6 +102,7 @@ impl State {
             .add_keyboard(XkbConfig::default(), REPEAT_DELAY_MS, REPEAT_PER_S)
             .map_err(|_| Error::Wayland("no keymap: apt-get install xkb-data"))?;
         let pointer = seat.add_pointer();
+        display.create_global::<Self, ZwpTextInputManagerV3, ()>(1, ());
         pointer.set_location((f64::from(width / 2), f64::from(height / 2)).into());
         Ok(Self {
             compositor: CompositorState::new::<Self>(display),
@@ -107,9 +124,13 @@ impl State {
             output: output(display, (width, height), fps),
             display: display.clone(),
             seats,
-            _seat: seat,
+            seat,
+            copied: Copied::new(board),
+            text: TextInputs::default(),
+            keys: Keys::default(),
             keyboard,
             pointer,
+            touch: None,
             popups: PopupManager::default(),
             windows: Windows::new(width, height),
             resizing: None,
@@ -148,6 +169,7 @@ impl State {
         }
         self.popups.cleanup();
         self.settle_size(now);
+        self.ask_for_copied();
         if let Some(committed) = self.schedule.take(now) {
             self.paint(committed);
         }

@@ -2,11 +2,13 @@
 
 use super::address::{Address, Connection};
 use super::extent::Extent;
-use crate::Error;
+use super::typing::Typist;
 use crate::input::Act;
+use crate::{Error, Layout, layout};
+use smithay::input::keyboard::{Keycode, Keysym};
 use x11rb::connection::Connection as _;
 use x11rb::protocol::Event;
-use x11rb::protocol::xproto::{self, Window};
+use x11rb::protocol::xproto::{self, ConnectionExt as _, Window};
 use x11rb::protocol::xtest::{self, ConnectionExt as _};
 
 /// Injects over a connection of its own.
@@ -15,6 +17,7 @@ pub(crate) struct Sink {
     connection: Connection,
     root: Window,
     extent: Extent,
+    typist: Typist,
 }
 
 impl Sink {
@@ -26,7 +29,32 @@ impl Sink {
             connection,
             root,
             extent: extent.clone(),
+            typist: Typist::default(),
         })
+    }
+
+    /// Gives the keys that layouts differ in the signs of this one.
+    pub(crate) fn set_layout(&mut self, layout: Layout) -> Result<(), Error> {
+        let map = layout.keymap()?;
+        for (first, last) in LETTERS {
+            let codes = first + 8..=last + 8;
+            let count = last - first + 1;
+            // The core protocol's columns: alone and with Shift, twice, as the second group is the first; then the same with AltGr.
+            let signs = codes.clone().flat_map(|code| {
+                let at = |level| layout::sign(&map, Keycode::new(code.into()), level).map_or(0, Keysym::raw);
+                [at(0), at(1), at(0), at(1), at(2), at(3)]
+            });
+            let signs: Vec<u32> = signs.collect();
+            self.connection
+                .change_keyboard_mapping(count, first + 8, 6, &signs)?;
+        }
+        self.typist.forget();
+        Ok(())
+    }
+
+    /// Types what no key stands for; says how many characters could not be.
+    pub(crate) fn type_text(&mut self, text: &str) -> Result<u64, Error> {
+        self.typist.type_text(&self.connection, self.root, text)
     }
 
     /// Lets it happen with the next [`Self::flush`].
@@ -45,6 +73,8 @@ impl Sink {
             }
             Act::MoveBy { dx, dy } => self.fake(xproto::MOTION_NOTIFY_EVENT, 1, dx, dy),
             Act::Turn { x, y } => self.turn(x, y),
+            // There is no touch screen: what fingers mean to a mouse was made of them before.
+            Act::Touch(_) => Ok(()),
         }
     }
 
@@ -85,6 +115,9 @@ pub(crate) fn scale(share: u16, pixels: u16) -> i16 {
     let at = (u32::from(share) * u32::from(pixels.saturating_sub(1)) + 0x7fff) / 0xffff;
     i16::try_from(at).unwrap_or(i16::MAX)
 }
+
+/// The keys that make text (Linux codes): from 1 to =, the letters around them, the keys that only some keyboards have, and AltGr.
+const LETTERS: [(u8, u8); 6] = [(2, 13), (16, 27), (30, 41), (43, 53), (86, 89), (100, 100)];
 
 #[cfg(test)]
 mod tests {

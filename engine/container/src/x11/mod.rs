@@ -2,12 +2,14 @@
 
 pub(crate) mod address;
 pub(crate) mod capture;
+pub(crate) mod clipboard;
 pub(crate) mod cursor;
 mod extent;
 mod framebuffer;
 pub(crate) mod input;
 pub(crate) mod resize;
 pub(crate) mod server;
+pub(crate) mod typing;
 mod warps;
 
 pub(crate) use address::Address;

@@ -2,6 +2,8 @@
 //!
 //! The picture is the only way out of the sandbox that every test has. Three bytes of text per pixel, blue first; a zero ends it.
 
+mod clipboard;
+
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -31,7 +33,9 @@ fn main() -> Outcome<()> {
         ["game"] => game(),
         ["events"] => events(),
         ["follow"] => follow(),
+        ["letters"] => letters(),
         ["cursor"] => cursor(),
+        ["clipboard"] => clipboard::run(),
         ["look", questions @ ..] => look(questions),
         ["shm"] => shared_memory(),
         other => Err(format!("what is {other:?}?").into()),
@@ -288,6 +292,27 @@ fn follow() -> Outcome<()> {
         } else if let Event::MotionNotify(e) = event {
             at = (e.event_x, e.event_y);
         }
+    }
+}
+
+/// Says the signs of the keys that are pressed, as numbers of Unicode: looked up when they come, as toolkits do.
+fn letters() -> Outcome<()> {
+    let screen = Screen::open()?;
+    let mut log = String::from("ready\n");
+    screen.say(&log)?;
+    loop {
+        let Event::KeyPress(e) = screen.x.wait_for_event()? else {
+            continue;
+        };
+        let map = screen.x.get_keyboard_mapping(e.detail, 1)?.reply()?;
+        let level = usize::from(u16::from(e.state) & 1);
+        let sign = map.keysyms.get(level).copied().unwrap_or(0);
+        match sign {
+            0 | 0xffe1 => continue,
+            0xff00..=0xffff => write!(log, "{:x} ", sign & 0x7f)?,
+            _ => write!(log, "{:x} ", sign & 0x00ff_ffff)?,
+        }
+        screen.say(&log)?;
     }
 }
 

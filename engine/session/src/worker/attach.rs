@@ -328,6 +328,10 @@ impl Worker {
             resume: None,
             wait_seconds: self.parts.start.wait_s,
             gamepads: title.input.gamepads.into(),
+            copies: title.input.clipboard.copies(),
+            pastes: title.input.clipboard.pastes(),
+            touch: title.input.touch,
+            text: title.input.keyboard,
         }
     }
 
@@ -363,7 +367,14 @@ impl Worker {
                 self.on_client_second(now, report);
             }
             Message::Screen(report) => self.on_screen(now, &report),
+            Message::Layout(layout) => self.on_layout(&layout.name),
             Message::Start(report) => self.on_started(&report),
+            Message::Clipboard(pasted) => {
+                let paster = self.parts.paster.as_ref();
+                if !paster.is_some_and(|paster| paster.paste(pasted.serial, &pasted.text)) {
+                    self.malformed += 1;
+                }
+            }
             Message::Leave(leave) if leave.end_session => {
                 self.end(End::ByPlayer, "the player ended the session".to_owned(), None);
             }

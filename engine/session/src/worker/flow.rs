@@ -8,11 +8,11 @@ use crate::encoders::goes_by_rtc;
 use crate::media::CodedUnit;
 use crate::player::Player;
 use bytes::Bytes;
-use firstlight_container::{InputEvent, PadState};
+use firstlight_container::{InputEvent, Layout, PadState, Touch, TouchPhase};
 use firstlight_proto::input::{Cause, Injection};
 use firstlight_proto::send::{AudioFrame, VideoUnit};
 use firstlight_units::Timestamp;
-use firstlight_wire::{EventKind, Kind, Pad, VideoTrace};
+use firstlight_wire::{EventKind, Kind, Pad, Phase, Text, VideoTrace};
 
 impl Worker {
     pub(super) fn on_datagram(&mut self, now: Timestamp, datagram: &[u8]) {
@@ -70,8 +70,11 @@ impl Worker {
     pub(super) fn inject(&mut self) {
         while let Some(injection) = self.receiver.poll_injection() {
             let injected = match translate(injection.event.kind) {
+                // A title that is not played by touch has no screen for it.
+                Some(Told::Display(InputEvent::Touch(_))) if !self.parts.title.input.touch => continue,
                 Some(Told::Display(event)) => self.parts.input.inject(event),
                 Some(Told::Gamepad(pad)) => self.set_gamepad(pad),
+                Some(Told::Keyboard(text)) => self.parts.input.type_text(text.as_str()),
                 None => continue,
             };
             match injected {
@@ -82,6 +85,17 @@ impl Worker {
         }
         if let Some(ack) = self.receiver.poll_ack(clock::now()) {
             self.send(&ack.to_bytes());
+        }
+    }
+
+    /// The player's keys are labelled like this.
+    pub(super) fn on_layout(&mut self, name: &str) {
+        let Some(layout) = Layout::named(name) else {
+            tracing::debug!("a layout that this host does not know");
+            return;
+        };
+        if let Err(error) = self.parts.input.set_layout(layout) {
+            tracing::debug!(%error, "the keyboard keeps its layout");
         }
     }
 
@@ -184,6 +198,7 @@ impl Worker {
 enum Told {
     Display(InputEvent),
     Gamepad(Pad),
+    Keyboard(Text),
 }
 
 fn translate(kind: EventKind) -> Option<Told> {
@@ -195,6 +210,18 @@ fn translate(kind: EventKind) -> Option<Told> {
         EventKind::MoveTo { x, y } => InputEvent::MoveTo { x, y },
         EventKind::MoveBy { dx, dy } => InputEvent::MoveBy { dx, dy },
         EventKind::Wheel { dx, dy } => InputEvent::Wheel { dx, dy },
+        EventKind::Touch(touch) => InputEvent::Touch(Touch {
+            contact: touch.contact,
+            phase: match touch.phase {
+                Phase::Up => TouchPhase::Up,
+                Phase::Down => TouchPhase::Down,
+                Phase::Move => TouchPhase::Move,
+                Phase::Cancel => TouchPhase::Cancel,
+            },
+            x: touch.x,
+            y: touch.y,
+        }),
+        EventKind::Text(text) => return Some(Told::Keyboard(text)),
         EventKind::Pad(pad) => return Some(Told::Gamepad(pad)),
         EventKind::Unknown(_) => return None,
     };

@@ -36,7 +36,7 @@ use crate::{Error, clock};
 use attach::Accepted;
 use bytes::BytesMut;
 use end::Ending;
-use firstlight_container::{Container, CursorEvent, Gamepads, Input, Rumble, Waker};
+use firstlight_container::{ClipboardEvent, Container, CursorEvent, Gamepads, Input, Paster, Rumble, Waker};
 use firstlight_encoder::Config;
 use firstlight_link::{End, Order, Report, Start};
 use firstlight_proto::clock::ClockResponder;
@@ -69,6 +69,8 @@ pub(crate) struct WorkerParts {
     pub(crate) input: Input,
     /// Where the title takes any.
     pub(crate) gamepads: Option<Gamepads>,
+    /// Where the title takes what is pasted.
+    pub(crate) paster: Option<Paster>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) waker: Waker,
     /// Where a new size of the display goes; none: it keeps the one it has.
@@ -258,6 +260,7 @@ impl Worker {
             Event::Audio(unit) => self.on_audio(now, &unit),
             Event::Cursor(event) => self.on_cursor(event),
             Event::Rumble(rumble) => self.on_rumble(rumble),
+            Event::Clipboard(event) => self.on_clipboard(&event),
             Event::Fault(error) => self.on_fault(&error),
             Event::Terminate => {
                 self.end(
@@ -335,6 +338,13 @@ impl Worker {
     fn on_rumble(&self, rumble: Rumble) {
         if let Some(player) = self.player.as_ref().filter(|p| p.greeted) {
             player.tell(crate::rumble::message(&rumble));
+        }
+    }
+
+    /// Who is not there when something is copied never hears of it.
+    fn on_clipboard(&self, event: &ClipboardEvent) {
+        if let Some(player) = self.player.as_ref().filter(|p| p.greeted) {
+            player.tell(crate::clipboard::message(event));
         }
     }
 

@@ -8,7 +8,7 @@ use crate::media::MediaEvent;
 use crate::player::ControlEvent;
 use crate::run::MediaReceiver;
 use bytes::Bytes;
-use firstlight_container::{CursorEvent, Rumble};
+use firstlight_container::{ClipboardEvent, CursorEvent, Rumble};
 use firstlight_link::Order;
 use firstlight_quic::{Alarm, Attempt, Listener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -26,6 +26,7 @@ pub(crate) enum Event {
     Audio(AudioUnit),
     Cursor(CursorEvent),
     Rumble(Rumble),
+    Clipboard(ClipboardEvent),
     Fault(Error),
     /// Somebody wants this process to end.
     Terminate,
@@ -46,15 +47,17 @@ pub(crate) struct Sources {
     audio: mpsc::Receiver<AudioUnit>,
     cursor: mpsc::Receiver<CursorEvent>,
     rumble: mpsc::Receiver<Rumble>,
+    clipboard: mpsc::Receiver<ClipboardEvent>,
     faults: mpsc::Receiver<Error>,
 }
 
-/// From the threads: media, audio, cursor, rumble, and their faults.
+/// From the threads: media, audio, cursor, rumble, clipboard, and their faults.
 type Threads = (
     MediaReceiver,
     mpsc::Receiver<AudioUnit>,
     mpsc::Receiver<CursorEvent>,
     mpsc::Receiver<Rumble>,
+    mpsc::Receiver<ClipboardEvent>,
     mpsc::Receiver<Error>,
 );
 
@@ -63,7 +66,7 @@ impl Sources {
     pub(crate) fn new(
         listener: Listener,
         orders: mpsc::Receiver<Order>,
-        (media, audio, cursor, rumble, faults): Threads,
+        (media, audio, cursor, rumble, clipboard, faults): Threads,
     ) -> Result<(Self, mpsc::Sender<Accepted>, mpsc::Sender<ControlEvent>), Error> {
         let (accepted_in, accepted) = mpsc::channel(ACCEPTED_MAX);
         let (control_in, control) = mpsc::channel(CONTROL_MAX);
@@ -87,6 +90,7 @@ impl Sources {
             audio,
             cursor,
             rumble,
+            clipboard,
             faults,
         };
         Ok((sources, accepted_in, control_in))
@@ -102,6 +106,7 @@ impl Sources {
             Some(event) = self.control.recv() => Event::Control(event),
             Some(event) = self.cursor.recv() => Event::Cursor(event),
             Some(rumble) = self.rumble.recv() => Event::Rumble(rumble),
+            Some(event) = self.clipboard.recv() => Event::Clipboard(event),
             Some(attempt) = self.listener.attempt() => Event::Attempt(Box::new(attempt)),
             Some(accepted) = self.accepted.recv() => Event::Accepted(Box::new(accepted)),
             Some(error) = self.faults.recv() => Event::Fault(error),

@@ -27,7 +27,8 @@ fn what_is_not_said_has_the_documented_default() {
             keyboard: true,
             mouse: Mouse::Absolute,
             gamepads: 0,
-            touch: false
+            touch: false,
+            clipboard: Clipboard::None
         }
     );
     assert_eq!(
@@ -94,7 +95,8 @@ fn everything_said_is_kept() {
             keyboard: false,
             mouse: Mouse::Both,
             gamepads: 2,
-            touch: true
+            touch: true,
+            clipboard: Clipboard::Both
         }
     );
     let encoder = Some("gst-vah264enc".to_owned());
@@ -176,6 +178,10 @@ fn refusals_name_file_line_key_and_what_was_expected() {
         (
             after("[input]\ngamepads = -1\n"),
             "t/x/title.toml:7: input.gamepads: expected 0 to 4, found -1",
+        ),
+        (
+            after("[input]\nclipboard = true\n"),
+            "t/x/title.toml:7: input.clipboard: expected \"none\" or \"copy\" or \"paste\" or \"both\", found true",
         ),
     ];
     for (text, expected) in cases {
@@ -370,6 +376,7 @@ keyboard = false
 mouse = "both"
 gamepads = 2
 touch = true
+clipboard = "both"
 [warm]
 parked = 3
 parked_max = 9

@@ -12,6 +12,8 @@ pub(crate) struct Inputs {
     pub(crate) keys: BTreeSet<u8>,
     /// Buttons that are held.
     pub(crate) buttons: BTreeSet<u8>,
+    /// Fingers that are on the screen.
+    pub(crate) fingers: BTreeSet<i32>,
     /// Gamepads that are there.
     pub(crate) pads: usize,
     /// Buttons that are held on any of them, by their Linux codes.
@@ -66,6 +68,20 @@ impl Inputs {
         } else {
             self.buttons.remove(&button)
         }
+    }
+
+    /// Notes a finger; one that comes counts.
+    pub(crate) fn note_finger(&mut self, which: i32, down: bool) -> bool {
+        if down {
+            self.fingers.insert(which) && self.press()
+        } else {
+            self.fingers.remove(&which)
+        }
+    }
+
+    /// The fingers' gesture is over, and none of them is there.
+    pub(crate) fn note_fingers_gone(&mut self) -> bool {
+        !std::mem::take(&mut self.fingers).is_empty()
     }
 
     /// Notes a step of the wheel.
@@ -150,6 +166,16 @@ mod tests {
         inputs.note(&button(true, 3));
         assert!(inputs.take_press());
         assert!(!inputs.take_press());
+    }
+
+    #[test]
+    fn each_finger_that_comes_counts() {
+        let mut inputs = Inputs::default();
+        for (which, down) in [(0, true), (1, true), (0, true), (1, false), (1, true)] {
+            inputs.note_finger(which, down);
+        }
+        assert_eq!(inputs.count, 3);
+        assert!(inputs.note_fingers_gone() && !inputs.note_fingers_gone());
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! after every mutation, poll until nothing comes.
 
 pub(crate) mod bucket;
+mod contacts;
 mod held;
 mod owed;
 mod pads;

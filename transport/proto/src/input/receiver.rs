@@ -7,11 +7,12 @@
 //! It refuses to guess: events past a gap are dropped, and the acknowledgement tells the page where to go on.
 
 use super::bucket::Bucket;
+use super::contacts::Contacts;
 use super::held::{Held, Key};
 use super::owed::Owed;
 use super::pads::Pads;
 use firstlight_units::{InputId, Micros, Timestamp};
-use firstlight_wire::{Event, EventKind, INPUT_EVENTS_MAX, Input, InputAck, PADS_MAX, Pad};
+use firstlight_wire::{Event, EventKind, INPUT_EVENTS_MAX, Input, InputAck, PADS_MAX, Pad, Touch};
 use std::collections::VecDeque;
 
 /// Something to be done to the app.
@@ -78,7 +79,7 @@ pub struct InputStats {
     pub merged: u64,
     /// Datagrams with events that were left for later because there were too many.
     pub held_back: u64,
-    /// Keys and buttons released, and gamepads put to rest, without an event of the player.
+    /// Keys and buttons released, gamepads put to rest, and touches cancelled, without an event of the player.
     pub released: u64,
     /// Keys, buttons and gamepads pressed again after silence.
     pub restored: u64,
@@ -98,6 +99,7 @@ pub struct InputReceiver {
     /// Released by silence alone.
     lapsed: Held,
     pads: Pads,
+    contacts: Contacts,
     owed: Owed,
     sequence: Option<u16>,
     /// When the datagram with the newest sequence came.
@@ -122,6 +124,7 @@ impl InputReceiver {
             held: Held::default(),
             lapsed: Held::default(),
             pads: Pads::default(),
+            contacts: Contacts::default(),
             owed: Owed::default(),
             sequence: None,
             heard: Timestamp::default(),
@@ -196,6 +199,7 @@ impl InputReceiver {
             self.push_release(now, key, Cause::Silence);
         }
         self.rest_pads(now, Cause::Silence);
+        self.cancel_touch(now, Cause::Silence);
     }
 
     /// The next thing to do to the app.
@@ -233,10 +237,10 @@ impl InputReceiver {
         self.acknowledged
     }
 
-    /// Whether the app sees a key or button down, or a gamepad out of its rest.
+    /// Whether the app sees a key, button or finger down, or a gamepad out of its rest.
     #[must_use]
     pub fn is_holding(&self) -> bool {
-        !self.held.is_empty() || !self.pads.are_at_rest()
+        !self.held.is_empty() || !self.pads.are_at_rest() || !self.contacts.is_empty()
     }
 
     /// What came so far.
@@ -297,6 +301,8 @@ impl InputReceiver {
             | EventKind::ButtonDown(_)
             | EventKind::ButtonUp(_)
             | EventKind::Pad(_)
+            | EventKind::Touch(_)
+            | EventKind::Text(_)
             | EventKind::Wheel { .. } => {}
         }
         let enough = self.event_budget.take(now);
@@ -315,7 +321,9 @@ impl InputReceiver {
             EventKind::ButtonDown(number) => (Key::of_button(number), true),
             EventKind::ButtonUp(number) => (Key::of_button(number), false),
             EventKind::Pad(pad) => return self.take_pad(pad, injection),
+            EventKind::Touch(touch) => return self.take_touch(touch, injection),
             EventKind::Wheel { .. }
+            | EventKind::Text(_)
             | EventKind::MoveTo { .. }
             | EventKind::MoveBy { .. }
             | EventKind::Unknown(_) => return self.push_player(injection),
@@ -344,6 +352,14 @@ impl InputReceiver {
         }
     }
 
+    fn take_touch(&mut self, touch: Touch, injection: Injection) {
+        if self.contacts.take(touch) {
+            self.push_player(injection);
+        } else {
+            self.stats.void += 1;
+        }
+    }
+
     fn apply_state(&mut self, now: Timestamp, input: &Input<'_>, complete: bool) {
         if !input.focused {
             self.lapsed.clear();
@@ -356,6 +372,9 @@ impl InputReceiver {
                     self.stats.restored += 1;
                     self.push_synthetic(now, key.down(), Cause::Restored);
                 }
+            }
+            if !self.contacts.are_in(input.contacts) {
+                self.cancel_touch(now, Cause::State);
             }
             while let Some((pad, cause)) = self.pads.poll_state(input) {
                 self.stats.restored += u64::from(cause == Cause::Restored);
@@ -372,6 +391,15 @@ impl InputReceiver {
     fn release_all(&mut self, now: Timestamp, cause: Cause) {
         self.release_where(now, cause, |_| true);
         self.rest_pads(now, cause);
+        self.cancel_touch(now, cause);
+    }
+
+    /// Where one finger's end is unknown, no gesture of the others means what it seems to.
+    fn cancel_touch(&mut self, now: Timestamp, cause: Cause) {
+        if self.contacts.take(Touch::CANCEL) {
+            self.stats.released += 1;
+            self.push_synthetic(now, EventKind::Touch(Touch::CANCEL), cause);
+        }
     }
 
     fn rest_pads(&mut self, now: Timestamp, cause: Cause) {
@@ -436,6 +464,6 @@ const EVENT_BURST: u32 = 512;
 /// Moves leave this much of the burst to keys, so that no flood of moves delays one.
 const MOVE_RESERVE: u32 = 128;
 /// A full datagram of second presses, and everything released and pressed again: no more comes of one step.
-const QUEUE_START: usize = 2 * INPUT_EVENTS_MAX + 2 + 2 * 48 + 2 * PADS_MAX;
+const QUEUE_START: usize = 2 * INPUT_EVENTS_MAX + 2 + 2 * 48 + 2 * PADS_MAX + 1;
 /// A driver that does not drain gets no further events; they stay with the client.
 const QUEUE_MAX: usize = 4 * QUEUE_START;

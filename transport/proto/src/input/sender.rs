@@ -4,9 +4,12 @@
 //! merged as long as they have not been sent, and so are changes of a gamepad that press and release nothing; presses and releases
 //! never are.
 
+use super::contacts::Contacts;
 use super::held::{Held, Key};
 use firstlight_units::{Micros, Timestamp};
-use firstlight_wire::{Event, EventKind, INPUT_EVENTS_MAX, InputAck, PADS_MAX, Pad, WriteInput};
+use firstlight_wire::{
+    Event, EventKind, INPUT_EVENTS_MAX, InputAck, PADS_MAX, Pad, Phase, Touch, WriteInput,
+};
 use std::collections::VecDeque;
 
 /// Why [`InputSender::poll_transmit`] is to be called.
@@ -50,6 +53,7 @@ pub struct InputSender {
     pressed: Held,
     /// The gamepads as they were told last.
     pads: [Pad; PADS_MAX],
+    contacts: Contacts,
     /// The pads are to be told anew: the host may have forgotten them with an attachment.
     pads_untold: bool,
     focused: bool,
@@ -87,6 +91,7 @@ impl InputSender {
             sent: 0,
             pressed: Held::default(),
             pads: NO_PADS,
+            contacts: Contacts::default(),
             pads_untold: false,
             focused: true,
             change: Change::None,
@@ -104,6 +109,7 @@ impl InputSender {
         self.events.clear();
         self.sent = 0;
         self.pressed.clear();
+        self.contacts.clear();
         self.pads_untold = self.pads.iter().any(|pad| pad.plugged);
         self.change = Change::None;
         self.last_sent = None;
@@ -119,8 +125,9 @@ impl InputSender {
                 EventKind::ButtonDown(number) => self.push_press(now, Key::of_button(number), true),
                 EventKind::ButtonUp(number) => self.push_press(now, Key::of_button(number), false),
                 EventKind::MoveTo { .. } | EventKind::MoveBy { .. } => self.push_move(now, kind),
-                EventKind::Wheel { .. } => self.enqueue(now, kind, false),
+                EventKind::Wheel { .. } | EventKind::Text(_) => self.enqueue(now, kind, false),
                 EventKind::Pad(pad) => self.push_pad(now, pad),
+                EventKind::Touch(touch) => self.push_touch(now, touch),
                 EventKind::Unknown(_) => false,
             };
         self.stats.refused += u64::from(!taken);
@@ -132,6 +139,7 @@ impl InputSender {
         if focused != self.focused {
             self.focused = focused;
             self.pressed.clear();
+            self.contacts.clear();
             self.pads = self.pads.map(|pad| Pad::at_rest(pad.pad, pad.plugged));
             self.change = Change::Unsent;
         }
@@ -189,6 +197,7 @@ impl InputSender {
             pressed: if known { self.pressed.keys() } else { &[] },
             events: &self.scratch,
             pads: pads.get(..plugged).unwrap_or_default(),
+            contacts: if known { self.contacts.mask() } else { 0 },
         }
         .write(out);
         self.sequence = self.sequence.wrapping_add(1);
@@ -227,7 +236,8 @@ impl InputSender {
         if !self.events.is_empty() || self.change != Change::None {
             return Some((after(REPEAT), SendReason::Repeat));
         }
-        let rests = self.pressed.is_empty() && self.pads.iter().all(Pad::is_at_rest);
+        let rests =
+            self.pressed.is_empty() && self.contacts.is_empty() && self.pads.iter().all(Pad::is_at_rest);
         (!rests).then(|| (after(BEAT), SendReason::Beat))
     }
 
@@ -253,6 +263,12 @@ impl InputSender {
     #[must_use]
     pub const fn pads(&self) -> &[Pad; PADS_MAX] {
         &self.pads
+    }
+
+    /// Bit n: finger n is on the screen.
+    #[must_use]
+    pub const fn contacts(&self) -> u16 {
+        self.contacts.mask()
     }
 
     /// What was not sent so far.
@@ -317,6 +333,37 @@ impl InputSender {
         // The event does not fit: the state has what it releases, and presses nothing.
         self.change = Change::Unsent;
         false
+    }
+
+    fn push_touch(&mut self, now: Timestamp, touch: Touch) -> bool {
+        let before = self.contacts;
+        if !self.contacts.take(touch) {
+            return false;
+        }
+        let moves = touch.phase == Phase::Move;
+        if (moves && self.merge_touch(touch)) || self.enqueue(now, EventKind::Touch(touch), moves) {
+            return true;
+        }
+        if touch.phase == Phase::Down {
+            self.contacts = before;
+        } else if !moves {
+            // The release itself does not fit; the state has it.
+            self.change = Change::Unsent;
+        }
+        false
+    }
+
+    /// Joins a move to the newest unsent one of that finger; nothing is moved past a press or a release.
+    fn merge_touch(&mut self, touch: Touch) -> bool {
+        let unsent = self.events.iter_mut().skip(self.sent).rev();
+        let mut moving = unsent.take_while(|pending| pending.moves);
+        let last = moving
+            .find(|pending| matches!(pending.kind, EventKind::Touch(old) if old.contact == touch.contact));
+        let merged = last
+            .map(|pending| pending.kind = EventKind::Touch(touch))
+            .is_some();
+        self.stats.merged += u64::from(merged);
+        merged
     }
 
     /// Joins what moved to the newest unsent event of that pad; nothing is moved past a press or a release.

@@ -4,7 +4,7 @@
 
 use firstlight_wire::{
     AudioUnit, ClockReply, ClockRequest, Error, Event, EventKind, Feedback, Input, InputAck, Kind,
-    MediaHeader, Pad, split_video_unit,
+    MediaHeader, Pad, Phase, split_video_unit,
 };
 use serde_json::{Value, json};
 
@@ -125,6 +125,7 @@ pub(crate) fn input(bytes: &[u8]) -> Result<Value, Error> {
         "pressed": i.pressed().collect::<Vec<_>>(),
         "events": i.events().map(event).collect::<Vec<_>>(),
         "pads": i.pads().map(pad).collect::<Vec<_>>(),
+        "contacts": i.contacts,
     }))
 }
 
@@ -143,6 +144,16 @@ fn event(event: Event) -> Value {
         EventKind::MoveBy { dx, dy } => json!({ "type": "moveBy", "age": age, "dx": dx, "dy": dy }),
         EventKind::Wheel { dx, dy } => json!({ "type": "wheel", "age": age, "dx": dx, "dy": dy }),
         EventKind::Pad(p) => json!({ "type": "pad", "age": age, "state": pad(p) }),
+        EventKind::Touch(t) => {
+            let phase = match t.phase {
+                Phase::Up => "up",
+                Phase::Down => "down",
+                Phase::Move => "move",
+                Phase::Cancel => "cancel",
+            };
+            json!({ "type": "touch", "age": age, "contact": t.contact, "phase": phase, "x": t.x, "y": t.y })
+        }
+        EventKind::Text(text) => json!({ "type": "text", "age": age, "text": text.as_str() }),
         EventKind::Unknown(kind) => json!({ "type": kind, "age": age }),
     }
 }

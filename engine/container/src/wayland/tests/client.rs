@@ -12,8 +12,8 @@ use std::os::unix::net::UnixStream;
 use wayland_client::backend::WaylandError;
 use wayland_client::globals::{GlobalList, GlobalListContents, registry_queue_init};
 use wayland_client::protocol::{
-    wl_buffer, wl_callback, wl_compositor, wl_keyboard, wl_output, wl_pointer, wl_region, wl_registry,
-    wl_seat, wl_shm, wl_shm_pool, wl_subcompositor, wl_subsurface, wl_surface,
+    wl_buffer, wl_callback, wl_compositor, wl_data_offer, wl_keyboard, wl_output, wl_pointer, wl_region,
+    wl_registry, wl_seat, wl_shm, wl_shm_pool, wl_subcompositor, wl_subsurface, wl_surface,
 };
 use wayland_client::{
     Connection, Dispatch, DispatchError, EventQueue, Proxy, QueueHandle, WEnum, delegate_noop,
@@ -53,6 +53,10 @@ pub(super) struct Heard {
     /// Of the last event that a cursor may answer.
     pub(super) serial: u32,
     frames: usize,
+    /// Where what it copied is wanted.
+    pub(super) wanted: Vec<OwnedFd>,
+    /// What it would find on the clipboard.
+    pub(super) offer: Option<wl_data_offer::WlDataOffer>,
 }
 
 /// A window that has been asked for and answered.

@@ -14,7 +14,7 @@ use wayland_protocols::wp::pointer_constraints::zv1::client::zwp_pointer_constra
 use wayland_protocols::wp::relative_pointer::zv1::client::zwp_relative_pointer_manager_v1::ZwpRelativePointerManagerV1;
 
 /// A client whose window fills the screen and that has keyboard and pointer.
-fn player(stage: &Stage) -> (Client, Window, WlPointer) {
+pub(super) fn player(stage: &Stage) -> (Client, Window, WlPointer) {
     let mut client = stage.client();
     client.seat.get_keyboard(&client.qh, ());
     let pointer = client.seat.get_pointer(&client.qh, ());

@@ -1,19 +1,24 @@
 //! A compositor, and clients of it in threads of the test: well-behaved ones, and others.
 
 mod client;
+mod clipboard;
 mod frame_clock;
 mod hostile;
 mod input;
 mod pictures;
 mod resize;
+mod text;
+mod touch;
 
 use super::compositor::{Setup, spawn};
 use super::shared::Shared;
 use super::{Capture, Cursor, Order, Sink};
 use crate::capture::{Grab, Wait};
+use crate::clipboard::{Board, Clipboard};
 use crate::input::Act;
 use crate::{Waker, clock, socket};
 use client::Client;
+use firstlight_title::Clipboard as Allowed;
 use firstlight_units::{Micros, Timestamp};
 use std::ffi::OsStr;
 use std::os::unix::net::UnixStream;
@@ -30,6 +35,7 @@ struct Stage {
     folder: TempDir,
     shared: Arc<Shared>,
     sink: Sink,
+    board: Board,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -45,11 +51,13 @@ impl Stage {
         let shared = Arc::new(Shared::new(WIDTH, HEIGHT));
         let (orders, received) = sync_channel(16);
         let bell = Waker::new().unwrap();
+        let board = Board::new().unwrap();
         let setup = Setup {
             listener,
             shared: Arc::clone(&shared),
             orders: received,
             bell: bell.clone(),
+            board: board.clone(),
             fps,
             xwayland: None,
         };
@@ -58,6 +66,7 @@ impl Stage {
             folder,
             shared,
             sink: Sink { orders, bell },
+            board,
             thread: Some(thread),
         }
     }
@@ -76,6 +85,10 @@ impl Stage {
 
     fn cursor(&self) -> Cursor {
         Cursor::open(&self.shared).unwrap()
+    }
+
+    fn clipboard(&self, allowed: Allowed) -> Clipboard {
+        Clipboard::wayland(self.board.clone(), self.sink.clone(), None, allowed)
     }
 
     fn act(&self, act: Act) {

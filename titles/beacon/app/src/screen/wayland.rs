@@ -21,6 +21,7 @@ use wayland_client::globals::{GlobalListContents, registry_queue_init};
 use wayland_client::protocol::wl_keyboard::{self, KeyState, WlKeyboard};
 use wayland_client::protocol::wl_pointer::{self, ButtonState, WlPointer};
 use wayland_client::protocol::wl_registry::{self, WlRegistry};
+use wayland_client::protocol::wl_touch::{self, WlTouch};
 use wayland_client::protocol::{
     wl_buffer, wl_callback, wl_compositor, wl_seat, wl_shm, wl_shm_pool, wl_surface,
 };
@@ -59,6 +60,8 @@ struct Heard {
     closed: bool,
     /// A picture was shown, and the compositor has not said yet that the next may be drawn.
     shown: bool,
+    /// The seat has a touch screen, and it is listened to.
+    touches: bool,
     notes: Vec<Note>,
 }
 
@@ -68,6 +71,8 @@ enum Note {
     Button { code: u32, down: bool },
     Motion { x: i16, y: i16 },
     Wheel,
+    Finger { which: i32, down: bool },
+    FingersGone,
     KeysGone,
 }
 
@@ -203,6 +208,8 @@ impl Screen {
                 Note::Button { code, down } => inputs.note_button(x_button(code), down),
                 Note::Motion { x, y } => inputs.note_motion(x, y),
                 Note::Wheel => inputs.note_wheel(),
+                Note::Finger { which, down } => inputs.note_finger(which, down),
+                Note::FingersGone => inputs.note_fingers_gone(),
                 Note::KeysGone => inputs.note_keys_gone(),
             };
         }
@@ -391,11 +398,56 @@ impl Dispatch<WlPointer, ()> for Heard {
     }
 }
 
+impl Dispatch<wl_seat::WlSeat, ()> for Heard {
+    fn event(
+        heard: &mut Self,
+        seat: &wl_seat::WlSeat,
+        event: wl_seat::Event,
+        (): &(),
+        _: &Connection,
+        qh: &QueueHandle<Self>,
+    ) {
+        if let wl_seat::Event::Capabilities {
+            capabilities: WEnum::Value(there),
+        } = event
+            && there.contains(wl_seat::Capability::Touch)
+            && !heard.touches
+        {
+            seat.get_touch(qh, ());
+            heard.touches = true;
+        }
+    }
+}
+
+impl Dispatch<WlTouch, ()> for Heard {
+    fn event(
+        heard: &mut Self,
+        _: &WlTouch,
+        event: wl_touch::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        if let wl_touch::Event::Down { id, .. } = event {
+            heard.notes.push(Note::Finger {
+                which: id,
+                down: true,
+            });
+        } else if let wl_touch::Event::Up { id, .. } = event {
+            heard.notes.push(Note::Finger {
+                which: id,
+                down: false,
+            });
+        } else if let wl_touch::Event::Cancel = event {
+            heard.notes.push(Note::FingersGone);
+        }
+    }
+}
+
 delegate_noop!(Heard: ignore wl_compositor::WlCompositor);
 delegate_noop!(Heard: ignore wl_surface::WlSurface);
 delegate_noop!(Heard: ignore wl_shm::WlShm);
 delegate_noop!(Heard: ignore wl_shm_pool::WlShmPool);
-delegate_noop!(Heard: ignore wl_seat::WlSeat);
 
 /// One that is shown, one that is about to be, and one to draw.
 const BUFFERS: usize = 3;
