@@ -2,7 +2,7 @@
 import type { EndWords, PadState, Player, PlayerEvents, PlayerOptions, PlayerState } from '../src/player';
 import { STAGES, type Dist, type StageName, type Stats } from '../src/stats';
 
-export type InputCall = readonly [name: string, ...values: readonly (number | boolean)[]];
+export type InputCall = readonly [name: string, ...values: readonly (number | boolean | string)[]];
 
 type Listeners = { [K in keyof PlayerEvents]: Set<(value: PlayerEvents[K]) => void> };
 
@@ -11,6 +11,7 @@ export class FakePlayer implements Player {
   /** What the page sent, in order. */
   readonly sent: InputCall[] = [];
   readonly calls: string[] = [];
+  readonly pasted: string[] = [];
   state: PlayerState = 'idle';
   session: string | null = null;
   readonly audio = {
@@ -30,9 +31,16 @@ export class FakePlayer implements Player {
     moveTo: (x: number, y: number): void => this.#sent('moveTo', x, y),
     moveBy: (dx: number, dy: number): void => this.#sent('moveBy', dx, dy),
     wheel: (dx: number, dy: number): void => this.#sent('wheel', dx, dy),
+    touch: (contact: number, phase: string, x: number, y: number): void => this.#sent('touch', contact, phase, x, y),
+    layout: (name: string): void => this.#sent('layout', name),
+    text: (text: string): void => this.#sent('text', text),
     pad: ({ pad, plugged, buttons }: PadState): void => this.#sent('pad', pad, plugged, buttons),
     setFocused: (focused: boolean): void => this.#sent('setFocused', focused),
     releaseAll: (): void => this.#sent('releaseAll'),
+    paste: (text: string): Promise<boolean> => {
+      this.pasted.push(text);
+      return Promise.resolve(true);
+    },
   };
   readonly #listeners: Listeners = {
     state: new Set(),
@@ -46,6 +54,10 @@ export class FakePlayer implements Player {
     pointerMode: new Set(),
     gamepads: new Set(),
     rumble: new Set(),
+    text: new Set(),
+    touch: new Set(),
+    clipboard: new Set(),
+    copied: new Set(),
     audioBlocked: new Set(),
     size: new Set(),
   };

@@ -1,7 +1,8 @@
 // @vitest-environment jsdom
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakePlayer, type InputCall } from '../../dev/fake-player';
-import { GamepadCapture, type PadNews } from './capture-gamepad';
+import { GamepadCapture } from './capture-gamepad';
+import type { News } from './news';
 
 type Effect = { duration: number; strongMagnitude: number; weakMagnitude: number };
 
@@ -30,7 +31,7 @@ class FakePad {
 let pads: (FakePad | null)[];
 let frames: (() => void)[];
 let player: FakePlayer;
-let news: PadNews[];
+let news: News[];
 let capture: GamepadCapture;
 
 beforeEach(() => {

@@ -13,14 +13,12 @@
 import type { PlayerEvents, PlayerInput } from '../player';
 import { Scope } from '../ui/scope';
 import { restingPad } from '../wire';
+import type { News } from './news';
 import { padState } from './pad-state';
-
-/** What the player is told; `trouble`: a gamepad that can't be used. */
-export type PadNews = { readonly words: string; readonly trouble: boolean };
 
 export type GamepadWiring = {
   readonly input: Pick<PlayerInput, 'pad'>;
-  readonly onNews: (news: PadNews) => void;
+  readonly onNews: (news: News) => void;
 };
 
 /** A gamepad's `index` in the browser, and what of it was told last. */

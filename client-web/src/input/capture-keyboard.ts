@@ -19,7 +19,7 @@ export class KeyboardCapture {
   readonly #isMac: boolean;
   readonly #held = new Set<string>();
 
-  constructor(input: Pick<PlayerInput, 'key'>, isMac = /Mac|iP(hone|ad|od)/.test(navigator.userAgent)) {
+  constructor(input: Pick<PlayerInput, 'key'>, isMac: boolean) {
     this.#input = input;
     this.#isMac = isMac;
   }
@@ -28,10 +28,11 @@ export class KeyboardCapture {
     return this.#held;
   }
 
-  handleDown(event: KeyboardEvent): void {
+  /** `browser`: the browser does with the key what it does, as well. */
+  handleDown(event: KeyboardEvent, browser = false): void {
     const code = evdev(event.code);
     if (code === null) return;
-    event.preventDefault();
+    if (!browser) event.preventDefault();
     this.syncModifiers(event, event.code);
     if (event.repeat || this.#held.has(event.code)) return;
     if (this.#isTapOnly(event)) {

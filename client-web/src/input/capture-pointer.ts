@@ -13,6 +13,7 @@
  */
 import type { PlayerInput, PointerMode, Rect } from '../player';
 import { buttonChanges, pictureRect, toPicture, wheelSteps, WholeSteps, type Point, type Size } from './capture-rules';
+import { Fingers } from './capture-touch';
 import { Scope } from '../ui/scope';
 
 /** `offered`: a click would lock; `locked`: the title has the mouse; `free`: an ordinary pointer. */
@@ -20,7 +21,7 @@ export type PointerHold = 'free' | 'offered' | 'locked';
 
 export type PointerWiring = {
   readonly stage: HTMLElement;
-  readonly input: Pick<PlayerInput, 'button' | 'moveTo' | 'moveBy' | 'wheel'>;
+  readonly input: Pick<PlayerInput, 'button' | 'moveTo' | 'moveBy' | 'wheel' | 'touch'>;
   /** Whether the title has the focus: nothing is sent otherwise. */
   readonly isCaptured: () => boolean;
   /** A press on the stage, before it is read: the moment to take the focus. */
@@ -46,6 +47,8 @@ export class PointerCapture {
   #swallowed = 0;
   /** The last place sent; null: unknown to the title. */
   #lastPlace: Point | null = null;
+  /** For a title that is played by touch. */
+  #fingers: Fingers | null = null;
   #touch: number | null = null;
   #touchAt: { x: number; y: number } | null = null;
   #locking = false;
@@ -112,6 +115,13 @@ export class PointerCapture {
     this.#updateHold();
   }
 
+  /** Whether fingers are told as such, or the first one is the mouse. */
+  setTouch(touch: boolean): void {
+    if (touch === (this.#fingers !== null)) return;
+    this.releaseAll();
+    this.#fingers = touch ? new Fingers(this.#wiring.input) : null;
+  }
+
   setSize(size: Size): void {
     this.#size = size;
     this.#measure();
@@ -129,6 +139,7 @@ export class PointerCapture {
   releaseAll(): void {
     this.#applyButtons(0);
     this.#swallowed = 0;
+    this.#fingers?.forget();
     this.#touch = null;
     this.#touchAt = null;
     this.#lastPlace = null;
@@ -171,6 +182,7 @@ export class PointerCapture {
 
   #up(event: PointerEvent): void {
     if (event.pointerType === 'touch') {
+      this.#fingers?.handle(event, this.#placeOf(event));
       if (event.pointerId === this.#touch) {
         this.#touch = null;
         this.#touchAt = null;
@@ -195,6 +207,11 @@ export class PointerCapture {
   /** The first touch is the left button at a point; further fingers are left alone. */
   #touchDown(event: PointerEvent): void {
     event.preventDefault();
+    if (this.#fingers !== null && this.#wiring.isCaptured()) {
+      capturePointer(this.#wiring.stage, event.pointerId);
+      this.#fingers.handle(event, this.#placeOf(event));
+      return;
+    }
     if (this.#touch !== null || !this.#wiring.isCaptured()) return;
     this.#touch = event.pointerId;
     this.#touchAt = { x: event.clientX, y: event.clientY };
@@ -204,6 +221,7 @@ export class PointerCapture {
   }
 
   #touchMove(event: PointerEvent): void {
+    this.#fingers?.handle(event, this.#placeOf(event));
     if (event.pointerId !== this.#touch || this.#touchAt === null) return;
     if (this.#mode === 'relative') {
       this.#sendMovement(event.clientX - this.#touchAt.x, event.clientY - this.#touchAt.y);
@@ -215,10 +233,14 @@ export class PointerCapture {
 
   #place(event: PointerEvent): void {
     if (this.isLocked || this.#mode === 'relative') return;
-    const place = toPicture({ x: event.clientX, y: event.clientY }, this.#picture);
+    const place = this.#placeOf(event);
     if (place.x === this.#lastPlace?.x && place.y === this.#lastPlace.y) return;
     this.#lastPlace = place;
     this.#wiring.input.moveTo(place.x, place.y);
+  }
+
+  #placeOf(event: PointerEvent): Point {
+    return toPicture({ x: event.clientX, y: event.clientY }, this.#picture);
   }
 
   #moveBy(event: PointerEvent): void {

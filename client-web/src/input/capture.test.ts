@@ -33,7 +33,9 @@ beforeEach(() => {
     onShortcut: (event) => event.code === 'F12',
     onHold: (hold) => holds.push(hold),
     onCaptured: () => undefined,
-    onPad: () => undefined,
+    onNews: () => undefined,
+    onKept: () => undefined,
+    onTyping: () => undefined,
   });
   capture.setSize({ width: 1280, height: 720 });
   capture.setActive(true);
@@ -301,6 +303,25 @@ describe('Escape', () => {
 });
 
 describe('touch', () => {
+  it('is the title’s own where it is played by touch, and never stays down', () => {
+    capture.setTouch(true);
+    const finger = (type: string, pointerId: number, clientX: number): void => point(type, { pointerType: 'touch', pointerId, clientX, clientY: 180 });
+    finger('pointerdown', 7, 320);
+    finger('pointerdown', 8, 0);
+    finger('pointermove', 7, 640);
+    finger('pointerup', 8, 0);
+    expect(sent('touch', 'button', 'moveTo')).toEqual([
+      ['touch', 0, 'down', 0.5, 0.5],
+      ['touch', 1, 'down', 0, 0.5],
+      ['touch', 0, 'move', 1, 0.5],
+      ['touch', 1, 'up', 0, 0.5],
+    ]);
+    page.focus(false);
+    expect(player.sent.at(-2)).toEqual(['releaseAll']);
+    finger('pointermove', 7, 0);
+    expect(sent('touch')).toHaveLength(4);
+  });
+
   it('is the left button at a point, of the first finger alone', () => {
     point('pointerdown', { pointerType: 'touch', pointerId: 7, clientX: 320, clientY: 180, buttons: 1 });
     point('pointerdown', { pointerType: 'touch', pointerId: 8, clientX: 0, clientY: 0, buttons: 1 });

@@ -4,7 +4,8 @@
  * ```text
  * focus, blur, visibility, lock, full screen -> captured? -> PlayerInput.setFocused
  *                                                  |  lost: everything is let go, here and at the host
- * keyboard ----------------------------------------+-> PlayerInput
+ * keyboard -> KeyGate -----------------------------+-> PlayerInput
+ * clipboard ---------------------------------------+
  * pointer  ----------------------------------------+
  * gamepads ----------------------------------------+
  * ```
@@ -12,13 +13,18 @@
  * Captured means: active (the title is played), the window has the focus and can be seen, and the focus is on the stage
  * or nowhere. Invariant: while not captured nothing is held. What it refuses: deciding what a shortcut does.
  */
-import type { CursorImage, PlayerEvents, PlayerInput, PointerMode } from '../player';
+import type { ClipboardUse, CursorImage, PlayerEvents, PlayerInput, PointerMode } from '../player';
 import { Alarm, Scope } from '../ui/scope';
 import { cursorStyle } from './capture-cursor';
-import type { GamepadCapture, PadNews } from './capture-gamepad';
+import { makesText } from './text-rules';
+import type { TextCapture } from './capture-text';
+import type { ClipboardCapture } from './capture-clipboard';
+import type { GamepadCapture } from './capture-gamepad';
 import { KeyboardCapture } from './capture-keyboard';
 import { PointerCapture, type PointerHold } from './capture-pointer';
 import type { Size } from './capture-rules';
+import { KeyGate } from './key-gate';
+import type { News } from './news';
 
 export type CaptureWiring = {
   /** Focusable; shows the picture, whole and in its aspect. */
@@ -27,18 +33,30 @@ export type CaptureWiring = {
   /** Takes a keydown that is a shortcut of the page: true, and the title never sees it. */
   readonly onShortcut: (event: KeyboardEvent) => boolean;
   readonly onHold: (hold: PointerHold) => void;
+  /** Text is typed, with the browser's own means, or no more. */
+  readonly onTyping: (typing: boolean) => void;
   readonly onCaptured: (captured: boolean) => void;
-  readonly onPad: (news: PadNews) => void;
+  readonly onNews: (news: News) => void;
+  /** The title copied something that waits for a press of the player. */
+  readonly onKept: (kept: boolean) => void;
 };
 
 export class Capture {
   readonly #wiring: CaptureWiring;
   readonly #scope = new Scope();
+  readonly #keys: KeyGate;
   readonly #keyboard: KeyboardCapture;
   readonly #pointer: PointerCapture;
   /** Loaded when there is a gamepad and the title takes some. */
   #gamepads: GamepadCapture | null = null;
   #gamepadLimit = 0;
+  /** Loaded when the title has a clipboard. */
+  #clipboard: ClipboardCapture | null = null;
+  #clipboardUse: ClipboardUse = { copies: false, pastes: false };
+  /** Loaded when the title takes text. */
+  #text: TextCapture | null = null;
+  #typing = false;
+  readonly #isMac = /Mac|iP(hone|ad|od)/.test(navigator.userAgent);
   readonly #escape: Alarm;
   #active = false;
   #captured = false;
@@ -48,7 +66,8 @@ export class Capture {
 
   constructor(wiring: CaptureWiring) {
     this.#wiring = wiring;
-    this.#keyboard = new KeyboardCapture(wiring.input);
+    this.#keys = new KeyGate(wiring.input);
+    this.#keyboard = new KeyboardCapture(this.#keys, this.#isMac);
     this.#escape = new Alarm(this.#scope);
     this.#pointer = new PointerCapture({
       stage: wiring.stage,
@@ -80,6 +99,11 @@ export class Capture {
     this.#drawCursor();
   }
 
+  /** Whether fingers are told as such, or the first one is the mouse. */
+  setTouch(touch: boolean): void {
+    this.#pointer.setTouch(touch);
+  }
+
   /** How many gamepads the title takes. */
   setGamepads(count: number): void {
     this.#gamepadLimit = count;
@@ -89,6 +113,27 @@ export class Capture {
 
   rumble(rumble: PlayerEvents['rumble']): void {
     this.#gamepads?.rumble(rumble);
+  }
+
+  /** What of the clipboard crosses between title and player. */
+  setClipboard(use: ClipboardUse): void {
+    this.#clipboardUse = use;
+    this.#clipboard?.setPastes(use.pastes);
+    if (use.copies || use.pastes) void this.#loadClipboard();
+  }
+
+  async copied(copied: PlayerEvents['copied']): Promise<void> {
+    (await this.#loadClipboard())?.copied(copied);
+  }
+
+  /** In a gesture: gives the title what is on the player's clipboard. */
+  paste(): void {
+    void this.#clipboard?.paste();
+  }
+
+  /** In a gesture: gives the player what the title copied. */
+  takeCopied(): void {
+    this.#clipboard?.takeCopied();
   }
 
   setSize(size: Size): void {
@@ -102,9 +147,23 @@ export class Capture {
     this.#drawCursor();
   }
 
-  /** Puts the focus on the stage. */
+  /** Whether the title takes text. What that needs is there before the press: a screen keyboard opens within it or not at all. */
+  setTakesText(takes: boolean): void {
+    if (!takes) return;
+    void this.#loadText();
+    void this.#tellLayout();
+  }
+
+  /** In a gesture: begins or ends typing text. */
+  toggleTyping(): void {
+    this.#setTyping(!this.#typing && this.#text !== null);
+    this.engage();
+  }
+
+  /** Puts the focus on the stage, or on what is typed into. */
   engage(): void {
-    if (document.activeElement !== this.#wiring.stage) this.#wiring.stage.focus({ preventScroll: true });
+    if (this.#typing) this.#text?.focus();
+    else if (document.activeElement !== this.#wiring.stage) this.#wiring.stage.focus({ preventScroll: true });
     this.#update();
   }
 
@@ -118,6 +177,8 @@ export class Capture {
     this.setActive(false);
     this.#pointer.close();
     this.#gamepads?.close();
+    this.#clipboard?.close();
+    this.#text?.close();
     this.#scope.close();
   }
 
@@ -148,10 +209,50 @@ export class Capture {
     if (!there || this.#gamepadLimit === 0 || this.#gamepads !== null) return;
     void import('./capture-gamepad').then(({ GamepadCapture }) => {
       if (this.#scope.isClosed() || this.#gamepads !== null) return;
-      this.#gamepads = new GamepadCapture({ input: this.#wiring.input, onNews: this.#wiring.onPad });
+      this.#gamepads = new GamepadCapture({ input: this.#wiring.input, onNews: this.#wiring.onNews });
       this.#gamepads.setLimit(this.#gamepadLimit);
       this.#gamepads.setCaptured(this.#captured);
     });
+  }
+
+  /** Where the browser tells what the keys are labelled with. */
+  async #tellLayout(): Promise<void> {
+    if (!('keyboard' in navigator)) return;
+    const { playerLayout } = await import('./layout');
+    const name = await playerLayout();
+    if (name !== null && !this.#scope.isClosed()) this.#wiring.input.layout(name);
+  }
+
+  async #loadText(): Promise<void> {
+    const { TextCapture } = await import('./capture-text');
+    if (this.#scope.isClosed() || this.#text !== null) return;
+    const { input, stage } = this.#wiring;
+    this.#text = new TextCapture({ input, stage, isCaptured: () => this.#captured, onOver: () => this.#setTyping(false) });
+  }
+
+  #setTyping(typing: boolean): void {
+    if (typing === this.#typing) return;
+    this.#typing = typing;
+    // A key that goes down in one place and up in another would stay down.
+    this.#letGo();
+    this.#wiring.onTyping(typing);
+  }
+
+  async #loadClipboard(): Promise<ClipboardCapture | null> {
+    const { ClipboardCapture } = await import('./capture-clipboard');
+    if (this.#scope.isClosed()) return null;
+    const { input, onNews, onKept } = this.#wiring;
+    this.#clipboard ??= new ClipboardCapture({
+      input,
+      keys: this.#keys,
+      isMac: this.#isMac,
+      isCaptured: () => this.#captured,
+      letGo: () => this.#letGo(),
+      onNews,
+      onKept,
+    });
+    this.#clipboard.setPastes(this.#clipboardUse.pastes);
+    return this.#clipboard;
   }
 
   #keydown(event: KeyboardEvent): void {
@@ -163,8 +264,9 @@ export class Capture {
       this.#letGo();
       return;
     }
-    if (!this.#captured || event.isComposing) return;
-    this.#keyboard.handleDown(event);
+    if (!this.#captured || event.isComposing || (this.#typing && makesText(event))) return;
+    const pastes = this.#clipboard?.handleDown(event) ?? null;
+    if (pastes !== 'page') this.#keyboard.handleDown(event, pastes !== null);
   }
 
   #keyup(event: KeyboardEvent): void {
@@ -177,7 +279,7 @@ export class Capture {
 
   #isEngaged(): boolean {
     const focused = document.activeElement;
-    return focused === null || focused === document.body || focused === this.#wiring.stage;
+    return focused === null || focused === document.body || this.#wiring.stage.contains(focused);
   }
 
   #setCaptured(captured: boolean): void {
@@ -194,6 +296,7 @@ export class Capture {
   }
 
   #letGo(): void {
+    this.#keys.drop();
     this.#keyboard.releaseAll();
     this.#pointer.releaseAll();
     this.#wiring.input.releaseAll();

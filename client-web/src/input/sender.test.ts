@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { INPUT_BYTES_MAX, type InputEvent, isMalformed, type Pad, parseInput, restingPad } from '../wire';
+import { INPUT_BYTES_MAX, type InputEvent, isMalformed, type Pad, parseInput, restingPad, type TouchPhase } from '../wire';
 import { InputSender } from './sender';
 
 const ms = (n: number) => 1e15 + n * 1000;
@@ -240,4 +240,51 @@ it('a host that takes events in order sees every press once, whatever is lost', 
       expect(sender.unacknowledged).toBe(0);
     }),
   );
+});
+
+describe('fingers', () => {
+  const touch = (contact: number, phase: TouchPhase, x = 0): InputEvent => ({ type: 'touch', contact, phase, x, y: 0 });
+
+  it('are in the state as long as they are on the screen, and silence is filled', () => {
+    const sender = attached();
+    sender.push(ms(1), touch(0, 'down'));
+    sender.push(ms(1), touch(9, 'down'));
+    expect(read(sender.pollTransmit(ms(1)))).toMatchObject({ contacts: 0b10_0000_0001 });
+    sender.handleAck(ms(2), { acknowledged: 2, at: 1, echo: ms(1) });
+    expect(sender.pollTimeout()).toEqual({ at: ms(51), reason: 'beat' });
+    sender.push(ms(3), touch(0, 'up'));
+    expect(read(sender.pollTransmit(ms(3))).contacts).toBe(0b10_0000_0000);
+    sender.push(ms(4), touch(0, 'cancel'));
+    expect(read(sender.pollTransmit(ms(4))).contacts).toBe(0);
+  });
+
+  it('that are not there do nothing', () => {
+    const sender = attached();
+    expect([touch(0, 'move'), touch(0, 'up'), touch(10, 'down'), touch(0, 'cancel')].map((event) => sender.push(ms(1), event))).toEqual([false, false, false, false]);
+    sender.push(ms(1), touch(1, 'down'));
+    expect(sender.push(ms(1), touch(1, 'down'))).toBe(false);
+  });
+
+  it('merge their moves each by itself, and never past a press', () => {
+    const sender = attached();
+    sender.push(ms(1), touch(0, 'down'));
+    sender.push(ms(1), touch(1, 'down'));
+    for (let x = 1; x <= 3; x += 1) {
+      sender.push(ms(1), touch(0, 'move', x));
+      sender.push(ms(1), touch(1, 'move', x * 10));
+    }
+    sender.push(ms(1), touch(1, 'up'));
+    sender.push(ms(1), touch(0, 'move', 4));
+    const { events } = read(sender.pollTransmit(ms(1)));
+    expect(events.map((event) => 'x' in event && event.x)).toEqual([0, 0, 3, 30, 0, 4]);
+  });
+
+  it('are let go by the state when the page lets go', () => {
+    const sender = attached();
+    sender.push(ms(1), touch(0, 'down'));
+    read(sender.pollTransmit(ms(1)));
+    sender.releaseAll();
+    expect(read(sender.pollTransmit(ms(2))).contacts).toBe(0);
+    expect(sender.push(ms(3), touch(0, 'move'))).toBe(false);
+  });
 });

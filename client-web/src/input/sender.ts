@@ -10,7 +10,8 @@
  * been sent; presses and releases never are. It sends nothing by itself: ask `pollTimeout` after every call, and `pollTransmit` when it is due.
  */
 import type { Micros } from '../time';
-import { fittingEvents, INPUT_EVENTS_MAX, type InputAck, type InputEvent, type Pad, restingPad, writeInput } from '../wire';
+import { fittingEvents, INPUT_EVENTS_MAX, type InputAck, type InputEvent, type Pad, restingPad, type FingerEvent, writeInput } from '../wire';
+import { Contacts } from './contacts';
 import { Held } from './held';
 import { isAtRest, Pads } from './pads';
 
@@ -40,6 +41,7 @@ export class InputSender {
   #sent = 0;
   #pressed = new Held();
   #pads = new Pads();
+  readonly #contacts = new Contacts();
   /** The pads are to be told anew: the host may have forgotten them with an attachment. */
   #padsUntold = false;
   #focused = true;
@@ -63,6 +65,7 @@ export class InputSender {
     this.#events = [];
     this.#sent = 0;
     this.#pressed.clear();
+    this.#contacts.mask = 0;
     this.#padsUntold = this.#pads.plugged.length > 0;
     this.#change = 'none';
     this.#lastSent = null;
@@ -87,14 +90,16 @@ export class InputSender {
     if (focused === this.#focused) return;
     this.#focused = focused;
     this.#pressed.clear();
+    this.#contacts.mask = 0;
     this.#pads.rest();
     this.#change = 'unsent';
   }
 
-  /** Every key and button of the pointer is up, without an event for each: the state says so. Gamepads are as they are. */
+  /** Every key, button of the pointer and finger is up, without an event for each: the state says so. Gamepads are as they are. */
   releaseAll(): void {
-    if (this.#pressed.isEmpty) return;
+    if (this.#pressed.isEmpty && this.#contacts.mask === 0) return;
     this.#pressed.clear();
+    this.#contacts.mask = 0;
     this.#change = 'unsent';
   }
 
@@ -143,6 +148,7 @@ export class InputSender {
       events,
       // Until the numbering is known nothing is pressed, but that a pad is there holds all the while.
       pads: known ? this.#pads.plugged : this.#pads.plugged.map(({ pad }) => restingPad(pad, true)),
+      contacts: known ? this.#contacts.mask : 0,
     });
     this.#sequence = (this.#sequence + 1) & 0xffff;
     this.#lastSent = now;
@@ -164,7 +170,7 @@ export class InputSender {
       return { at: next.moves && last ? after(MOVE_GAP) : 0, reason: 'fresh' };
     }
     if (this.#events.length > 0 || this.#change !== 'none') return { at: after(REPEAT), reason: 'repeat' };
-    const rests = this.#pressed.isEmpty && this.#pads.areAtRest;
+    const rests = this.#pressed.isEmpty && this.#contacts.mask === 0 && this.#pads.areAtRest;
     return rests ? null : { at: after(BEAT), reason: 'beat' };
   }
 
@@ -212,9 +218,12 @@ export class InputSender {
       case 'moveBy':
         return this.#move(now, event);
       case 'wheel':
+      case 'text':
         return this.#enqueue(now, event);
       case 'pad':
         return this.#pad(now, event.state);
+      case 'touch':
+        return this.#touch(now, event);
     }
   }
 
@@ -240,6 +249,30 @@ export class InputSender {
     last.event = sum;
     this.#stats.merged += 1;
     return true;
+  }
+
+  #touch(now: Micros, event: FingerEvent): boolean {
+    const before = this.#contacts.mask;
+    if (!this.#contacts.take(event)) return false;
+    const moves = event.phase === 'move';
+    if ((moves && this.#mergeTouch(event)) || this.#enqueue(now, event, moves)) return true;
+    if (event.phase === 'down') this.#contacts.mask = before;
+    // The release itself does not fit; the state has it.
+    else if (!moves) this.#change = 'unsent';
+    return false;
+  }
+
+  /** Joins a move to the newest unsent one of that finger; nothing is moved past a press or a release. */
+  #mergeTouch(event: FingerEvent): boolean {
+    for (let n = this.#events.length - 1; n >= this.#sent; n -= 1) {
+      const pending = this.#events[n];
+      if (pending === undefined || !pending.moves) return false;
+      if (pending.event.type !== 'touch' || pending.event.contact !== event.contact) continue;
+      pending.event = event;
+      this.#stats.merged += 1;
+      return true;
+    }
+    return false;
   }
 
   #pad(now: Micros, state: Pad): boolean {

@@ -89,6 +89,12 @@ export class PlayPage {
       onSound: (sound) => this.#setSound(sound),
       onStats: () => this.#shortcut('stats'),
       onFullscreen: () => this.#shortcut('fullscreen'),
+      onType: () => this.#capture.toggleTyping(),
+      onCopy: () => this.#capture.takeCopied(),
+      onPaste: () => {
+        this.#capture.engage();
+        this.#capture.paste();
+      },
       onLeave: wiring.library,
       onEnd: () => void this.player.end(),
       onDone: () => this.#capture.engage(),
@@ -111,7 +117,9 @@ export class PlayPage {
       onShortcut: (event) => this.#handleShortcut(event),
       onHold: (hold) => this.#held(hold),
       onCaptured: () => this.#showHint(),
-      onPad: ({ words, trouble }) => this.#flash(words, trouble ? 'alert' : 'done'),
+      onNews: ({ words, trouble }) => this.#flash(words, trouble ? 'alert' : 'done'),
+      onTyping: (typing) => this.#toolbar.setTyping(typing),
+      onKept: (kept) => this.#toolbar.setCopied(kept),
     });
     this.#setSound(loadSound());
     this.#listen();
@@ -157,7 +165,21 @@ export class PlayPage {
         this.#capture.setMode(mode);
       }),
     );
+    scope.add(
+      player.on('text', (takes) => {
+        this.#capture.setTakesText(takes);
+        this.#toolbar.setTakesText(takes);
+      }),
+    );
+    scope.add(player.on('touch', (touch) => this.#capture.setTouch(touch)));
     scope.add(player.on('gamepads', (count) => this.#capture.setGamepads(count)));
+    scope.add(
+      player.on('clipboard', (use) => {
+        this.#capture.setClipboard(use);
+        this.#toolbar.setPastes(use.pastes);
+      }),
+    );
+    scope.add(player.on('copied', (copied) => void this.#capture.copied(copied)));
     scope.add(player.on('rumble', (rumble) => this.#capture.rumble(rumble)));
     scope.add(player.on('audioBlocked', () => this.#showSoundHint()));
     scope.on(document, 'fullscreenchange', () => {

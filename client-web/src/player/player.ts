@@ -13,7 +13,7 @@ import { type Keypair, attachmentId, makeKeypair } from '../seal/keypair';
 import { type Stats, STAGES } from '../stats';
 import { type Micros, epoch, now } from '../time';
 import type { FromWorker, Measured, StartParts, StartSoFar, ToWorker } from '../worker/messages';
-import type { InputEvent } from '../wire';
+import { type InputEvent, TEXT_BYTES_MAX } from '../wire';
 import { Emitter } from './emitter';
 import { Call, canCall } from '../rtc/call';
 import { type Action, type Event, Machine } from './machine';
@@ -61,6 +61,7 @@ export class StreamPlayer implements Player {
   #nextObserver = 1;
   #rects = new Map<number, Rect>();
   #focused = true;
+  #layout: string | null = null;
   #ending: Promise<unknown> = Promise.resolve();
   #undecodable = false;
   #call: Call | null = null;
@@ -71,6 +72,9 @@ export class StreamPlayer implements Player {
   /** The worker makes the session already; until `start` what it says has to wait. */
   #begun: FromWorker[] | null = null;
   #closed = false;
+  /** What was pasted and is not known to be there, by its number. */
+  readonly #pastes = new Map<number, (there: boolean) => void>();
+  #lastPaste = 0;
 
   constructor(options: PlayerOptions, wiring: Wiring) {
     this.#options = options;
@@ -208,6 +212,7 @@ export class StreamPlayer implements Player {
     this.#post(message, transfer);
     this.#viewport = new Viewport([video, canvas], (size) => this.#post({ type: 'viewport', ...size }));
     this.#post({ type: 'focus', focused: this.#focused });
+    if (this.#layout !== null) this.#post({ type: 'layout', name: this.#layout });
     for (const [id, rect] of this.#rects) this.#post({ type: 'observe', id, rect });
     if (document.hidden) this.#tellVisibility();
   }
@@ -321,6 +326,9 @@ export class StreamPlayer implements Player {
         this.#sound.wanted = message.welcome.audio;
         this.#emitter.emit('pointerMode', message.welcome.pointer);
         this.#emitter.emit('gamepads', message.welcome.gamepads);
+        this.#emitter.emit('text', message.welcome.text);
+        this.#emitter.emit('touch', message.welcome.touch);
+        this.#emitter.emit('clipboard', message.welcome.clipboard);
         this.#run({ on: 'welcome', attempt: message.attempt, waitS: message.welcome.waitS });
         break;
       case 'secret': {
@@ -363,6 +371,12 @@ export class StreamPlayer implements Player {
         break;
       case 'cursorMoved':
         this.#emitter.emit('cursorMoved', { x: message.x, y: message.y });
+        break;
+      case 'copied':
+        this.#emitter.emit('copied', message.copied);
+        break;
+      case 'pasted':
+        this.#pastes.get(message.serial)?.(true);
         break;
       case 'rumble':
         this.#emitter.emit('rumble', message.rumble);
@@ -457,6 +471,16 @@ export class StreamPlayer implements Player {
     this.#post({ type: 'visibility', hidden: document.hidden });
   }
 
+  #paste(text: string): Promise<boolean> {
+    this.#lastPaste += 1;
+    const serial = this.#lastPaste;
+    return new Promise<boolean>((resolve) => {
+      setTimeout(() => resolve(false), PASTE_MS);
+      this.#pastes.set(serial, resolve);
+      this.#post({ type: 'paste', serial, text });
+    }).finally(() => this.#pastes.delete(serial));
+  }
+
   #makeInput(): PlayerInput {
     const send = (event: InputEvent): void => this.#post({ type: 'input', event, at: now() });
     const place = (part: number): number => Math.round(65_535 * Math.min(Math.max(part, 0), 1));
@@ -471,7 +495,16 @@ export class StreamPlayer implements Player {
       wheel: (dx, dy) => {
         if (shift(dx) !== 0 || shift(dy) !== 0) send({ type: 'wheel', dx: shift(dx), dy: shift(dy) });
       },
+      touch: (contact, phase, x, y) => send({ type: 'touch', contact, phase, x: place(x), y: place(y) }),
+      layout: (name) => {
+        this.#layout = name;
+        this.#post({ type: 'layout', name });
+      },
+      text: (text) => {
+        for (const piece of pieces(text)) send({ type: 'text', text: piece });
+      },
       pad: (state) => send({ type: 'pad', state }),
+      paste: (text) => this.#paste(text),
       setFocused: (focused) => {
         this.#focused = focused;
         this.#post({ type: 'focus', focused });
@@ -479,6 +512,23 @@ export class StreamPlayer implements Player {
       releaseAll: () => this.#post({ type: 'releaseAll' }),
     };
   }
+}
+
+/** As much of a text as an event carries, and so on; no character is cut. */
+function pieces(text: string): string[] {
+  const cut: string[] = [];
+  let piece = '';
+  let bytes = 0;
+  for (const character of text) {
+    const more = new TextEncoder().encode(character).length;
+    if (bytes + more > TEXT_BYTES_MAX) {
+      cut.push(piece);
+      [piece, bytes] = ['', 0];
+    }
+    piece += character;
+    bytes += more;
+  }
+  return piece === '' ? cut : [...cut, piece];
 }
 
 function abilities(): Abilities {
@@ -547,5 +597,7 @@ const NOTHING_MEASURED: Measured = {
   frozen_ms_total: 0,
   input: { events: 0, unacknowledged: 0, gamepads: 0, ack_ms: NO_DIST },
 };
+/** A round trip over any playable line, and a busy title. */
+const PASTE_MS = 1_000;
 const COUNTDOWN_MS = 250;
 const GOODBYE_MS = 200;

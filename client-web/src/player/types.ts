@@ -28,6 +28,11 @@ export type CursorImage = {
   readonly rgba: Uint8ClampedArray;
 };
 
+export type TouchPhase = 'up' | 'down' | 'move' | 'cancel';
+
+/** Whether what the title copies reaches the player, and what the player pastes the title. */
+export type ClipboardUse = { readonly copies: boolean; readonly pastes: boolean };
+
 export type PointerMode = 'absolute' | 'relative' | 'both';
 
 /** Where a player stands who waits for room. */
@@ -54,6 +59,13 @@ export type PlayerEvents = {
   pointerMode: PointerMode;
   /** How many the title takes; 0: none. */
   gamepads: number;
+  /** The title takes text that no key stands for. */
+  text: boolean;
+  /** The title is played by touch: fingers are told as such. */
+  touch: boolean;
+  clipboard: ClipboardUse;
+  /** The title copied this text; `tooLong`: or more than reaches a player. */
+  copied: { readonly text: string; readonly tooLong: boolean };
   /** What a gamepad's motors are to do, in place of what they did: 0 to 1; both 0 stops them. */
   rumble: { readonly pad: number; readonly strong: number; readonly weak: number; readonly durationMs: number };
   /** The browser wants a gesture before it plays sound: call `audio.unlock()` in one. */
@@ -110,8 +122,16 @@ export type PlayerInput = {
   moveBy(dx: number, dy: number): void;
   /** 120ths of a notch; positive: right, down. */
   wheel(dx: number, dy: number): void;
+  /** Finger 0 to 9, 0 to 1 over the picture. `cancel`: all of them are gone, and nothing is meant by it. */
+  touch(contact: number, phase: TouchPhase, x: number, y: number): void;
+  /** What the player's keys are labelled with, as xkeyboard-config calls it ("de"); before, the title has a keyboard of the United States. */
+  layout(name: string): void;
+  /** Types text, whatever keys there are for it. */
+  text(text: string): void;
   /** A gamepad is like this. */
   pad(state: PadState): void;
+  /** Puts text of at most 60 KiB on the title's clipboard; false: it is not known to be there. */
+  paste(text: string): Promise<boolean>;
   /** Without focus nothing is pressed, on gamepads neither. */
   setFocused(focused: boolean): void;
   releaseAll(): void;

@@ -16,6 +16,9 @@ export type ToolbarWiring = {
   readonly onSound: (sound: { muted: boolean; volume: number }) => void;
   readonly onStats: () => void;
   readonly onFullscreen: () => void;
+  readonly onType: () => void;
+  readonly onCopy: () => void;
+  readonly onPaste: () => void;
   readonly onLeave: () => void;
   readonly onEnd: () => void;
   /** The focus should go back to the picture. */
@@ -32,6 +35,9 @@ export class Toolbar {
   readonly #volume: HTMLInputElement;
   readonly #stats: HTMLButtonElement;
   readonly #fullscreen: HTMLButtonElement;
+  readonly #type: HTMLButtonElement;
+  readonly #copy: HTMLButtonElement;
+  readonly #paste: HTMLButtonElement;
   readonly #end: HTMLButtonElement;
   readonly #confirm: HTMLElement;
   readonly #wiring: ToolbarWiring;
@@ -66,6 +72,12 @@ export class Toolbar {
       press: wiring.onFullscreen,
     });
     this.#fullscreen.hidden = !canFullscreen();
+    this.#type = iconButton({ label: 'Type text', icon: 'keyboard', part: 'type', press: wiring.onType });
+    this.#type.hidden = true;
+    this.#copy = iconButton({ label: 'Copy what the game copied', icon: 'copy', part: 'copy', press: wiring.onCopy });
+    this.#copy.hidden = true;
+    this.#paste = iconButton({ label: 'Paste into the game', icon: 'paste', hint: 'Ctrl+V', part: 'paste', press: wiring.onPaste });
+    this.#paste.hidden = true;
     const leave = iconButton({ label: 'Leave, the game waits for you', icon: 'leave', part: 'leave', press: wiring.onLeave });
     this.#end = button({ label: 'End', icon: 'stop', part: 'end', press: () => this.#ask(true) });
     this.#confirm = this.#confirmation();
@@ -77,6 +89,9 @@ export class Toolbar {
       this.#volume,
       this.#stats,
       this.#fullscreen,
+      this.#type,
+      this.#copy,
+      this.#paste,
       leave,
       this.#end,
       this.#confirm,
@@ -120,6 +135,26 @@ export class Toolbar {
   setAudible(audible: boolean): void {
     this.#mute.hidden = !audible;
     this.#volume.hidden = !audible;
+  }
+
+  /** Whether the title takes text. */
+  setTakesText(takes: boolean): void {
+    this.#type.hidden = !takes;
+  }
+
+  setTyping(typing: boolean): void {
+    this.#type.setAttribute('aria-pressed', String(typing));
+  }
+
+  /** Something that the title copied waits for a press. */
+  setCopied(waits: boolean): void {
+    this.#copy.hidden = !waits;
+    if (waits) this.peek();
+  }
+
+  /** Whether the title takes what is pasted. */
+  setPastes(pastes: boolean): void {
+    this.#paste.hidden = !pastes || !('clipboard' in navigator) || !('readText' in navigator.clipboard);
   }
 
   setStatsShown(shown: boolean): void {

@@ -7,8 +7,12 @@ export const INPUT_PRESSED_MAX = 32;
 /** A browser's datagram over a relay, sealed, takes some 80 more. */
 export const INPUT_BYTES_MAX = 1_100;
 export const PADS_MAX = 4;
+export const CONTACTS_MAX = 10;
 const PAD_BYTES = 16;
 const HEADER_BYTES = 20;
+/** Of UTF-8 in one event. */
+export const TEXT_BYTES_MAX = 32;
+const CONTACTS_BYTES = 2;
 const EVENT_HEADER_BYTES = 6;
 const ACK_BYTES = 24;
 
@@ -34,7 +38,22 @@ export type InputEvent =
   | { readonly type: 'buttonDown' | 'buttonUp'; readonly button: number }
   | { readonly type: 'moveTo'; readonly x: number; readonly y: number }
   | { readonly type: 'moveBy' | 'wheel'; readonly dx: number; readonly dy: number }
-  | { readonly type: 'pad'; readonly state: Pad };
+  | { readonly type: 'pad'; readonly state: Pad }
+  | FingerEvent
+  | { readonly type: 'text'; readonly text: string };
+
+/** Which finger, 0 to 9. `cancel`: all of them are gone, and nothing is meant by it. */
+export type FingerEvent = {
+  readonly type: 'touch';
+  readonly contact: number;
+  readonly phase: TouchPhase;
+  readonly x: number;
+  readonly y: number;
+};
+
+/** As they are numbered. */
+const TOUCH_PHASES = ['up', 'down', 'move', 'cancel'] as const;
+export type TouchPhase = (typeof TOUCH_PHASES)[number];
 
 /** An event of a later version. */
 export type UnknownEvent = { readonly type: number };
@@ -58,14 +77,16 @@ export type Input = {
   readonly events: readonly Aged<InputEvent>[];
   /** Those that are plugged in, at most 4. */
   readonly pads: readonly Pad[];
+  /** Bit n: finger n is on the screen. */
+  readonly contacts: number;
 };
 
 /** How many of `events` fit a datagram with so many keys down and pads plugged in. */
 export function fittingEvents(pressed: number, pads: number, events: Iterable<InputEvent>): number {
-  let left = INPUT_BYTES_MAX - HEADER_BYTES - 2 * pressed - 1 - PAD_BYTES * pads;
+  let left = INPUT_BYTES_MAX - HEADER_BYTES - 2 * pressed - 1 - PAD_BYTES * pads - CONTACTS_BYTES;
   let count = 0;
   for (const event of events) {
-    left -= EVENT_HEADER_BYTES + CODES[event.type].bytes;
+    left -= EVENT_HEADER_BYTES + bodyBytes(event);
     if (left < 0 || count === INPUT_EVENTS_MAX) break;
     count += 1;
   }
@@ -80,11 +101,12 @@ export function writeInput(input: Input): Uint8Array {
   const { pads } = input;
   let length = HEADER_BYTES + 2 * input.pressed.length;
   if (pads.length > 0) length += 1 + PAD_BYTES * pads.length;
-  for (const event of input.events) length += EVENT_HEADER_BYTES + CODES[event.type].bytes;
+  if (input.contacts !== 0) length += CONTACTS_BYTES;
+  for (const event of input.events) length += EVENT_HEADER_BYTES + bodyBytes(event);
   const out = new Uint8Array(length);
   const view = viewOf(out);
   out[0] = firstByte(Kind.input);
-  out[1] = Number(input.focused) | (Number(input.more) << 1) | (Number(pads.length > 0) << 2);
+  out[1] = Number(input.focused) | (Number(input.more) << 1) | (Number(pads.length > 0) << 2) | (Number(input.contacts !== 0) << 3);
   out[2] = input.events.length;
   out[3] = input.pressed.length;
   view.setUint32(4, input.firstEvent);
@@ -101,6 +123,7 @@ export function writeInput(input: Input): Uint8Array {
     view.setUint8(at, pads.length);
     pads.forEach((pad, n) => writePad(view, at + 1 + PAD_BYTES * n, pad));
   }
+  if (input.contacts !== 0) view.setUint16(length - CONTACTS_BYTES, input.contacts);
   return out;
 }
 
@@ -132,7 +155,9 @@ export function parseInput(
     if (count > PADS_MAX) return 'field';
     if (at + 1 + PAD_BYTES * count > datagram.length) return 'truncated';
     for (let n = 0; n < count; n += 1) pads.push(readPad(view, at + 1 + PAD_BYTES * n));
+    at += 1 + PAD_BYTES * count;
   }
+  if ((flags & 8) !== 0 && at + CONTACTS_BYTES > datagram.length) return 'truncated';
   return {
     focused: (flags & 1) !== 0,
     more: (flags & 2) !== 0,
@@ -143,6 +168,7 @@ export function parseInput(
     pressed,
     events,
     pads,
+    contacts: (flags & 8) === 0 ? 0 : view.getUint16(at),
   };
 }
 
@@ -199,7 +225,8 @@ export function writeInputAck(ack: { readonly acknowledged: number; readonly at:
 }
 
 function writeEvent(view: DataView, at: number, event: Aged<InputEvent>): number {
-  const { code, bytes } = CODES[event.type];
+  const { code } = CODES[event.type];
+  const bytes = bodyBytes(event);
   view.setUint8(at, code);
   view.setUint8(at + 1, bytes);
   view.setUint32(at + 2, event.age);
@@ -224,6 +251,15 @@ function writeEvent(view: DataView, at: number, event: Aged<InputEvent>): number
       break;
     case 'pad':
       writePad(view, body, event.state);
+      break;
+    case 'touch':
+      view.setUint8(body, event.contact);
+      view.setUint8(body + 1, TOUCH_PHASES.indexOf(event.phase));
+      view.setUint16(body + 2, event.x);
+      view.setUint16(body + 4, event.y);
+      break;
+    case 'text':
+      utf8.encode(event.text).forEach((byte, n) => view.setUint8(body + n, byte));
       break;
   }
   return body + bytes;
@@ -252,10 +288,35 @@ function readEvent(view: DataView, at: number): Aged<InputEvent | UnknownEvent> 
       return { type, age, dx: view.getInt16(body), dy: view.getInt16(body + 2) };
     case 'pad':
       return { type, age, state: readPad(view, body) };
+    case 'touch': {
+      const phase = TOUCH_PHASES[view.getUint8(body + 1)];
+      if (phase === undefined) return { type: code, age };
+      return { type, age, contact: view.getUint8(body), phase, x: view.getUint16(body + 2), y: view.getUint16(body + 4) };
+    }
+    case 'text': {
+      const text = readText(new Uint8Array(view.buffer, view.byteOffset + body, bytes));
+      return text === null ? { type: code, age } : { type, age, text };
+    }
     case undefined:
       return { type: code, age };
   }
 }
+
+function bodyBytes(event: InputEvent): number {
+  return event.type === 'text' ? utf8.encode(event.text).length : CODES[event.type].bytes;
+}
+
+/** null when it is no text, or longer than an event carries. */
+function readText(bytes: Uint8Array): string | null {
+  if (bytes.length === 0 || bytes.length > TEXT_BYTES_MAX) return null;
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
+const utf8 = new TextEncoder();
 
 const CODES = {
   keyDown: { code: 1, bytes: 2 },
@@ -266,6 +327,8 @@ const CODES = {
   moveBy: { code: 6, bytes: 4 },
   wheel: { code: 7, bytes: 4 },
   pad: { code: 8, bytes: PAD_BYTES },
+  touch: { code: 9, bytes: 6 },
+  text: { code: 10, bytes: 0 },
 } as const;
 
-const TYPES = ['keyDown', 'keyUp', 'buttonDown', 'buttonUp', 'moveTo', 'moveBy', 'wheel', 'pad'] as const;
+const TYPES = ['keyDown', 'keyUp', 'buttonDown', 'buttonUp', 'moveTo', 'moveBy', 'wheel', 'pad', 'touch', 'text'] as const;

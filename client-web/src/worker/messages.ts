@@ -6,7 +6,7 @@ import type { ReceiverCounts } from '../receive/receiver';
 import type { InputEvent } from '../wire';
 import type { Transport } from '../player/ladder';
 import type { Agreement } from '../seal/seal';
-import type { CursorImage, PlayerEvents, PointerMode, Rect, Sample } from '../player/types';
+import type { ClipboardUse, CursorImage, PlayerEvents, PointerMode, Rect, Sample } from '../player/types';
 
 /** What everything of an attachment is sealed with. */
 export type SealWith = Agreement;
@@ -41,6 +41,8 @@ export type ToWorker =
   | { readonly type: 'input'; readonly event: InputEvent; readonly at: Micros }
   | { readonly type: 'focus'; readonly focused: boolean }
   | { readonly type: 'releaseAll' }
+  | { readonly type: 'layout'; readonly name: string }
+  | { readonly type: 'paste'; readonly serial: number; readonly text: string }
   | {
       readonly type: 'presented';
       readonly timestamp: number;
@@ -97,6 +99,9 @@ export type Welcomed = {
   readonly audio: boolean;
   readonly pointer: PointerMode;
   readonly gamepads: number;
+  readonly text: boolean;
+  readonly touch: boolean;
+  readonly clipboard: ClipboardUse;
   readonly waitS: number;
 };
 
@@ -127,6 +132,9 @@ export type FromWorker =
   | { readonly type: 'size'; readonly width: number; readonly height: number }
   | { readonly type: 'cursor'; readonly cursor: CursorImage | null }
   | { readonly type: 'cursorMoved'; readonly x: number; readonly y: number }
+  | { readonly type: 'copied'; readonly copied: PlayerEvents['copied'] }
+  /** What was pasted under this number is on the title's clipboard. */
+  | { readonly type: 'pasted'; readonly serial: number }
   | { readonly type: 'rumble'; readonly rumble: PlayerEvents['rumble'] }
   | { readonly type: 'sample'; readonly id: number; readonly sample: Sample }
   | { readonly type: 'measured'; readonly measured: Measured };

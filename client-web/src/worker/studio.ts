@@ -67,6 +67,8 @@ export class Studio {
   #hidden = false;
   /** How large the page shows the picture. */
   #viewport: Size | null = null;
+  /** Of the player's keyboard, where it is known. */
+  #layout: string | null = null;
   #host: HostReport | null = null;
   /** Where this worker attached to by itself, until the page has said so, too. */
   #begun: string | null = null;
@@ -124,6 +126,13 @@ export class Studio {
       case 'releaseAll':
         this.#input.releaseAll();
         this.#attachment?.pump();
+        break;
+      case 'layout':
+        this.#layout = message.name;
+        this.#attachment?.send({ case: 'layout', value: { name: message.name } });
+        break;
+      case 'paste':
+        this.#attachment?.send({ case: 'clipboard', value: { serial: message.serial, text: message.text } });
         break;
       case 'presented':
         this.#onPresented(message.timestamp, message.at);
@@ -246,6 +255,7 @@ export class Studio {
       userAgent: typeof navigator === 'undefined' ? '' : navigator.userAgent,
     });
     if (this.#viewport !== null) attachment.send({ case: 'viewport', value: this.#viewport });
+    if (this.#layout !== null) attachment.send({ case: 'layout', value: { name: this.#layout } });
     if (this.#hidden) attachment.send({ case: 'visibility', value: { hidden: true } });
   }
 
@@ -288,6 +298,12 @@ export class Studio {
         post({ type: 'rumble', rumble });
         break;
       }
+      case 'clipboard':
+        post({ type: 'copied', copied: { text: message.value.text, tooLong: message.value.tooLong } });
+        break;
+      case 'clipboardTaken':
+        post({ type: 'pasted', serial: message.value.serial });
+        break;
       case 'ended': {
         const reason = END_REASONS[message.value.reason] ?? 'unknown';
         post({ type: 'ended', attempt, reason, message: message.value.message });
@@ -302,7 +318,7 @@ export class Studio {
   }
 
   #onWelcome(attempt: number, welcome: Welcome): void {
-    const { session, video, audio, pointer, gamepads, waitSeconds, resume } = welcome;
+    const { session, video, audio, pointer, gamepads, copies, pastes, text, touch, waitSeconds, resume } = welcome;
     if (audio !== undefined) {
       this.#sound.frameUs = audio.frameUs > 0 ? audio.frameUs : 10_000;
       this.#sound.sampleRate = audio.sampleRate > 0 ? audio.sampleRate : 48_000;
@@ -324,6 +340,9 @@ export class Studio {
         audio: audio !== undefined,
         pointer: pointer === PointerMode.RELATIVE ? 'relative' : pointer === PointerMode.BOTH ? 'both' : 'absolute',
         gamepads,
+        text,
+        touch,
+        clipboard: { copies, pastes },
         waitS: waitSeconds,
       },
     });
