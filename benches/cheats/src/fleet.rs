@@ -141,7 +141,11 @@ impl Host {
                 service.encoded = scaled(service.drawn, 0.85 - 0.5 * depth);
                 service.sent_bps = scaled(service.sent_bps, 0.85 - 0.5 * depth);
             }
-            Kind::Throttles => service.sent_bps = scaled(service.allowed_bps, 0.45 - 0.3 * depth),
+            Kind::Throttles => {
+                service.sent_bps = scaled(service.allowed_bps, 0.45 - 0.3 * depth);
+                // What so few bits do not carry is coded at three quarters of its sides, at half, at three eighths.
+                service.pixels = scaled(service.drawn_pixels, 0.5625 - 0.42 * depth);
+            }
             Kind::Replays => service.fresh = scaled(service.asked_fresh, 0.4 * (1.0 - depth)),
             Kind::Far => service.rtt_us += scaled(200_000, 0.15 + 0.85 * depth),
             Kind::Minutes => host.seconds += scaled(host.seconds, 0.05 + depth),
@@ -218,9 +222,14 @@ fn true_session(poor: bool, random: &mut Random) -> (Account, Account, Account, 
             },
         ),
         asked_fresh: asked,
+        drawn_pixels: PIXELS,
+        pixels: scaled(PIXELS, carried),
     };
     (host, player, relay, service)
 }
+
+/// Of 1280×720.
+const PIXELS: u64 = 1280 * 720;
 
 #[expect(
     clippy::cast_possible_truncation,

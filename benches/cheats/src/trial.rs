@@ -109,6 +109,7 @@ fn session_is_bad(
     random: &mut Random,
 ) -> bool {
     let (told, player, relay, service) = host.session(check, random);
+    cases.on_looked();
     let differs = compare(&told, &player, Some(&relay), &service);
     let case = random.bytes();
     let honest = if differs.is_some() {

@@ -9,10 +9,12 @@
 //! One account alone proves nothing: players lie too, and reports get lost. What differs opens a case for a committee ([`crate::quorum`]);
 //! the bill is the least of what is said, so that nobody gains from saying more.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What one side says of a session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Account {
     /// Seconds that were played.
     pub seconds: u64,
@@ -22,16 +24,17 @@ pub struct Account {
     pub bytes: u64,
 }
 
-/// What the host says beside, signed with each second.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What the session was like for whoever saw it. What was not looked at is 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Service {
     /// Pictures that the title drew.
     pub drawn: u64,
     /// Of those, encoded.
     pub encoded: u64,
-    /// Bits a second that the host sent at, while it had more to send.
+    /// Bits a second that came.
     pub sent_bps: u64,
-    /// Bits a second that the player's feedback allowed.
+    /// Bits a second that the line carries, as far as whoever saw it knows it.
     pub allowed_bps: u64,
     /// Microseconds of the shortest round trip on the media path.
     pub rtt_us: u64,
@@ -41,10 +44,82 @@ pub struct Service {
     pub fresh: u64,
     /// Pictures that should have.
     pub asked_fresh: u64,
+    /// Pixels of a picture that the title draws.
+    pub drawn_pixels: u64,
+    /// And of one that arrived, in most seconds.
+    pub pixels: u64,
+}
+
+impl Service {
+    /// How many figures it is.
+    pub(crate) const FIELDS: usize = 10;
+
+    /// In the order in which they are written down.
+    pub(crate) const fn fields(&self) -> [u64; Self::FIELDS] {
+        let Self {
+            drawn,
+            encoded,
+            sent_bps,
+            allowed_bps,
+            rtt_us,
+            region_rtt_us,
+            fresh,
+            asked_fresh,
+            drawn_pixels,
+            pixels,
+        } = *self;
+        [
+            drawn,
+            encoded,
+            sent_bps,
+            allowed_bps,
+            rtt_us,
+            region_rtt_us,
+            fresh,
+            asked_fresh,
+            drawn_pixels,
+            pixels,
+        ]
+    }
+
+    /// Whether any figure is larger than `most`.
+    #[must_use]
+    pub fn is_beyond(&self, most: u64) -> bool {
+        self.fields().iter().any(|field| *field > most)
+    }
+
+    /// From figures in that order.
+    pub(crate) const fn of(fields: [u64; Self::FIELDS]) -> Self {
+        let [
+            drawn,
+            encoded,
+            sent_bps,
+            allowed_bps,
+            rtt_us,
+            region_rtt_us,
+            fresh,
+            asked_fresh,
+            drawn_pixels,
+            pixels,
+        ] = fields;
+        Self {
+            drawn,
+            encoded,
+            sent_bps,
+            allowed_bps,
+            rtt_us,
+            region_rtt_us,
+            fresh,
+            asked_fresh,
+            drawn_pixels,
+            pixels,
+        }
+    }
 }
 
 /// What does not fit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Difference {
     /// The host counts more seconds than were played.
     Seconds,
@@ -54,7 +129,7 @@ pub enum Difference {
     Bytes,
     /// The host encoded less than the title drew, on a line that had room.
     Starved,
-    /// The host sent slower than the line allowed.
+    /// Pictures came smaller than they were drawn, on a line that had room.
     Throttled,
     /// The host is farther away than it says.
     Far,
@@ -79,6 +154,36 @@ impl Difference {
 }
 
 impl Difference {
+    /// The one with this word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|difference| difference.word() == word)
+    }
+
+    const ALL: [Self; 7] = [
+        Self::Seconds,
+        Self::Units,
+        Self::Bytes,
+        Self::Starved,
+        Self::Throttled,
+        Self::Far,
+        Self::Stale,
+    ];
+
+    /// For the host's provider.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Seconds => "the host counted more seconds than were played",
+            Self::Units => "the host counted more pictures than arrived or were known to be lost",
+            Self::Bytes => "the host counted more bytes than were carried",
+            Self::Starved => "pictures were missing on a line that had room for them",
+            Self::Throttled => "players got less than their lines carry",
+            Self::Far => "the host is farther away than its region",
+            Self::Stale => "pictures did not answer what was just pressed",
+        }
+    }
+
     /// Whether one session proves it: counters do not change on the way. What a line may look like for once is believed when it comes twice.
     #[must_use]
     pub const fn is_plain(self) -> bool {
@@ -86,18 +191,28 @@ impl Difference {
     }
 }
 
-/// What large committees have found of a host's sessions.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What checkers and large committees have found of a host's sessions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Cases {
-    found: BTreeMap<Difference, u32>,
+    /// Sessions that checkers saw.
+    looked: u64,
+    /// When each was found last, counted in those.
+    found: BTreeMap<Difference, u64>,
 }
 
 impl Cases {
-    /// A committee of [`crate::quorum::PENALTY`] has found this in a session. Whether the host is penalised for it.
+    /// A checker has told of a session, whatever it was like.
+    pub fn on_looked(&mut self) {
+        self.looked += 1;
+    }
+
+    /// A committee of [`crate::quorum::PENALTY`] has found this in a session. Whether the host is penalised for it: at once where it
+    /// is plain, and where it is not, when it was found before and not long ago.
     pub fn on_found(&mut self, what: Difference) -> bool {
-        let times = self.found.entry(what).or_default();
-        *times += 1;
-        *times >= if what.is_plain() { 1 } else { 2 }
+        let before = self.found.insert(what, self.looked);
+        let again = before.is_some_and(|before| self.looked.saturating_sub(before) <= REMEMBERED);
+        what.is_plain() || again
     }
 }
 
@@ -113,6 +228,8 @@ pub fn compare(
     let drawn = service.drawn.max(1);
     let starved = service.drawn > UNITS_SLACK && service.encoded * 10 < drawn * 9;
     let had_room = service.sent_bps * 8 < service.allowed_bps * 7;
+    // A picture that arrived as large as it was drawn lacked nothing, however few bits it took.
+    let shrunk = service.pixels > 0 && service.pixels * 8 < service.drawn_pixels * 7;
     let checks = [
         (
             more(host.seconds, player.seconds, 100, SECONDS_SLACK),
@@ -124,11 +241,11 @@ pub fn compare(
             Difference::Bytes,
         ),
         (starved && had_room, Difference::Starved),
+        (shrunk && had_room, Difference::Throttled),
         (
-            !starved && service.allowed_bps > 0 && service.sent_bps * 2 < service.allowed_bps,
-            Difference::Throttled,
+            service.region_rtt_us > 0 && service.rtt_us > service.region_rtt_us + FAR_US,
+            Difference::Far,
         ),
-        (service.rtt_us > service.region_rtt_us + FAR_US, Difference::Far),
         (
             service.asked_fresh > 0 && service.fresh * 2 < service.asked_fresh,
             Difference::Stale,
@@ -153,6 +270,9 @@ pub fn billed(host: &Account, player: &Account, relay: Option<&Account>) -> Acco
     }
 }
 
+/// Sessions that a finding is remembered for. Whoever cheats in one of twenty is found again within them 99 times in a hundred; an honest
+/// host's line may look bad once in a thousand, in the long run, and nobody pays for that.
+const REMEMBERED: u64 = 100;
 /// A report a second, and the last one may be lost with its page.
 const SECONDS_SLACK: u64 = 5;
 /// Half a second on its way at the end.
@@ -181,6 +301,8 @@ mod tests {
         region_rtt_us: 18_000,
         fresh: 60,
         asked_fresh: 60,
+        drawn_pixels: 921_600,
+        pixels: 921_600,
     };
 
     #[test]
@@ -201,10 +323,8 @@ mod tests {
         assert_eq!(host(|told| told.bytes = 500_000_000), Some(Difference::Bytes));
         let starved = |told: &mut Service| (told.encoded, told.sent_bps) = (18_000, 3_000_000);
         assert_eq!(service(starved), Some(Difference::Starved));
-        assert_eq!(
-            service(|told| told.sent_bps = 2_000_000),
-            Some(Difference::Throttled)
-        );
+        let throttled = |told: &mut Service| (told.pixels, told.sent_bps) = (518_400, 2_000_000);
+        assert_eq!(service(throttled), Some(Difference::Throttled));
         assert_eq!(service(|told| told.rtt_us = 60_000), Some(Difference::Far));
         assert_eq!(service(|told| told.fresh = 3), Some(Difference::Stale));
     }
@@ -221,12 +341,42 @@ mod tests {
     }
 
     #[test]
+    fn a_picture_that_shrinks_on_a_line_with_room_is_throttled_and_a_simple_one_is_not() {
+        let seen = |pixels, sent_bps| Service {
+            pixels,
+            sent_bps,
+            allowed_bps: 20_000_000,
+            ..SERVED
+        };
+        let of = |service| compare(&TOLD, &TOLD, None, &service);
+        assert_eq!(of(seen(230_400, 300_000)), Some(Difference::Throttled));
+        assert_eq!(of(seen(921_600, 300_000)), None);
+        // The line itself is full.
+        assert_eq!(of(seen(230_400, 19_000_000)), None);
+        // Nobody looked.
+        assert_eq!(of(seen(0, 300_000)), None);
+    }
+
+    #[test]
     fn a_counter_is_believed_once_and_a_line_twice() {
         let mut cases = Cases::default();
         assert!(!cases.on_found(Difference::Far));
         assert!(!cases.on_found(Difference::Throttled));
         assert!(cases.on_found(Difference::Far));
         assert!(cases.on_found(Difference::Seconds));
+    }
+
+    #[test]
+    fn what_was_found_long_ago_is_forgotten() {
+        let mut cases = Cases::default();
+        for _ in 0..10 {
+            assert!(!cases.on_found(Difference::Throttled));
+            (0..=REMEMBERED).for_each(|_| cases.on_looked());
+        }
+        (0..REMEMBERED).for_each(|_| cases.on_looked());
+        assert!(!cases.on_found(Difference::Throttled));
+        (0..REMEMBERED).for_each(|_| cases.on_looked());
+        assert!(cases.on_found(Difference::Throttled));
     }
 
     proptest! {

@@ -118,6 +118,14 @@ impl Admission {
         self.on_time(now);
     }
 
+    /// Committees have found that it does not do for players what it says.
+    pub fn on_penalty(&mut self, now: WallTime, why: String) {
+        self.standing = Standing::Refused;
+        self.owed = OWED_AFTER_WRONG;
+        self.why = why;
+        self.next_at = (now + RETRY_LAST).as_micros();
+    }
+
     /// What was proven long ago is not proven: a host that always gives way is not admitted for ever.
     pub fn on_time(&mut self, now: WallTime) {
         let proven = WallTime::from_micros(self.proven_at);
@@ -265,6 +273,21 @@ mod tests {
         assert_eq!(small.standing(3), Standing::Admitted);
         assert_eq!(small.standing(64), Standing::Unproven);
         assert!(small.is_due(NOW, 64) && !small.is_due(NOW, 4));
+    }
+
+    #[test]
+    fn a_penalty_is_worked_off_like_a_lie() {
+        let mut admission = after(&[Outcome::Proven]);
+        admission.on_penalty(NOW, "sessions: throttled".to_owned());
+        assert_eq!((admission.standing, admission.owed), (Standing::Refused, 3));
+        assert!(!admission.is_due(NOW, 4));
+        (0..2).for_each(|_| admission.on_check(NOW, 4, Outcome::Proven, 0.5));
+        assert_eq!(admission.standing, Standing::Refused);
+        admission.on_check(NOW, 4, Outcome::Proven, 0.5);
+        assert_eq!(
+            (admission.standing, admission.why.as_str()),
+            (Standing::Admitted, "")
+        );
     }
 
     #[test]

@@ -14,6 +14,12 @@ pub(crate) fn digest(parts: &[&[u8]]) -> Digest {
     sha.finalize().into()
 }
 
+/// A secret that follows from a signature which is shown to nobody: whoever has the key finds it again.
+#[must_use]
+pub fn secret_of(signed: &[u8; 64]) -> Digest {
+    digest(&[b"firstlight secret\0", signed])
+}
+
 /// 64 bits of it.
 pub(crate) fn word(parts: &[&[u8]]) -> u64 {
     let [a, b, c, d, e, f, g, h, ..] = digest(parts);

@@ -31,6 +31,12 @@ impl Record {
         self.good += u64::from(score >= crate::session::GOOD);
     }
 
+    /// A committee has found that it does worse than it says: what it was good for counts half, until players say otherwise.
+    pub fn on_found_bad(&mut self) {
+        let full = u32::from(Score::FULL.get()) * FINE;
+        self.fast = Some(self.fast.unwrap_or(full) / 2);
+    }
+
     /// How good it is at present, for placement. [`None`]: nothing is known.
     #[must_use]
     pub fn routing(&self) -> Option<Score> {
@@ -125,6 +131,17 @@ mod tests {
             record.routing()
         );
         assert!(record.standing() > Score::new(9_980));
+    }
+
+    #[test]
+    fn what_a_committee_finds_costs_the_route_and_good_minutes_win_it_back() {
+        let mut record = Record::default();
+        record.on_found_bad();
+        assert_eq!(record.routing(), Some(Score::new(5_000)));
+        record.on_found_bad();
+        assert_eq!(record.routing(), Some(Score::new(2_500)));
+        (0..60).for_each(|_| record.on_minute(Score::FULL));
+        assert!(record.routing() > Some(Score::new(9_500)));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //!                      (start, middle, exit)              (routing, standing)
 //!                             |
 //! attach, wait, end ->  report::Chronicle -> Report (what happened, when, and why it scores as it does) -> trace
+//! accounts of a session -> matter::Matter -> case::Case (committees) -> admission::Admission, host::Record
 //! challenge, answer, reveal -> challenge::Verdict -> evidence::Record (signed) -> log (Merkle root per epoch)
 //! ```
 //!
@@ -16,6 +17,7 @@
 
 pub mod accounts;
 pub mod admission;
+pub mod case;
 pub mod challenge;
 mod codec;
 mod curve;
@@ -23,6 +25,7 @@ mod error;
 pub mod evidence;
 mod hash;
 pub mod host;
+pub mod matter;
 pub mod quality;
 pub mod quorum;
 pub mod report;
@@ -33,5 +36,5 @@ mod tables;
 pub use codec::{from_text, to_text};
 pub use curve::Curve;
 pub use error::Error;
-pub use hash::Digest;
+pub use hash::{Digest, secret_of};
 pub use score::Score;

@@ -11,13 +11,15 @@
 //!   of thirty-one, sixteen are so nine times in a hundred thousand. Those may penalise.
 
 use crate::hash::{Digest, digest};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A checker's public key.
 pub type Checker = [u8; 32];
 
 /// What a checker finds in a case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Finding {
     /// The host did what it says.
@@ -209,7 +211,8 @@ impl Round {
 }
 
 /// A checker's own record: cases of which the answer was known before, hidden among the others.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Controls {
     right: u64,
     all: u64,

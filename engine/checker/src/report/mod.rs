@@ -9,6 +9,7 @@
 //! clocks disagree.
 
 mod chronicle;
+pub mod otlp;
 mod quantiles;
 mod timeline;
 pub mod trace;
