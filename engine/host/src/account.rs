@@ -5,7 +5,7 @@ use crate::telemetry;
 use firstlight_checker::quality::{Factor, Judged, Picture, Second};
 use firstlight_checker::report::{self, Chronicle, Event, Of, Sample};
 use firstlight_checker::session::{Exit, GOOD};
-use firstlight_fleet::messages::Quality;
+use firstlight_fleet::messages::{Quality, Told};
 use firstlight_link::{End, Played, Report, StartTrace, Transport};
 use firstlight_telemetry::Lacking;
 use firstlight_title::Title;
@@ -18,7 +18,55 @@ pub(crate) struct Account {
     link: String,
     class: Class,
     display: report::Display,
+    counted: Counted,
     state: State,
+}
+
+/// What this host counts itself, whatever the player's page tells.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counted {
+    /// Since when it has its player.
+    attached: Option<Timestamp>,
+    played: Micros,
+    units: u64,
+    bytes: u64,
+}
+
+impl Counted {
+    fn on_report(&mut self, now: Timestamp, report: &Report) {
+        match report {
+            Report::Attached { .. } => self.attached = self.attached.or(Some(now)),
+            Report::Waiting { .. } => self.on_away(now),
+            Report::Stats(stats) => {
+                self.units += u64::from(stats.encoded);
+                self.bytes += stats.sent_bps / 8;
+            }
+            Report::Started(_)
+            | Report::Played(_)
+            | Report::Ready { .. }
+            | Report::Parked { .. }
+            | Report::Certificate { .. }
+            | Report::FirstPicture { .. }
+            | Report::Answer { .. }
+            | Report::Ended { .. } => {}
+        }
+    }
+
+    fn on_away(&mut self, now: Timestamp) {
+        if let Some(since) = self.attached.take() {
+            self.played += now.since(since);
+        }
+    }
+
+    fn told(mut self, now: Timestamp) -> Told {
+        self.on_away(now);
+        Told {
+            seconds: self.played.as_micros() / 1_000_000,
+            units: self.units,
+            bytes: self.bytes,
+            signed: String::new(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -56,6 +104,7 @@ impl Account {
             link,
             class,
             display,
+            counted: Counted::default(),
             state: State::Open(Box::new(Chronicle::new(of, now))),
         }
     }
@@ -65,6 +114,7 @@ impl Account {
         let State::Open(chronicle) = &mut self.state else {
             return;
         };
+        self.counted.on_report(now, report);
         let event = match report {
             Report::Attached { transport, .. } => {
                 Event::Attached(transport.map_or("", Transport::word).to_owned())
@@ -101,7 +151,7 @@ impl Account {
             },
         };
         chronicle.on(now, event);
-        let told = tell(chronicle, &self.player, &self.link, now);
+        let told = tell(chronicle, (&self.player, &self.link), self.counted, now);
         if let Some(score) = chronicle.report(now).scores.whole {
             firstlight_telemetry::session_score(self.class, f64::from(score) / 1e4);
         }
@@ -111,18 +161,19 @@ impl Account {
     /// How it was so far.
     pub(crate) fn quality(&self, now: Timestamp) -> Quality {
         match &self.state {
-            State::Open(chronicle) => tell(chronicle, &self.player, &self.link, now),
+            State::Open(chronicle) => tell(chronicle, (&self.player, &self.link), self.counted, now),
             State::Closed(quality) => (**quality).clone(),
         }
     }
 }
 
-fn tell(chronicle: &Chronicle, player: &str, link: &str, now: Timestamp) -> Quality {
+fn tell(chronicle: &Chronicle, (player, link): (&str, &str), counted: Counted, now: Timestamp) -> Quality {
     Quality {
         player: player.to_owned(),
         link: link.to_owned(),
         minutes: chronicle.minutes().iter().map(|score| score.get()).collect(),
         report: serde_json::to_value(chronicle.report(now)).unwrap_or_default(),
+        told: Some(counted.told(now)),
     }
 }
 

@@ -25,7 +25,7 @@ pub use caller::{AskError, Caller};
 pub use enrol::{Enrol, Enrolled};
 pub use envelope::{Channel, Signer};
 pub use guard::{Guard, Looked, Opened, Proven, Refusal};
-pub use report::{Quality, Report, SessionState, SessionView};
+pub use report::{Quality, Report, SessionState, SessionView, Told};
 pub use save::{SaveAsk, SaveVerb, Written};
 pub use summary::{RegionSummary, Summary, TitleSummary};
 

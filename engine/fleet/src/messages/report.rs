@@ -31,6 +31,23 @@ pub struct Quality {
     pub minutes: Vec<u16>,
     /// The report of `firstlight-checker`, as JSON.
     pub report: serde_json::Value,
+    /// What the host counted itself; none: it is older.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
+}
+
+/// What a host counted of a session, and its signature of that.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Seconds with a player.
+    pub seconds: u64,
+    /// Access units that it encoded.
+    pub units: u64,
+    /// Bytes that it sent.
+    pub bytes: u64,
+    /// By the host, in base64; empty until it leaves the host.
+    #[serde(default)]
+    pub signed: String,
 }
 
 impl std::fmt::Debug for Quality {
@@ -50,6 +67,10 @@ impl Quality {
         let checks = [
             (self.player.len() <= 128, "the player"),
             ((16..=128).contains(&self.link.len()), "the report's link"),
+            (
+                self.told.as_ref().is_none_or(|told| told.signed.len() <= 128),
+                "the account's signature",
+            ),
             (
                 self.minutes.len() <= MINUTES_MAX && self.minutes.iter().all(|score| *score <= 10_000),
                 "the minutes",

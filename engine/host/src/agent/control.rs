@@ -44,7 +44,7 @@ impl Word {
 }
 
 /// What it answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// Whether it takes sessions.
     pub state: HostState,
@@ -53,6 +53,12 @@ pub struct Status {
     /// Whether the bus to the cell is connected.
     #[serde(default)]
     pub connected: bool,
+    /// What the cell's checks of it came to: `unproven`, `admitted` or `refused`; none: nothing was heard of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<String>,
+    /// Why the cell sends no players here, where it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// Listens for words in the data folder until it is dropped with its runtime.
@@ -100,7 +106,10 @@ async fn serve(mut stream: UnixStream, agent: &Agent) -> io::Result<()> {
         Some((_, Word::Leave)) => agent.inner.set_state(HostState::Leaving),
         None => return write.write_all(b"{\"error\":\"no such word\"}\n").await,
     }
+    let (standing, why) = agent.inner.proving.standing().unzip();
     let status = Status {
+        standing,
+        why: why.filter(|why| !why.is_empty()),
         state: agent.state(),
         sessions: agent.inner.settings.host.capacity().sessions,
         connected: agent.inner.settings.bus.is_connected(),

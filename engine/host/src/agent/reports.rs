@@ -2,6 +2,9 @@
 
 use super::Inner;
 use crate::session::{Session, State};
+use firstlight_checker::accounts::Account;
+use firstlight_checker::matter::{session_digest, told_statement};
+use firstlight_checker::to_text;
 use firstlight_fleet::Subject;
 use firstlight_fleet::messages::{Channel, Quality, Report, SessionState, SessionView};
 use firstlight_units::SessionId;
@@ -69,7 +72,16 @@ pub(super) fn view(session: Session, with_stats: bool) -> SessionView {
 
 /// How a session was. What its receiver would not take is left out, so that its end is heard of all the same.
 fn quality(inner: &Inner, id: &SessionId) -> Option<Box<Quality>> {
-    let quality = inner.settings.host.quality(id)?;
+    let mut quality = inner.settings.host.quality(id)?;
+    if let Some(told) = &mut quality.told {
+        let account = Account {
+            seconds: told.seconds,
+            units: told.units,
+            bytes: told.bytes,
+        };
+        let statement = told_statement(&session_digest(id.as_str()), &account);
+        told.signed = to_text(&inner.settings.signer.key().sign(&statement));
+    }
     if let Err(refusal) = quality.check() {
         tracing::warn!(session = %id, %refusal, "how a session was is not told");
         return None;
