@@ -1,7 +1,7 @@
 //! How sessions were: the last of them kept in the store, and each counted for its host once.
 
-use crate::Error;
 use crate::inner::{Inner, wall_now};
+use crate::{Error, cases};
 use firstlight_checker::Score;
 use firstlight_checker::host::Record;
 use firstlight_fleet::messages::Quality;
@@ -22,7 +22,15 @@ pub(crate) async fn keep(inner: &Inner, host: &HostId, id: &SessionId, quality: 
         ..quality.clone()
     };
     match write(inner, id, &quality).await {
-        Ok(true) => count(inner, host, &quality.minutes).await,
+        Ok(true) => {
+            count(inner, host, &quality.minutes).await;
+            cases::told(inner, id, &quality).await;
+            if let Some(ended) = &inner.settings.ended
+                && ended.try_send(quality.report.clone()).is_err()
+            {
+                tracing::debug!(session = %id, "a report is not exported: too many wait");
+            }
+        }
         // Another cell has it, or this one had it before.
         Ok(false) => recall(inner, host).await,
         Err(error) => tracing::warn!(session = %id, %error, "how a session was is not kept"),
@@ -57,6 +65,20 @@ pub(crate) async fn find(inner: &Inner, id: &SessionId) -> Result<Option<Quality
 
 /// Adds a session's minutes to its host's record.
 async fn count(inner: &Inner, host: &HostId, minutes: &[u16]) {
+    change(inner, host, |record| {
+        minutes
+            .iter()
+            .for_each(|score| record.on_minute(Score::new(*score)));
+    })
+    .await;
+}
+
+/// A committee has found against the host.
+pub(crate) async fn lower(inner: &Inner, host: &HostId) {
+    change(inner, host, Record::on_found_bad).await;
+}
+
+async fn change(inner: &Inner, host: &HostId, how: impl Fn(&mut Record)) {
     let store = &inner.settings.store;
     for _ in 0..ROUNDS_MAX {
         let kept = match store.get(RECORDS, host.as_str()).await {
@@ -67,18 +89,16 @@ async fn count(inner: &Inner, host: &HostId, minutes: &[u16]) {
             .as_ref()
             .map_or(Expect::Absent, |kept| Expect::Revision(kept.revision));
         let mut record = read(kept.as_ref());
-        minutes
-            .iter()
-            .for_each(|score| record.on_minute(Score::new(*score)));
+        how(&mut record);
         let body = serde_json::to_string(&record).unwrap_or_default();
         match store.put(RECORDS, host.as_str(), expect, body).await {
             Ok(Swapped::Done(_)) => return learn(inner, host, record),
-            // Another cell counted a session of the host at the same moment.
+            // Another cell changed it at the same moment.
             Ok(Swapped::Conflict(_)) => {}
             Err(error) => return tracing::warn!(%host, %error, "a host's record is not kept"),
         }
     }
-    tracing::warn!(%host, "a session is not counted for its host");
+    tracing::warn!(%host, "a host's record is not changed");
 }
 
 /// What the store knows of a host, for placement.

@@ -4,13 +4,14 @@ use crate::fault::Faults;
 use crate::inner::{ASK_WITHIN, Inner, Life, wall_now};
 use crate::sessions::Session;
 use crate::state::{HostPage, Overview, RegionRow};
-use crate::{Checks, Error, accounts, beats, checks, cordon, place, reaper, waiting};
+use crate::{Checks, Error, Seen, accounts, beats, cases, checks, cordon, place, reaper, waiting};
 use firstlight_fleet::messages::{Ask, Caller, Quality, Reply, Summary};
-use firstlight_fleet::{Bus, Roster, Store};
+use firstlight_fleet::{Bus, PublicKey, Roster, Store};
 use firstlight_indexer::{self as indexer, Explanation, TitleTerms};
 use firstlight_link::{Answer, Credential, End, IceServer};
 use firstlight_units::{HostId, Micros, SessionId, TitleId};
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -37,6 +38,8 @@ pub struct Settings {
     pub per_player: u32,
     /// How hosts are checked before players are sent to them; none: they are taken at their word.
     pub checks: Option<Checks>,
+    /// Takes the report of each session that has ended, as JSON, as long as there is room.
+    pub ended: Option<SyncSender<serde_json::Value>>,
     /// Where it dies, in tests.
     pub faults: Faults,
 }
@@ -56,6 +59,7 @@ impl Settings {
             near: Micros::from_millis(80),
             per_player: 4,
             checks: None,
+            ended: None,
             faults: Faults::default(),
         }
     }
@@ -163,6 +167,7 @@ impl Cell {
         cordon::read(&cell.inner).await?;
         beats::admit_all(&cell.inner).await?;
         checks::run(&cell.inner).await?;
+        cases::run(&cell.inner);
         waiting::restore(&cell.inner).await?;
         beats::listen(&cell.inner).await?;
         reaper::run(&cell.inner);
@@ -379,12 +384,28 @@ impl Cell {
         self.inner.state().sessions.known_for(now, id)
     }
 
-    /// The records that are kept of a host's checks, one a line, for `firstlight checker verify`.
+    /// The records that are kept of a host's checks and the cases about its sessions, one a line, for `firstlight checker verify`.
     ///
     /// # Errors
     /// When the store does not answer.
     pub async fn evidence(&self, host: &HostId) -> Result<String, Error> {
-        checks::evidence(&self.inner, host).await
+        Ok(checks::evidence(&self.inner, host).await? + &cases::of(&self.inner, host).await?)
+    }
+
+    /// Lets the checker with this key testify.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn register(&self, key: &PublicKey) -> Result<(), Error> {
+        cases::register(&self.inner, key).await
+    }
+
+    /// Somebody saw a session whom its host did not choose: its player, or (`by`) a checker that signed what it saw.
+    ///
+    /// # Errors
+    /// [`Error::UnknownWitness`], or what keeps the store from answering.
+    pub async fn testify(&self, seen: &Seen, by: Option<(PublicKey, [u8; 64])>) -> Result<(), Error> {
+        cases::testify(&self.inner, seen, by).await
     }
 
     /// Regions.

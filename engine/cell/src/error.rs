@@ -55,6 +55,12 @@ pub enum Error {
     /// Evidence cannot be judged or read.
     #[error("evidence cannot be judged")]
     Check(#[source] firstlight_checker::Error),
+    /// A case cannot be gone on with.
+    #[error("a case cannot be gone on with")]
+    Case(#[source] firstlight_checker::case::CaseError),
+    /// A testimony is of nobody whom an operator has let testify, or is not signed by whom it names.
+    #[error("the testimony is not of a checker that may testify here")]
+    UnknownWitness,
     /// Another cell has taken a check over.
     #[error("another cell has taken the check over")]
     Overtaken,

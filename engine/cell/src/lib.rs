@@ -8,6 +8,7 @@
 //!              queue: place, estimate ── a slot is free ──> granted
 //!
 //! checks ──> challenges, records ──> which hosts are taken at all
+//! testimonies ──> cases ──> committees ──> records (ranked lower), admissions (refused)
 //! beats, reports ──> registry, sessions, round trips        sessions that begin ──> copies that hosts are asked to park
 //! ends of sessions ──> accounts (in the store), the host's record ──> registry (its score)
 //!                                              expired leases, lost hosts ──> sessions told over
@@ -23,6 +24,7 @@
 
 mod accounts;
 mod beats;
+mod cases;
 mod cell;
 mod checks;
 mod cordon;
@@ -37,6 +39,7 @@ mod state;
 mod waiting;
 
 pub use accounts::ACCOUNTS_MAX;
+pub use cases::Seen;
 pub use cell::{Cell, Outcome, Queued, Settings, Start, Started, Timing};
 pub use checks::{Checks, Decoder};
 pub use error::Error;

@@ -452,6 +452,12 @@ pub(crate) const HOSTS_CHECKED: Metric = counter(
     &["outcome"],
     "Checks of hosts, by what they came to.",
 );
+pub(crate) const CASES_CLOSED: Metric = counter(
+    "cell_cases_total",
+    Unit::Count,
+    &["outcome"],
+    "Cases about hosts' sessions, by what committees came to.",
+);
 
 /// Every metric, in the order of `docs/metrics.md`.
 pub const METRICS: &[Metric] = &[
@@ -508,4 +514,5 @@ pub const METRICS: &[Metric] = &[
     HOSTS_LOST,
     MESSAGES_REFUSED,
     HOSTS_CHECKED,
+    CASES_CLOSED,
 ];

@@ -1,8 +1,8 @@
 //! What cells record.
 
 use crate::catalogue::{
-    COPIES_ASKED, HOSTS_CHECKED, HOSTS_LOST, MESSAGES_REFUSED, PLACED_SECONDS, PLACEMENTS, QUEUE_WAITING,
-    SECOND_ON, SENT_ELSEWHERE,
+    CASES_CLOSED, COPIES_ASKED, HOSTS_CHECKED, HOSTS_LOST, MESSAGES_REFUSED, PLACED_SECONDS, PLACEMENTS,
+    QUEUE_WAITING, SECOND_ON, SENT_ELSEWHERE,
 };
 use metrics::{counter, gauge, histogram};
 
@@ -74,4 +74,10 @@ pub fn message_refused(why: &'static str) {
 /// A host was checked: `proven`, `gave_way`, `failed` or `wrong`.
 pub fn host_checked(outcome: &'static str) {
     counter!(HOSTS_CHECKED.name, "outcome" => outcome).increment(1);
+}
+
+/// A case is over: `dismissed`, `ranked_lower`, `penalised`, `doubted` (by players, which costs nothing), or `control`, of which the answer
+/// was known.
+pub fn case_closed(outcome: &'static str) {
+    counter!(CASES_CLOSED.name, "outcome" => outcome).increment(1);
 }

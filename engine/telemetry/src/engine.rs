@@ -270,7 +270,7 @@ fn status_class(status: u16) -> &'static str {
 }
 
 /// The gateway's routes.
-pub(crate) const ROUTES: [&str; 29] = [
+pub(crate) const ROUTES: [&str; 32] = [
     "/",
     "/play/{title}",
     "/ops",
@@ -288,6 +288,9 @@ pub(crate) const ROUTES: [&str; 29] = [
     "/v1/queue/{id}",
     "/v1/hosts/{id}/cordon",
     "/v1/hosts/{id}/evidence",
+    "/v1/testimonies",
+    "/v1/checkers",
+    "/v1/sessions/{id}/account",
     "/v1/overview",
     "/v1/sessions/{id}/decision",
     "/v1/sessions/{id}/report",

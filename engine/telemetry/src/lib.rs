@@ -21,8 +21,8 @@ mod stream;
 
 pub use catalogue::{Kind, METRICS, Metric, Unit, buckets, describe};
 pub use cell::{
-    Placed, copies_asked, host_checked, host_lost, message_refused, placed_seconds, placement, queue_waiting,
-    sent_elsewhere,
+    Placed, case_closed, copies_asked, host_checked, host_lost, message_refused, placed_seconds, placement,
+    queue_waiting, sent_elsewhere,
 };
 pub use engine::{
     Attach, Carrier, End, StartStep, copies_parked, first_picture_seconds, http_request, second_on,

@@ -2,10 +2,10 @@
 
 use crate::{
     Attach, Carrier, End, Kind, METRICS, Metric, Placed, RelayRefused, RelayTraffic, Second, Stream, Unit,
-    buckets, catalogue, copies_asked, engine, first_picture_seconds, host_checked, host_lost, http_request,
-    message_refused, placed_seconds, placement, queue_waiting, relay_attached, relay_refused, relay_sessions,
-    relay_traffic, sent_elsewhere, session_attached, session_ended, session_refused, session_started,
-    sessions_active, sessions_waiting, stage_seconds,
+    buckets, case_closed, catalogue, copies_asked, engine, first_picture_seconds, host_checked, host_lost,
+    http_request, message_refused, placed_seconds, placement, queue_waiting, relay_attached, relay_refused,
+    relay_sessions, relay_traffic, sent_elsewhere, session_attached, session_ended, session_refused,
+    session_started, sessions_active, sessions_waiting, stage_seconds,
 };
 use firstlight_units::{Bitrate, ByteCount, Micros, Pacing, Stage};
 use metrics::{
@@ -231,6 +231,7 @@ fn record_everything() -> BTreeMap<String, (String, f64)> {
         sent_elsewhere();
         message_refused("forged");
         host_checked("proven");
+        case_closed("dismissed");
         copies_asked(2);
         Stream::new().record(&Second {
             target: Bitrate::mbps(8),

@@ -2,13 +2,14 @@
 //!
 //! | Bucket | Key | What |
 //! |---|---|---|
-//! | `checks` | host | its [`Admission`], and which checker is at it until when |
+//! | `checks` | host | its [`Admission`], until when a checker is at it, and what committees found of its sessions |
 //! | `evidence` | `HOST.PART`, `HOST.failed.N` | the last record of each part, and the last [`FAILED_KEPT`] that were not proven |
 //! | `evidence-log` | `CHECKER.EPOCH` | the digests of an epoch's records; closed: its root, signed |
 
 use super::Checks;
 use crate::error::Error;
 use crate::inner::Inner;
+use firstlight_checker::accounts::{Cases, Difference};
 use firstlight_checker::admission::{Admission, Outcome};
 use firstlight_checker::challenge::Verdict;
 use firstlight_checker::evidence::{Epoch, Log, Record};
@@ -25,20 +26,39 @@ struct Kept {
     /// Until when somebody is at it, microseconds since 1970.
     #[serde(default)]
     claimed_until: u64,
+    /// What large committees have found of its sessions.
+    #[serde(default)]
+    cases: Cases,
+    /// The last sessions that are counted in that, by their digests.
+    #[serde(default)]
+    counted: Vec<String>,
 }
 
 /// A check that this cell alone may finish.
 #[derive(Debug)]
 pub(super) struct Claimed {
-    admission: Admission,
-    revision: u64,
+    /// Names the claim: nobody else's ends at the same moment.
+    until: u64,
+    failed: u64,
 }
 
 impl Claimed {
     /// How many checks of the host were not passed before.
     pub(super) const fn failed(&self) -> u64 {
-        self.admission.failed
+        self.failed
     }
+}
+
+/// What a committee has found in a session.
+#[derive(Debug)]
+pub(crate) struct Found<'a> {
+    /// The session's digest, in base64.
+    pub(crate) session: &'a str,
+    pub(crate) what: Difference,
+    /// The committee was a large one.
+    pub(crate) large: bool,
+    /// For the host's provider.
+    pub(crate) why: String,
 }
 
 /// An epoch of a checker's log, as it is kept.
@@ -118,10 +138,12 @@ pub(super) async fn claim(inner: &Inner, host: &HostId, cores: u32) -> Result<Op
         return Ok(None);
     }
     kept.claimed_until = (now + CLAIMED_FOR).as_micros();
-    let admission = kept.admission.clone();
     let claimed = store.put(CHECKS, host.as_str(), expect, write(&kept)).await?;
     Ok(match claimed {
-        Swapped::Done(revision) => Some(Claimed { admission, revision }),
+        Swapped::Done(_) => Some(Claimed {
+            until: kept.claimed_until,
+            failed: kept.admission.failed,
+        }),
         Swapped::Conflict(_) => None,
     })
 }
@@ -133,27 +155,76 @@ pub(super) async fn settle(
     claimed: Claimed,
     outcome: Outcome,
 ) -> Result<Admission, Error> {
-    let mut admission = claimed.admission;
-    admission.on_check(inner.wall(), cores, outcome, chance()?);
-    let kept = Kept {
-        admission: admission.clone(),
-        claimed_until: 0,
-    };
-    let expect = Expect::Revision(claimed.revision);
-    let done = inner
-        .settings
-        .store
-        .put(CHECKS, host.as_str(), expect, write(&kept))
-        .await?;
-    if let Swapped::Conflict(_) = done {
-        return Err(Error::Overtaken);
+    let chance = chance()?;
+    let settled = change(inner, host, |kept| {
+        if kept.claimed_until != claimed.until {
+            return None;
+        }
+        kept.admission.on_check(inner.wall(), cores, outcome, chance);
+        kept.claimed_until = 0;
+        Some(kept.admission.clone())
+    });
+    settled.await?.ok_or(Error::Overtaken)
+}
+
+/// A checker has told of a session of the host's.
+pub(crate) async fn looked(inner: &Inner, host: &HostId) -> Result<(), Error> {
+    let counted = change(inner, host, |kept| {
+        kept.cases.on_looked();
+        Some(())
+    });
+    counted.await.map(drop)
+}
+
+/// A committee has found something in a session of the host's. [`None`]: that session was counted before. Otherwise how the host stands,
+/// and whether it was penalised for it.
+pub(crate) async fn found(
+    inner: &Inner,
+    host: &HostId,
+    found: &Found<'_>,
+) -> Result<Option<(Admission, bool)>, Error> {
+    let counted = change(inner, host, |kept| {
+        if kept.counted.iter().any(|counted| counted == found.session) {
+            return None;
+        }
+        kept.counted.push(found.session.to_owned());
+        let surplus = kept.counted.len().saturating_sub(COUNTED_MAX);
+        kept.counted.drain(..surplus);
+        let penalised = found.large && kept.cases.on_found(found.what);
+        if penalised {
+            kept.admission.on_penalty(inner.wall(), found.why.clone());
+        }
+        Some((kept.admission.clone(), penalised))
+    });
+    counted.await
+}
+
+/// Changes what is kept of a host; [`None`]: nothing was to be changed.
+async fn change<T>(
+    inner: &Inner,
+    host: &HostId,
+    mut how: impl FnMut(&mut Kept) -> Option<T>,
+) -> Result<Option<T>, Error> {
+    let store = &inner.settings.store;
+    for _ in 0..ROUNDS_MAX {
+        let there = store.get(CHECKS, host.as_str()).await?;
+        let (mut kept, expect) = match &there {
+            Some(record) => (read::<Kept>(record)?, Expect::Revision(record.revision)),
+            None => (Kept::default(), Expect::Absent),
+        };
+        let Some(come) = how(&mut kept) else {
+            return Ok(None);
+        };
+        if let Swapped::Done(_) = store.put(CHECKS, host.as_str(), expect, write(&kept)).await? {
+            inner
+                .state()
+                .checks
+                .admissions
+                .insert(host.clone(), kept.admission);
+            return Ok(Some(come));
+        }
     }
-    inner
-        .state()
-        .checks
-        .admissions
-        .insert(host.clone(), admission.clone());
-    Ok(admission)
+    Err(Error::Store(fleet::Error::Busy))
 }
 
 /// Keeps a record, and puts its digest into the log.
@@ -297,18 +368,18 @@ fn head_key(checker: &str) -> String {
     format!("{checker}.head")
 }
 
-fn read<T: for<'de> Deserialize<'de>>(record: &fleet::Record) -> Result<T, Error> {
+pub(crate) fn read<T: for<'de> Deserialize<'de>>(record: &fleet::Record) -> Result<T, Error> {
     let damaged = |error| fleet::Error::Damaged(format!("record {}: {error}", record.key));
     serde_json::from_str(&record.body).map_err(|error| Error::Store(damaged(error)))
 }
 
-fn write<T: Serialize>(value: &T) -> String {
+pub(crate) fn write<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
 /// Uniform in 0 to 1.
 #[expect(clippy::cast_precision_loss, reason = "53 bits are exact")]
-fn chance() -> Result<f64, Error> {
+pub(crate) fn chance() -> Result<f64, Error> {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).map_err(Error::Random)?;
     Ok((u64::from_be_bytes(bytes) >> 11) as f64 / (1u64 << 53) as f64)
@@ -320,11 +391,13 @@ const LOG: &str = "evidence-log";
 const PAGE: usize = 256;
 /// A check takes five seconds at most, and its judgement less.
 const CLAIMED_FOR: Micros = Micros::from_secs(30);
+/// As many sessions of one host may be judged at the same time.
+const COUNTED_MAX: usize = 32;
 /// Of a host: its provider may appeal against the last ones.
 const FAILED_KEPT: u64 = 16;
 const EVIDENCE_MAX: usize = 64;
-/// Their digests fill half of what a document may hold.
 /// A root a day, and more where there is more.
 const EPOCH: Micros = Micros::from_secs(86_400);
+/// Their digests fill half of what a document may hold.
 const EPOCH_RECORDS: usize = 512;
 const ROUNDS_MAX: usize = 16;

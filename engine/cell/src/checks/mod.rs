@@ -12,7 +12,7 @@ mod decoder;
 mod keep;
 
 pub use decoder::Decoder;
-pub(crate) use keep::evidence;
+pub(crate) use keep::{Found, chance, evidence, found, looked, read, write};
 
 use crate::inner::{Inner, Life};
 use crate::state::HostNotes;
@@ -174,6 +174,11 @@ async fn tell(inner: &Arc<Inner>, host: &HostId, outcome: Outcome, admission: &A
         Outcome::Failed(..) => "failed",
     });
     tracing::info!(%host, standing = admission.standing.word(), why = admission.why, "a host was checked");
+    tell_standing(inner, host, admission).await;
+}
+
+/// What a host stands at, for its own log and status.
+pub(crate) async fn tell_standing(inner: &Inner, host: &HostId, admission: &Admission) {
     let ask = Ask::Standing {
         standing: admission.standing.word().to_owned(),
         why: admission.why.clone(),

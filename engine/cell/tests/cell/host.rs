@@ -1,14 +1,18 @@
 //! A host by the rules: fences on disk, one session a slot, beats each second.
 
 use crate::proves::Proves;
+use firstlight_checker::accounts::Account;
+use firstlight_checker::matter::{session_digest, told_statement};
+use firstlight_checker::to_text;
 use firstlight_fleet::messages::{
     Ask, Asked, Beat, Channel, Claim, Claimed, Guard, Held, HostState, Installed, Quality, Refused, Replied,
-    Reply, Report, SessionState, SessionView, Signer,
+    Reply, Report, SessionState, SessionView, Signer, Told,
 };
 use firstlight_fleet::{Bus, Key, Message, Subject};
 use firstlight_link::End;
 use firstlight_units::{HostId, SessionId, WallTime};
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::task::JoinHandle;
@@ -50,6 +54,8 @@ pub(crate) struct FakeHost {
     pub(crate) rtt_us: u32,
     /// How it answers checkers.
     pub(crate) proves: Proves,
+    /// Seconds that it adds to what it says of each session; none: it gives no account.
+    pub(crate) inflates: Option<u64>,
     pub(crate) disk: Arc<Mutex<Disk>>,
     pub(crate) seen: Arc<Mutex<Seen>>,
     tasks: Vec<JoinHandle<()>>,
@@ -62,6 +68,7 @@ struct Process {
     region: &'static str,
     rtt_us: u32,
     proves: Proves,
+    inflates: Option<u64>,
     signer: Signer,
     disk: Arc<Mutex<Disk>>,
     seen: Arc<Mutex<Seen>>,
@@ -81,6 +88,7 @@ impl FakeHost {
             region,
             rtt_us: 0,
             proves: Proves::Nothing,
+            inflates: None,
             disk: Arc::new(Mutex::new(Disk {
                 key,
                 boots: 0,
@@ -100,6 +108,9 @@ impl FakeHost {
         };
         let mut guard = Guard::default();
         guard.admit(cell.clone());
+        for n in CHECKERS {
+            guard.admit(Key::from_seed(&[n; 32]).public().id());
+        }
         let process = Arc::new(Process {
             slots: self.slots,
             boot_ms: self.boot_ms,
@@ -107,6 +118,7 @@ impl FakeHost {
             region: self.region,
             rtt_us: self.rtt_us,
             proves: self.proves,
+            inflates: self.inflates,
             signer,
             disk: Arc::clone(&self.disk),
             seen: Arc::clone(&self.seen),
@@ -146,6 +158,16 @@ impl FakeHost {
     }
 }
 
+/// Keys of other cells that may ask hosts.
+const CHECKERS: RangeInclusive<u8> = 31..=36;
+
+/// What each session here is.
+pub(crate) const PLAYED: Account = Account {
+    seconds: 180,
+    units: 10_800,
+    bytes: 90_000_000,
+};
+
 /// Three minutes, told by somebody else.
 pub(crate) fn quality(session: &SessionId) -> Quality {
     Quality {
@@ -153,6 +175,7 @@ pub(crate) fn quality(session: &SessionId) -> Quality {
         link: "l".repeat(32),
         minutes: vec![9_000; 3],
         report: serde_json::json!({ "session": session.as_str() }),
+        told: None,
     }
 }
 
@@ -314,6 +337,21 @@ impl Process {
         None
     }
 
+    /// What it signs of a session that [`PLAYED`] is the truth of.
+    fn told(&self, session: &SessionId, more: u64) -> Told {
+        let account = Account {
+            seconds: PLAYED.seconds + more,
+            ..PLAYED
+        };
+        let statement = told_statement(&session_digest(session.as_str()), &account);
+        Told {
+            seconds: account.seconds,
+            units: account.units,
+            bytes: account.bytes,
+            signed: to_text(&self.signer.key().sign(&statement)),
+        }
+    }
+
     async fn end(&self, session: &SessionId, reason: End) -> Reply {
         if !self.sessions.lock().unwrap().contains_key(session) {
             return Reply::Refused(Refused::UnknownSession);
@@ -350,7 +388,9 @@ impl Process {
         };
         let mut report = Report::new(view);
         if report.session.state.is_over() {
-            report.quality = Some(Box::new(quality(session)));
+            let mut quality = quality(session);
+            quality.told = self.inflates.map(|more| self.told(session, more));
+            report.quality = Some(Box::new(quality));
         }
         let sealed = self.signer.seal(Channel::Report, &report.write(), wall());
         drop(

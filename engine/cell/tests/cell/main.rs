@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod bus;
+mod cases;
 mod checks;
 mod cordons;
 mod histories;

@@ -81,12 +81,33 @@ impl World {
         self.open(self.clear(), Faults::default(), Some(checks)).await
     }
 
+    /// Another checker of the store, with a key of its own.
+    pub(crate) async fn checker(&self, n: u8) -> Cell {
+        let signer = Arc::new(Signer::new(Key::from_seed(&[n; 32]), 1));
+        let checks = Checks {
+            signer: Arc::clone(&signer),
+            decoder: Arc::new(InProcess),
+        };
+        self.open_as(signer, self.clear(), Faults::default(), Some(checks))
+            .await
+    }
+
     pub(crate) async fn cell(&self, bus: Arc<dyn Bus>, faults: Faults) -> Cell {
         self.open(bus, faults, None).await
     }
 
     async fn open(&self, bus: Arc<dyn Bus>, faults: Faults, checks: Option<Checks>) -> Cell {
-        let caller = Caller::new(bus, Arc::clone(&self.signer));
+        self.open_as(Arc::clone(&self.signer), bus, faults, checks).await
+    }
+
+    async fn open_as(
+        &self,
+        signer: Arc<Signer>,
+        bus: Arc<dyn Bus>,
+        faults: Faults,
+        checks: Option<Checks>,
+    ) -> Cell {
+        let caller = Caller::new(bus, signer);
         let mut settings = Settings::new(Arc::clone(&self.store), caller);
         settings.claim_within = Micros::from_secs(8);
         settings.lease = Micros::from_secs(9);
