@@ -32,6 +32,7 @@ mod routes;
 mod saves;
 mod seat;
 mod serve;
+mod testify;
 mod throttle;
 mod titles;
 mod whep;

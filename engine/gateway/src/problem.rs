@@ -261,6 +261,10 @@ impl From<firstlight_cell::Error> for Problem {
                 Kind::UnknownSession,
                 "Nobody waits under this name, or it is not you.",
             ),
+            Error::UnknownWitness => Self::new(
+                Kind::ForbiddenTicket,
+                "No operator has let this checker testify here, or the signature is not its own.",
+            ),
             Error::UnknownHost => Self::new(Kind::NotFound, "There is no such host."),
             Error::KeyReused => Self::new(
                 Kind::BadRequest,

@@ -14,11 +14,11 @@ use crate::problem::{Kind, Problem, ProblemBody};
 use crate::seat::Seat;
 use crate::throttle::PeerAddress;
 use crate::titles::Listed;
-use crate::{fleet, operate, queue, report, saves, whep};
+use crate::{fleet, operate, queue, report, saves, testify, whep};
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, patch, post};
+use axum::routing::{MethodRouter, get, patch, post, put};
 use axum::{Json, Router};
 use firstlight_cell::{Outcome, Start};
 use firstlight_host::Session;
@@ -59,6 +59,9 @@ pub(crate) fn all() -> Vec<(&'static str, MethodRouter<Arc<Inner>>)> {
         ("/v1/saves", get(saves::list)),
         ("/v1/saves/{title}", get(saves::export).delete(saves::erase)),
         ("/v1/saves/{title}/restore", post(saves::restore)),
+        ("/v1/sessions/{id}/account", put(testify::account)),
+        ("/v1/testimonies", post(testify::testimony)),
+        ("/v1/checkers", post(testify::register)),
         ("/v1/queue/{id}", get(queue::turn).delete(queue::leave)),
         ("/v1/hosts", get(hosts)),
         ("/v1/hosts/enrol", post(fleet::enrol)),
@@ -92,7 +95,8 @@ pub(crate) fn router() -> Router<Arc<Inner>> {
     info(title = "Firstlight", version = "1", description = "Start, see and end game sessions.",
         license(name = "MIT OR Apache-2.0")),
     paths(titles, title_picture, sessions, start_session, session, end_session, new_ticket, whep::whep, whep::trickle,
-        whep::hang_up, crate::media::media, operate::decision, report::report, report::trace, queue::turn, queue::leave, hosts,
+        whep::hang_up, crate::media::media, operate::decision, report::report, report::trace, testify::account,
+        testify::testimony, testify::register, queue::turn, queue::leave, hosts,
         saves::open, saves::read, saves::write, saves::close, saves::list, saves::export, saves::erase, saves::restore,
         fleet::enrol, fleet::token, fleet::drain, fleet::cordon, fleet::evidence, operate::overview, regions, summary, openapi,
         metrics, healthz),

@@ -7,4 +7,5 @@ mod reports;
 mod rig;
 mod saves;
 mod sessions;
+mod testify;
 mod whep;
