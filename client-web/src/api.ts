@@ -2,6 +2,7 @@
 import type { Answer, Problem } from './answer';
 import { type Raw, type Request, exchange } from './exchange';
 import { asJson, list, number, parseJson, text, words, type Json } from './json';
+import type { Account } from './player/played';
 import type { QueuePlace } from './player/types';
 import { type Queued, waitInQueue } from './queue';
 
@@ -71,6 +72,8 @@ export type Api = {
   sessions(signal?: AbortSignal): Promise<Answer<readonly Session[]>>;
   /** `key`: the player's public one, for an attachment of which everything is sealed. */
   ticket(id: string, key?: string): Promise<Answer<Created>>;
+  /** What the player got, on a way that the host is not on. */
+  account(id: string, account: Account): Promise<Answer<null>>;
   end(id: string): Promise<Answer<null>>;
 };
 
@@ -149,6 +152,7 @@ export function openApi(wiring: Wiring = { fetch: fetch.bind(globalThis), key: p
         (json) => ({ ...createdOf(json), session: id, ...(key === undefined ? {} : { sealKey: words(json, 'seal_key') }) }),
         key === undefined ? {} : { body: { client: { key } } },
       ),
+    account: (id, account) => request('PUT', `${at(id)}/account`, () => null, { body: account, keepalive: true }),
     end: (id) => request('DELETE', at(id), () => null),
   };
 }

@@ -17,6 +17,7 @@ import { type InputEvent, TEXT_BYTES_MAX } from '../wire';
 import { Emitter } from './emitter';
 import { Call, canCall } from '../rtc/call';
 import { type Action, type Event, Machine } from './machine';
+import { Played } from './played';
 import { Screen } from './screen';
 import { Viewport } from './viewport';
 import type { Taken } from './spare';
@@ -38,6 +39,7 @@ export class StreamPlayer implements Player {
   readonly #options: PlayerOptions;
   readonly #wiring: Wiring;
   readonly #emitter = new Emitter<PlayerEvents>();
+  readonly #played = new Played();
   readonly #machine: Machine;
   readonly #sound: SoundOutput;
   readonly #abort = new AbortController();
@@ -285,6 +287,7 @@ export class StreamPlayer implements Player {
         this.#post({ type: 'detach', leave: action.leave, only: action.only });
         break;
       case 'delete':
+        this.#account(action.session);
         this.#ending = api.end(action.session);
         break;
       case 'save':
@@ -302,7 +305,14 @@ export class StreamPlayer implements Player {
     }
   }
 
+  /** What it was like here is known before the host is asked. */
+  #account(session: string): void {
+    const account = this.#played.account(session, performance.now(), (this.#measured ?? NOTHING_MEASURED).frames);
+    if (account !== null) void this.#wiring.api.account(session, account);
+  }
+
   #onCreated(answer: Answer<Created>, at: Micros): void {
+    if (answer.ok) this.#played.begin(answer.value.session, (this.#measured ?? NOTHING_MEASURED).frames);
     this.#placedAt = at;
     this.#parked = answer.ok && answer.value.parked === true;
     this.#run({ on: 'created', answer });
@@ -444,6 +454,7 @@ export class StreamPlayer implements Player {
   #setState(state: PlayerState): void {
     if (state === this.#state) return;
     this.#state = state;
+    this.#played.on(state, performance.now());
     this.#emitter.emit('state', state);
     if (this.#countdown !== null) clearInterval(this.#countdown);
     this.#countdown = null;
