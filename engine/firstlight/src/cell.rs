@@ -17,6 +17,7 @@ use firstlight_units::{HostId, Micros, Region, WallTime};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A cell and its bus.
@@ -38,6 +39,8 @@ pub(crate) struct Options<'a> {
     pub(crate) ice_servers: Vec<IceServer>,
     /// Whether hosts that join have to prove what they say.
     pub(crate) check_hosts: bool,
+    /// Where reports of sessions that have ended go.
+    pub(crate) ended: Option<SyncSender<serde_json::Value>>,
 }
 
 impl Placer {
@@ -53,6 +56,7 @@ impl Placer {
         let mut settings = Settings::new(options.store, caller);
         settings.local = options.local;
         settings.ice_servers = options.ice_servers;
+        settings.ended = options.ended;
         settings.checks = options.check_hosts.then(|| Checks {
             signer,
             decoder: Arc::new(checker::decoder()),

@@ -5,8 +5,9 @@ use crate::out::say;
 use anyhow::{Context, Result, bail};
 use firstlight_cell::Decoder;
 use firstlight_checker::Error;
+use firstlight_checker::case::{Case, Outcome};
 use firstlight_checker::challenge::Verdict;
-use firstlight_checker::evidence::Record;
+use firstlight_checker::evidence::{Record, pseudonym};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -46,17 +47,69 @@ pub(crate) fn verify(options: &CheckerVerify) -> Result<ExitCode> {
 struct Judged {
     holds: bool,
     record: Option<Record>,
+    case: Option<Case>,
     /// The verdict, or why the line is no evidence.
     says: String,
 }
 
+/// What a committee came to, derived again from its members' words.
+fn judge_case(line: &str, checker: Option<&str>) -> Judged {
+    let none = |says| Judged {
+        holds: false,
+        record: None,
+        case: None,
+        says,
+    };
+    // A longer one is none that an engine wrote.
+    if line.len() > CASE_BYTES_MAX {
+        return none("no case: it is too long".to_owned());
+    }
+    let case: Case = match serde_json::from_str(line) {
+        Ok(case) => case,
+        Err(error) => return none(format!("no case: {error}")),
+    };
+    let another = checker.is_some_and(|wanted| opener(&case).is_none_or(|opener| opener != wanted));
+    let (holds, says) = match case.verify() {
+        Ok(_) if another => (false, "another checker opened it".to_owned()),
+        Ok(outcome) => (true, format!("holds: {}", case_words(&case, outcome))),
+        Err(error) => (false, format!("does not hold: {error}")),
+    };
+    Judged {
+        holds,
+        record: None,
+        case: Some(case),
+        says,
+    }
+}
+
+fn opener(case: &Case) -> Option<String> {
+    Some(pseudonym(&case.opener().ok()?))
+}
+
+fn case_words(case: &Case, outcome: Outcome) -> String {
+    let what = case.matter().ok().and_then(|matter| matter.difference().ok()?);
+    let word = match outcome {
+        Outcome::Dismissed => "dismissed",
+        Outcome::RankedLower => "ranked lower",
+        Outcome::Penalised => "penalised",
+    };
+    match what {
+        Some(what) => format!("{word}: {}", what.words()),
+        None => word.to_owned(),
+    }
+}
+
 fn judge(line: &str, checker: Option<&str>, decoder: &Decoder) -> Judged {
+    if line.starts_with('{') {
+        return judge_case(line, checker);
+    }
     let record = match Record::from_text(line) {
         Ok(record) => record,
         Err(error) => {
             return Judged {
                 holds: false,
                 record: None,
+                case: None,
                 says: format!("no record: {error}"),
             };
         }
@@ -71,6 +124,7 @@ fn judge(line: &str, checker: Option<&str>, decoder: &Decoder) -> Judged {
     Judged {
         holds,
         record: Some(record),
+        case: None,
         says,
     }
 }
@@ -80,14 +134,19 @@ fn words(verdict: &Verdict) -> String {
 }
 
 impl Judged {
+    fn case_host(&self) -> Option<String> {
+        Some(self.case.as_ref()?.matter().ok()?.host_id())
+    }
+
     fn json(&self) -> Value {
         let record = self.record.as_ref();
         json!({
             "holds": self.holds,
             "says": self.says,
             "part": record.map(|record| record.challenge.task.part().word()),
-            "host": record.map(Record::host),
-            "checker": record.map(Record::checker),
+            "host": record.map(Record::host).or_else(|| self.case_host()),
+            "outcome": self.case.as_ref().and_then(|case| case.outcome),
+            "checker": record.map(Record::checker).or_else(|| self.case.as_ref().and_then(opener)),
             "at_us": record.map(|record| record.challenge.at.as_micros()),
             "took_us": record.map(|record| record.took.as_micros()),
         })
@@ -97,6 +156,9 @@ impl Judged {
 impl std::fmt::Display for Judged {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Some(record) = &self.record else {
+            if let (Some(host), Some(opener)) = (self.case_host(), self.case.as_ref().and_then(opener)) {
+                write!(f, "case of host {host} by checker {opener}: ")?;
+            }
             return f.write_str(&self.says);
         };
         let part = record.challenge.task.part().word();
@@ -127,5 +189,7 @@ pub(crate) fn prover(data: &Path) -> Result<Vec<PathBuf>> {
     Ok(vec![own, "prover".into(), data.to_owned()])
 }
 
+/// A store takes no larger document.
+const CASE_BYTES_MAX: usize = 64 * 1024;
 /// Thousands of records.
 const FILE_BYTES_MAX: u64 = 256 << 20;

@@ -13,6 +13,7 @@ use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use url::Url;
 
 /// Low-latency cloud game streaming.
 #[derive(Debug, Parser)]
@@ -126,6 +127,9 @@ pub(crate) struct Up {
     pub(crate) tls: Option<TlsChoice>,
     #[command(flatten)]
     pub(crate) neighbours: Neighbouring,
+    /// Send what sessions were, when they have ended, to an OpenTelemetry collector: http://HOST:4318
+    #[arg(long, value_name = "URL")]
+    pub(crate) otlp: Option<Url>,
 }
 
 /// Options of `relay`.
@@ -199,6 +203,9 @@ pub(crate) struct Indexer {
     pub(crate) tls: Option<TlsChoice>,
     #[command(flatten)]
     pub(crate) neighbours: Neighbouring,
+    /// Send what sessions were, when they have ended, to an OpenTelemetry collector: http://HOST:4318
+    #[arg(long, value_name = "URL")]
+    pub(crate) otlp: Option<Url>,
 }
 
 /// Where players go whom this cell cannot have.
@@ -234,10 +241,10 @@ pub(crate) enum CheckerCommand {
 /// Options of `checker verify`.
 #[derive(Args, Debug)]
 pub(crate) struct CheckerVerify {
-    /// Records, one a line, as GET /v1/hosts/{id}/evidence gives them; - reads standard input
+    /// Records and cases, one a line, as GET /v1/hosts/{id}/evidence gives them; - reads standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// Take records of this checker alone: its id, as lines show it
+    /// Take records of this checker alone, and cases that it opened: its id, as lines show it
     #[arg(long, value_name = "ID")]
     pub(crate) checker: Option<String>,
     /// Print one JSON object instead of lines

@@ -3,6 +3,7 @@
 use crate::cell::{self, Placer};
 use crate::cli::{Indexer, LOCAL};
 use crate::listen::Address;
+use crate::otlp;
 use crate::out::say;
 use crate::saves;
 use crate::up::{Front, Signals};
@@ -53,6 +54,7 @@ async fn run(options: &Indexer, address: &Address) -> Result<()> {
         local: None,
         ice_servers: options.ice_server.clone(),
         check_hosts: !options.trust_hosts,
+        ended: options.otlp.as_ref().map(otlp::sender).transpose()?,
     })
     .await?;
     let gateway = Gateway::open(Settings {

@@ -16,6 +16,7 @@ mod indexer;
 mod listen;
 mod log;
 mod modes;
+mod otlp;
 mod out;
 mod probe;
 mod relay;

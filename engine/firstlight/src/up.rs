@@ -5,6 +5,7 @@ use crate::checker;
 use crate::cli::{LOCAL, TlsChoice, Up};
 use crate::encoders;
 use crate::listen::Address;
+use crate::otlp;
 use crate::out::say;
 use crate::{run_root, saves};
 use anyhow::{Context, Result, bail};
@@ -205,6 +206,7 @@ async fn open_placer(options: &Up, host: &Host, own: &Signer) -> Result<Placer> 
         local: Some(public.id()),
         ice_servers: host.ice_servers().to_vec(),
         check_hosts: !options.trust_hosts,
+        ended: options.otlp.as_ref().map(otlp::sender).transpose()?,
     })
     .await
 }

@@ -50,6 +50,12 @@ fn show(data: &Path, json: bool) -> Result<ExitCode> {
     } else {
         "Bus             not connected; sessions go on, and nothing new comes"
     });
+    if let Some(standing) = &status.standing {
+        say(format!("Checks          {standing}"));
+    }
+    if let Some(why) = &status.why {
+        say(format!("                {why}"));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
