@@ -1,10 +1,10 @@
 // A fleet on loopback: a NATS server, a gateway without a host of its own, and hosts that join it, each a process of its own.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ROOT, binary, descendants, freePort, nextMediaPorts, until } from './engine.mjs';
 
 /** A program of ours (or NATS) with the lines that it wrote. */
@@ -65,6 +65,9 @@ export class Nats {
 export class Gateway {
   /** `check`: hosts have to prove what they say, which takes seconds, and longer where they have not the machine to themselves. */
   static async start({ bus, titles = join(ROOT, 'titles'), check = false, args = [] }) {
+    // Without it no encode proof is judged, and hosts stay unproven for ever.
+    const decoder = join(dirname(binary()), 'firstlight-decode');
+    if (check && !existsSync(decoder)) throw new Error(`${decoder} is not there: cargo build --release -p firstlight-probe`);
     const gateway = new Gateway();
     gateway.port = await freePort();
     gateway.data = mkdtempSync(join(tmpdir(), 'firstlight-gateway-'));
@@ -102,16 +105,17 @@ export class Gateway {
 
 /** `firstlight host --join`: a machine of the fleet. */
 export class Host {
-  /** Joins and waits until the gateway has heard of it. */
-  static async join(gateway, { token, titles = join(ROOT, 'titles'), args = [], data } = {}) {
+  /** Joins and waits until the gateway has heard of it. `spoken`: called when it has joined, where another process speaks in its name. */
+  static async join(gateway, { token, titles = join(ROOT, 'titles'), args = [], data, spoken } = {}) {
     const host = new Host();
     host.data = data ?? mkdtempSync(join(tmpdir(), 'firstlight-host-'));
     const [first, last] = nextMediaPorts();
     host.program = new Program(binary(), ['host', '--join', gateway.url, '--token', token ?? (await gateway.token()), '--data', host.data,
       '--titles', titles, '--media-ports', `${first}-${last}`, '--no-parked', ...args]);
     await host.program.untilLine(/^Stop it with/, 'the host had joined');
+    spoken?.();
     host.id = host.program.lines.map((line) => /^Joined .* as ([0-9a-f]{32})/.exec(line)?.[1]).find(Boolean);
-    await until(async () => ['open', 'unproven'].includes((await gateway.host(host.id))?.state), 'the gateway to hear the host');
+    await until(async () => ['open', 'unproven', 'refused'].includes((await gateway.host(host.id))?.state), 'the gateway to hear the host');
     return host;
   }
 
