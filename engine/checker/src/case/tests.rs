@@ -106,7 +106,7 @@ fn run(case: &mut Case, count: u8, does: impl Fn(u8) -> Does) {
                 "{heard:?}"
             );
         }
-        now = now + Micros::from_secs(1);
+        now += Micros::from_secs(1);
         case.on_time(now).unwrap();
         assert!(now.since(NOW) < Micros::from_secs(300), "it never ends");
     }
@@ -199,7 +199,7 @@ fn a_case_that_nobody_looks_at_is_dismissed() {
     let mut case = open(5, true, Truth::Real);
     let mut now = NOW;
     while case.stage() != Stage::Closed {
-        now = now + STAGE;
+        now += STAGE;
         case.on_time(now).unwrap();
     }
     assert_eq!(case.verify(), Ok(Outcome::Dismissed));
