@@ -236,6 +236,7 @@ fn held(view: &SessionView) -> Held {
         fence: view.fence,
         session: view.session.clone(),
         rtt_us: 20_000,
+        starting: matches!(view.state, SessionState::Starting),
     }
 }
 

@@ -158,7 +158,8 @@ fn on_beat(inner: &Arc<Inner>, host: &HostId, (boot, seq): (u64, u64), beat: &Be
         // A third of its time, so that two may fail.
         let every = lease.scale(1, 3);
         let due = notes.renewed_at.is_none_or(|at| now.since(at) >= every);
-        let renew = due && !beat.held.is_empty();
+        // What fails while it boots was nobody's session, and a renewal would confirm it: until it is ready its claim's own time counts.
+        let renew = due && beat.held.iter().any(|held| !held.starting);
         if renew {
             notes.renewed_at = Some(now);
         }
@@ -175,7 +176,8 @@ fn on_beat(inner: &Arc<Inner>, host: &HostId, (boot, seq): (u64, u64), beat: &Be
         });
     }
     if renew {
-        let held = beat.held.iter().cloned().map(Renewal::from).collect();
+        let ready = beat.held.iter().filter(|held| !held.starting);
+        let held = ready.cloned().map(Renewal::from).collect();
         tokio::spawn(renew_held(weak, host.clone(), held));
     }
     waiting::dispatch(inner);

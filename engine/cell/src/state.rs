@@ -491,6 +491,7 @@ mod tests {
             fence: 1,
             session: "s".parse().unwrap(),
             rtt_us: 0,
+            starting: false,
         };
         let beat = Beat {
             slots,

@@ -65,6 +65,7 @@ fn beat(titles: u32, held: u32) -> Result<Beat> {
             fence: 1_000 + u64::from(slot),
             session: format!("6f1d2a7b9c3e4f50{slot:016x}").parse()?,
             rtt_us: 24_000,
+            starting: false,
         })
     };
     Ok(Beat {

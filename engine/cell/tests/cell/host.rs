@@ -49,6 +49,8 @@ pub(crate) struct FakeHost {
     pub(crate) boot_ms: u64,
     /// Refuses every claim.
     pub(crate) refuses: bool,
+    /// What it boots fails in the end.
+    pub(crate) fails: bool,
     pub(crate) region: &'static str,
     /// How far its players are, as its sessions see it.
     pub(crate) rtt_us: u32,
@@ -65,6 +67,7 @@ struct Process {
     slots: u32,
     boot_ms: u64,
     refuses: bool,
+    fails: bool,
     region: &'static str,
     rtt_us: u32,
     proves: Proves,
@@ -85,6 +88,7 @@ impl FakeHost {
             slots,
             boot_ms: 300,
             refuses: false,
+            fails: false,
             region,
             rtt_us: 0,
             proves: Proves::Nothing,
@@ -115,6 +119,7 @@ impl FakeHost {
             slots: self.slots,
             boot_ms: self.boot_ms,
             refuses: self.refuses,
+            fails: self.fails,
             region: self.region,
             rtt_us: self.rtt_us,
             proves: self.proves,
@@ -205,6 +210,7 @@ impl Process {
             fence: view.fence,
             session: view.session.clone(),
             rtt_us: self.rtt_us,
+            starting: view.state == SessionState::Starting,
         })
         .collect()
     }
@@ -263,6 +269,9 @@ impl Process {
             return refused;
         }
         tokio::time::sleep(Duration::from_millis(self.boot_ms)).await;
+        if self.fails {
+            self.end(&claim.session, End::EngineFault).await;
+        }
         let Some(view) = self.sessions.lock().unwrap().get(&claim.session).cloned() else {
             return Reply::Refused(Refused::UnknownSession);
         };

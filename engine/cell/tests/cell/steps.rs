@@ -54,6 +54,27 @@ async fn whoever_refuses_is_passed_over_and_its_slot_is_given_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_failed_while_it_booted_was_nobody_s_session_and_its_key_is_good_for_another() {
+    let mut world = World::new(&[], 2).await;
+    let mut dud = FakeHost::new(9, 1, "here");
+    // In two beats at least it names a session that is not ready yet.
+    (dud.fails, dud.boot_ms) = (true, 2_500);
+    world.join(dud).await;
+    let cell = world.calm_cell().await;
+    let failed = cell.start(wish("p", "k")).await;
+    assert!(matches!(failed, Err(Error::Stillborn(_))), "{failed:?}");
+    pass(1_000).await;
+    assert_eq!(world.store.live(&world.id(0)).await.unwrap(), []);
+    world.hosts[0].kill();
+    world.hosts[0].fails = false;
+    world.boot(0).await;
+    pass(2_000).await;
+    let id = session(cell.start(wish("p", "k")).await);
+    assert!(world.running().contains(&id));
+    world.check("at the end").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cell_may_die_after_any_step_and_a_repetition_elsewhere_finds_or_makes_the_session() {
     for step in Step::ALL {
         let mut world = World::new(&[1], 3).await;

@@ -82,6 +82,9 @@ pub struct Held {
     /// Smoothed round trip to its player, microseconds; 0: he is away, or it is not known.
     #[serde(default)]
     pub rtt_us: u32,
+    /// It is not ready for its player yet, and may never be: its slot is taken, and its lease is not renewed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub starting: bool,
 }
 
 impl From<Held> for Renewal {
@@ -274,6 +277,7 @@ mod tests {
             fence,
             session: "s".parse().unwrap(),
             rtt_us: 20_000,
+            starting: slot == 3,
         }
     }
 

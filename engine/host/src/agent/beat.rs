@@ -54,6 +54,7 @@ fn compose(inner: &Inner) -> Beat {
             fence: session.epoch,
             session: session.id.clone(),
             rtt_us: rtt_us(session),
+            starting: matches!(session.state, State::Starting),
         })
         .collect();
     let state = if settings.host.is_stopping() {
@@ -156,6 +157,7 @@ mod tests {
                 fence: 1,
                 session: "s".parse().unwrap(),
                 rtt_us: 0,
+                starting: false,
             };
             slots.iter().map(one).collect()
         };

@@ -97,6 +97,7 @@ impl Liar {
                             fence: claim.fence + 7,
                             session: claim.session,
                             rtt_us: 0,
+                            starting: false,
                         });
                         Reply::Claimed(Box::new(claimed))
                     }
@@ -276,6 +277,7 @@ fn a_host_that_lies_about_its_epoch_loses_the_session_and_no_other_host_does() {
         fence: stolen.fence,
         session: stolen.session.clone(),
         rtt_us: 0,
+        starting: false,
     });
     until("it is told to end that", || {
         liar.ended.lock().unwrap().contains(&honest[0]).then_some(())
