@@ -122,6 +122,18 @@ fn a_record_is_read_as_it_was_written_and_its_verdict_derived_again() {
         (of(None, late), Verdict::Failed(Failure::Silent)),
         (of(Some(Proof::GaveWay), soon), Verdict::GaveWay),
         (of(Some(Proof::Cannot), soon), Verdict::Failed(Failure::Cannot)),
+        (of(Some(Proof::Cannot), late), Verdict::Failed(Failure::Cannot)),
+        (
+            of(Some(Proof::Unfinished), late),
+            Verdict::Failed(Failure::Late {
+                took_ms: 901,
+                within_ms: 900,
+            }),
+        ),
+        (
+            of(Some(Proof::Unfinished), soon),
+            Verdict::Failed(Failure::Cannot),
+        ),
         (
             of(Some(Proof::Words(vec![1; 11])), soon),
             Verdict::Failed(Failure::Shape {

@@ -1,7 +1,9 @@
 //! A host and its prover: what is honest is proven, and a player never waits for it.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use firstlight_checker::challenge::{Answer, Challenge, Decode, Plane, Proof, Task, Verdict, judge, promise};
+use firstlight_checker::challenge::{
+    Answer, Challenge, Decode, Failure, Plane, Proof, Task, Verdict, judge, promise,
+};
 use firstlight_checker::evidence::check_answer;
 use firstlight_checker::{from_text, to_text};
 use firstlight_fleet::messages::{Ask, AskError, Caller, Refused, Reply, Signer};
@@ -257,6 +259,26 @@ async fn a_host_that_cannot_says_so() {
     // A TiB, which is refused before a page of it is touched.
     let asked = challenge(rig.key, much);
     assert_eq!(rig.prove(&asked, &cell_key()).await, Ok(Proof::Cannot));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_is_too_slow_is_late_and_does_not_say_that_it_cannot() {
+    let rig = Rig::new(real()).await;
+    let asked = Challenge {
+        within: Micros::from_millis(1),
+        ..challenge(rig.key, ENDLESS)
+    };
+    let proof = rig.prove(&asked, &cell_key()).await.unwrap();
+    assert_eq!(proof, Proof::Unfinished);
+    let answer = Answer {
+        challenge: asked.digest(),
+        proof,
+    };
+    let verdict = judge(&asked, Some(&answer), Micros::from_secs(2), &REVEAL, &NoDecoder);
+    assert!(
+        matches!(verdict, Ok(Verdict::Failed(Failure::Late { .. }))),
+        "{verdict:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -44,6 +44,9 @@ pub fn judge(
     let found = match &answer.proof {
         Proof::GaveWay => return Ok(Verdict::GaveWay),
         Proof::Cannot => Some(Failure::Cannot),
+        Proof::Unfinished if took > challenge.within => None,
+        // With time left nobody has been too slow.
+        Proof::Unfinished => Some(Failure::Cannot),
         Proof::Words(words) => words_fail(challenge, words, reveal),
         Proof::Units(units) => units_fail(challenge, units, decoder)?,
     };

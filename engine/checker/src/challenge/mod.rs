@@ -257,6 +257,8 @@ pub enum Proof {
     GaveWay,
     /// The host cannot do it: it has not the memory, the disk or the encoder.
     Cannot,
+    /// The host has given up: the time is long over, and it is at it still.
+    Unfinished,
 }
 
 impl Answer {
@@ -285,6 +287,9 @@ impl Answer {
             Proof::Cannot => {
                 to.u8(4);
             }
+            Proof::Unfinished => {
+                to.u8(5);
+            }
         }
         to.done()
     }
@@ -312,6 +317,7 @@ impl Answer {
             }
             3 => Proof::GaveWay,
             4 => Proof::Cannot,
+            5 => Proof::Unfinished,
             _ => return Err(Error::Absurd("the kind of proof")),
         };
         from.end()?;
