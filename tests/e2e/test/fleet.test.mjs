@@ -109,7 +109,11 @@ test('players play on while NATS is away, and new ones come when it is back', as
   const before = (await page.evaluate(() => firstlight.stats())).frames.decoded;
   await untilStats(page, (s) => s.frames.decoded > before + 120, 'pictures without a bus');
   assert.equal(await page.evaluate(() => firstlight.state), 'playing');
+  const connected = () => gateway.program.lines.filter((line) => /the bus is connected/.test(line)).length;
+  const had = connected();
   await nats.start();
+  // Until then it says that nobody can be placed here.
+  await until(() => connected() > had, 'the gateway to be connected again', 60_000);
   const second = await play(browser, gateway, 'beacon');
   await untilStats(second, (s) => s.frames.decoded > 10, 'a picture for somebody new');
   assert.equal(await page.evaluate(() => firstlight.state), 'playing', 'nobody was cut off');
@@ -139,8 +143,8 @@ test('a machine that joins proves what it says before anybody is sent to it, and
   try {
     const host = await Host.join(strict);
     hosts.push(host);
-    // A late answer is asked for again, later each time.
-    await until(async () => (await strict.host(host.id)).state === 'open', 'the host to be proven', 150_000);
+    // A late answer is asked for again, later each time: 5, 10, 20, 40, 80 and 160 s.
+    await until(async () => (await strict.host(host.id)).state === 'open', 'the host to be proven', 330_000);
     page = await play(browser, strict, 'beacon');
     await untilStats(page, (s) => s.frames.decoded > 30, 'thirty decoded frames');
 
