@@ -72,16 +72,9 @@ fn starts(report: &Report, spans: &mut Spans<'_>, root: usize, began: u64) {
     let (Some(start), Some(shown)) = (report.start, shown) else {
         return;
     };
-    let steps = [
-        ("placed", start.placed_us),
-        ("connected", start.connected_us),
-        ("thawed", start.thawed_us),
-        ("first_frame", start.first_frame_us),
-        ("shown", start.shown_us),
-    ];
     let end = began.saturating_add(shown.at_ms.saturating_mul(NANOS_PER_MILLI));
     let mut at = end.saturating_sub(u64::from(start.total_us).saturating_mul(NANOS_PER_MICRO));
-    for (name, us) in steps {
+    for (name, us) in start.steps() {
         let end = after(at, us.into());
         spans.add(Some(root), name, (at, end));
         at = end;

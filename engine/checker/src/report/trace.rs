@@ -83,15 +83,8 @@ fn start(report: &Report, events: &mut Vec<Value>) {
     let (Some(start), Some(shown)) = (report.start, shown) else {
         return;
     };
-    let steps = [
-        ("placed", start.placed_us),
-        ("connected", start.connected_us),
-        ("thawed", start.thawed_us),
-        ("first_frame", start.first_frame_us),
-        ("shown", start.shown_us),
-    ];
     let mut at = micros(shown.at_ms) - i64::from(start.total_us);
-    for (name, us) in steps {
+    for (name, us) in start.steps() {
         events.push(slice(Track::Start, name, at, us.into()));
         at = at.saturating_add(us.into());
     }

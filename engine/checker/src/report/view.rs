@@ -122,6 +122,19 @@ pub struct Started {
     pub total_us: u32,
 }
 
+impl Started {
+    /// Its steps, one after the other, with what each took in microseconds. The last ends where the first picture is shown.
+    pub(crate) const fn steps(&self) -> [(&'static str, u32); 5] {
+        [
+            ("placed", self.placed_us),
+            ("connected", self.connected_us),
+            ("thawed", self.thawed_us),
+            ("first_frame", self.first_frame_us),
+            ("shown", self.shown_us),
+        ]
+    }
+}
+
 /// From an input to its picture.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Click {
