@@ -16,11 +16,28 @@ pub struct Speed {
     pub picture: Micros,
 }
 
-/// Encodes some pictures, so that the answer is about this machine and not about its packages. Blocks for a fraction of a second.
+/// Encodes some pictures, so that the answer is about this machine and not about its packages. Blocks for a fraction of a second, and up
+/// to three times as long where it comes out slow: an encoder is passed over for as long as the engine runs for what one busy moment
+/// made of it.
 ///
 /// # Errors
 /// Why it does not work here.
 pub fn measure(known: &Known) -> Result<Speed, Error> {
+    let mut best = measure_once(known)?;
+    for _ in 1..TRIES {
+        if best.picture <= FAST {
+            break;
+        }
+        // What failed after it had worked is full by now, or gone: what it did counts.
+        let Ok(again) = measure_once(known) else { break };
+        if again.picture < best.picture {
+            best = again;
+        }
+    }
+    Ok(best)
+}
+
+fn measure_once(known: &Known) -> Result<Speed, Error> {
     let config = Config::builder()
         .size(WIDTH, HEIGHT)
         .fps(60)
@@ -73,3 +90,7 @@ const WIDTH: u16 = 1280;
 const HEIGHT: u16 = 720;
 /// Half a second of pictures: the median of fewer jumps.
 const PICTURES: u64 = 30;
+/// Of which the best counts.
+const TRIES: u32 = 3;
+/// Half of the time between two pictures at 60 a second: what takes less is taken for 1280 by 720 whatever it is.
+const FAST: Micros = Micros::from_millis(8);
