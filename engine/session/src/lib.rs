@@ -29,6 +29,7 @@ mod encoders;
 mod error;
 mod ffi;
 mod knocks;
+mod layouts;
 mod lifecycle;
 mod lineup;
 mod link;

@@ -367,7 +367,7 @@ impl Worker {
                 self.on_client_second(now, report);
             }
             Message::Screen(report) => self.on_screen(now, &report),
-            Message::Layout(layout) => self.on_layout(&layout.name),
+            Message::Layout(layout) => self.on_layout(now, &layout.name),
             Message::Start(report) => self.on_started(&report),
             Message::Clipboard(pasted) => {
                 let paster = self.parts.paster.as_ref();

@@ -89,9 +89,17 @@ impl Worker {
     }
 
     /// The player's keys are labelled like this.
-    pub(super) fn on_layout(&mut self, name: &str) {
-        let Some(layout) = Layout::named(name) else {
-            tracing::debug!("a layout that this host does not know");
+    pub(super) fn on_layout(&mut self, now: Timestamp, name: &str) {
+        match Layout::named(name) {
+            Some(layout) => self.layouts.ask(layout),
+            None => tracing::debug!("a layout that this host does not know"),
+        }
+        self.follow_layout(now);
+    }
+
+    /// Gives the keyboard the layout that it is to have, if it is time.
+    pub(super) fn follow_layout(&mut self, now: Timestamp) {
+        let Some(layout) = self.layouts.poll(now) else {
             return;
         };
         if let Err(error) = self.parts.input.set_layout(layout) {

@@ -21,6 +21,7 @@ use crate::admission::Admission;
 use crate::audio::Listening;
 use crate::encoders::Encoders;
 use crate::knocks::Knocks;
+use crate::layouts::Layouts;
 use crate::lifecycle::{Action, Lifecycle, Phase};
 use crate::media::{Encodes, MediaEvent};
 use crate::orders::Reports;
@@ -36,7 +37,9 @@ use crate::{Error, clock};
 use attach::Accepted;
 use bytes::BytesMut;
 use end::Ending;
-use firstlight_container::{ClipboardEvent, Container, CursorEvent, Gamepads, Input, Paster, Rumble, Waker};
+use firstlight_container::{
+    ClipboardEvent, Container, CursorEvent, Gamepads, Input, Layout, Paster, Rumble, Waker,
+};
 use firstlight_encoder::Config;
 use firstlight_link::{End, Order, Report, Start};
 use firstlight_proto::clock::ClockResponder;
@@ -105,6 +108,8 @@ pub(crate) struct Worker {
     phase: Option<Steering>,
     /// How large the display is to be.
     window: Window,
+    /// What the keys stand for.
+    layouts: Layouts<Layout>,
     /// How large pictures are.
     drawn: Size,
     /// What the media thread was told of it, and how large an access unit may be.
@@ -200,6 +205,7 @@ impl Worker {
                 .frame_clock()
                 .map(|clock| Steering::new(clock, parts.title.display.fps)),
             window: Window::new(&parts.title.display, parts.encoders.pixels_max()),
+            layouts: Layouts::new(),
             drawn: (parts.drawn.width(), parts.drawn.height()),
             told: (Choice::WHOLE, ByteCount::new(u64::MAX)),
             codec: (String::new(), ""),

@@ -105,6 +105,7 @@ impl Worker {
         self.second.began = now;
         self.listen_for_life(now);
         self.look_at_screen(now);
+        self.follow_layout(now);
         let stats = self.count(span);
         let Some(player) = &self.player else { return };
         if player.greeted {
