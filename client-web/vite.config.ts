@@ -8,7 +8,7 @@ const plainImports = {
 };
 
 /** Pages that are documents and builds of their own (`--mode ops`): nobody loads a byte of them in order to play. */
-const APART = ['ops', 'report'];
+const APART = ['ops', 'report', 'saves'];
 
 export default defineConfig(({ mode }) => {
   const page = APART.includes(mode) ? mode : null;

@@ -86,7 +86,7 @@ npm_install() {
 # Where nothing has changed it is left as it is: a new one is built into the engine anew, which takes minutes.
 build_client() {
   npm_install client-web
-  local built=client-web/dist/report.html
+  local built=client-web/dist/saves.html
   if [ -f "$built" ] && [ -z "$(find client-web transport/wire \( -name node_modules -o -name dist \) -prune -o -type f -newer "$built" -print -quit)" ]; then return; fi
   say "Building the browser client"
   (cd client-web && npm run --silent build)

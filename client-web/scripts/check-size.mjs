@@ -10,6 +10,7 @@ const PARTS = [
   { name: 'loaded when needed', files: /^assets\/later-/, kib: 4 },
   { name: "the operators' page", files: /^(assets\/ops-|ops\.html$)/, kib: 24 },
   { name: "a session's report", files: /^(assets\/report-|report\.html$)/, kib: 16 },
+  { name: 'saved games', files: /^(assets\/saves-|saves\.html$)/, kib: 12 },
   // A quarter of a second of such a line. A finger, a text and a held-back key are the first thing that a player does: their part of the
   // sender and of the capture does not wait to be loaded.
   { name: 'before the first picture', files: /./, kib: 83, kinds: { '.js': 78, '.css': 10, '.html': 2, '.svg': 4 } },

@@ -53,7 +53,7 @@ export class LibraryPage {
           this.#running,
           this.#grid,
         ),
-        el('footer', { class: 'foot' }, 'Games run on the engine’s machine. Nothing is installed on yours.'),
+        el('footer', { class: 'foot' }, 'Games run on the engine’s machine. Nothing is installed on yours. ', el('a', { attrs: { href: '/saves' } }, 'Saved games')),
       ),
     );
     this.#grid.replaceChildren(...[0, 1, 2].map(() => el('div', { class: 'card card-empty', attrs: { 'aria-hidden': 'true' } })));

@@ -135,8 +135,8 @@ fn judge_origin(names: &Names, headers: &HeaderMap, authority: &Authority) -> Re
 /// A link on another site opens a page in a window, not in a frame.
 fn is_visit(asked: Asked<'_>) -> bool {
     let path = asked.uri.path();
-    let page =
-        matches!(path, "/" | "/ops") || ["/play/", "/report/"].iter().any(|pages| path.starts_with(pages));
+    let page = matches!(path, "/" | "/ops" | "/saves")
+        || ["/play/", "/report/"].iter().any(|pages| path.starts_with(pages));
     page && matches!(*asked.method, Method::GET | Method::HEAD)
         && text(asked.headers, "sec-fetch-mode") == Some("navigate")
         && text(asked.headers, "sec-fetch-dest") == Some("document")
@@ -289,6 +289,7 @@ mod tests {
             Verdict::WithoutStart("/play/freedoom".into())
         );
         assert!(matches!(ask("/report/abc", &visit), Ok(Verdict::Answer(_))));
+        assert!(matches!(ask("/saves", &visit), Ok(Verdict::Answer(_))));
         assert!(ask("/v1/titles", &visit).is_err());
         assert!(ask_as(&Method::POST, "/", &visit).is_err());
         let framed = [visit[0], visit[1], visit[2], ("sec-fetch-dest", "iframe")];

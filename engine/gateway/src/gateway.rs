@@ -143,6 +143,7 @@ impl Gateway {
             .route("/play/{title}", get(pages::page))
             .route("/ops", get(pages::operators))
             .route("/report/{session}", get(pages::report_page))
+            .route("/saves", get(pages::saves_page))
             .route("/assets/{*path}", get(pages::file))
             .fallback(pages::file)
             .method_not_allowed_fallback(wrong_method)

@@ -32,6 +32,11 @@ pub(crate) async fn report_page(headers: HeaderMap) -> Result<Response, Problem>
     asset("report.html", &headers)
 }
 
+/// The page of a player's saved games: a document of its own.
+pub(crate) async fn saves_page(headers: HeaderMap) -> Result<Response, Problem> {
+    asset("saves.html", &headers)
+}
+
 /// Whatever else the client consists of.
 pub(crate) async fn file(uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
     asset(uri.path().trim_start_matches('/'), &headers)

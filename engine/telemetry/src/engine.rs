@@ -270,7 +270,7 @@ fn status_class(status: u16) -> &'static str {
 }
 
 /// The gateway's routes.
-pub(crate) const ROUTES: [&str; 32] = [
+pub(crate) const ROUTES: [&str; 33] = [
     "/",
     "/play/{title}",
     "/ops",
@@ -296,6 +296,7 @@ pub(crate) const ROUTES: [&str; 32] = [
     "/v1/sessions/{id}/report",
     "/v1/sessions/{id}/trace",
     "/report/{session}",
+    "/saves",
     "/v1/hosts/tokens",
     "/v1/hosts/{id}/drain",
     "/v1/hosts/enrol",
