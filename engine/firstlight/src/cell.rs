@@ -2,13 +2,14 @@
 
 use crate::checker;
 use crate::cli::Neighbouring;
+use crate::out::say;
 use crate::{https, saves};
 use anyhow::{Context, Result, bail};
 use firstlight_backends::Speed;
 use firstlight_cell::{Cell, Checks, Settings};
 use firstlight_fleet::messages::{Caller, Signer};
 use firstlight_fleet::{Blobs, Bus, Key, PublicKey, Roster, Store, shown, without_login};
-use firstlight_gateway::{Gateway, Neighbours};
+use firstlight_gateway::{Gateway, Neighbours, RelayUrl, Relays};
 use firstlight_host::Host;
 use firstlight_host::agent::{self, Agent};
 use firstlight_link::IceServer;
@@ -100,6 +101,23 @@ impl Placer {
         tokio::spawn(keep_trusting(agent.clone(), roster));
         Ok(agent)
     }
+}
+
+/// Lets a gateway offer relays, which reach this machine's own sessions by `media_ip`. Within a tokio runtime.
+pub(crate) fn with_relays(
+    gateway: Gateway,
+    data: &Path,
+    (relays, media_ip): (&[RelayUrl], Option<IpAddr>),
+) -> Result<Gateway> {
+    if relays.is_empty() {
+        return Ok(gateway);
+    }
+    let relays = Relays::open(data, relays.to_vec(), media_ip)?;
+    say(format!(
+        "Relays          start them with --gateway-key {}",
+        relays.key()
+    ));
+    Ok(gateway.with_relays(relays))
 }
 
 /// Lets a gateway send players to other cells. Within a tokio runtime.

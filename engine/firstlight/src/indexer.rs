@@ -5,8 +5,8 @@ use crate::cli::{Indexer, LOCAL};
 use crate::listen::Address;
 use crate::otlp;
 use crate::out::say;
-use crate::saves;
 use crate::up::{Front, Signals};
+use crate::{machine, saves};
 use anyhow::{Context, Result, bail};
 use firstlight_gateway::{Gateway, Metrics, OperatorKey, Settings, serve};
 use std::process::ExitCode;
@@ -14,13 +14,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 pub(crate) fn indexer(options: &Indexer) -> Result<ExitCode> {
-    let address = Address::read(&options.listen)?;
-    if !options.titles.is_dir() {
-        bail!(
-            "there is no folder {} of titles; name one with --titles",
-            options.titles.display()
-        );
-    }
+    let address = Address::read(&options.serving.listen)?;
+    machine::require_titles(&options.folders.titles)?;
     if options.bus == LOCAL {
         bail!("an indexer has no host of its own: name a bus that hosts reach, --bus nats://HOST:PORT");
     }
@@ -40,28 +35,33 @@ async fn run(options: &Indexer, address: &Address) -> Result<()> {
     let front = Front::of(
         &listeners,
         address,
-        &options.host_name,
-        (options.tls.as_ref(), &options.data),
+        &options.serving.host_name,
+        (options.serving.tls.as_ref(), &options.folders.data),
     )?;
     let (port, tls) = (front.port, front.tls);
-    let operator = OperatorKey::open(&options.data)?;
+    let operator = OperatorKey::open(&options.folders.data)?;
     let key = operator.path().display().to_string();
     let placer = Placer::open(cell::Options {
         store: firstlight_fleet::open(&options.store).await?,
         bus: cell::open_bus(&options.bus).await?,
-        blobs: saves::open_blobs(options.saves.as_deref(), &options.store, &options.data).await?,
-        data: &options.data,
+        blobs: saves::open_blobs(
+            options.serving.saves.as_deref(),
+            &options.store,
+            &options.folders.data,
+        )
+        .await?,
+        data: &options.folders.data,
         local: None,
-        ice_servers: options.ice_server.clone(),
-        check_hosts: !options.trust_hosts,
-        ended: options.otlp.as_ref().map(otlp::sender).transpose()?,
+        ice_servers: options.ice.ice_server.clone(),
+        check_hosts: !options.serving.trust_hosts,
+        ended: options.serving.otlp.as_ref().map(otlp::sender).transpose()?,
     })
     .await?;
     let gateway = Gateway::open(Settings {
         cell: placer.cell.clone(),
         host: None,
-        bus: Some(cell::told_bus(&options.bus, options.host_bus.as_deref())),
-        titles: options.titles.clone(),
+        bus: Some(cell::told_bus(&options.bus, options.serving.host_bus.as_deref())),
+        titles: options.folders.titles.clone(),
         operator,
         names: front.names,
         port,
@@ -69,7 +69,8 @@ async fn run(options: &Indexer, address: &Address) -> Result<()> {
         metrics: Metrics::install()?,
     })?;
     let gateway = gateway.with_saves(placer.keeper.clone());
-    let gateway = cell::with_neighbours(gateway, &options.neighbours)?;
+    let gateway = cell::with_relays(gateway, &options.folders.data, (&options.serving.relay, None))?;
+    let gateway = cell::with_neighbours(gateway, &options.serving.neighbours)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     say(format!("Play at         {scheme}://{}:{port}/", address.name));
     say(format!("Operator's key  {key}"));

@@ -15,6 +15,8 @@ mod https;
 mod indexer;
 mod listen;
 mod log;
+mod machine;
+mod metrics;
 mod modes;
 mod otlp;
 mod out;

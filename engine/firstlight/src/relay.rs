@@ -1,16 +1,15 @@
 //! `firstlight relay`.
 
 use crate::cli::{Relay, TlsChoice};
+use crate::metrics::offer_metrics;
 use crate::out::say;
 use crate::up::Signals;
 use anyhow::{Context, Result};
-use firstlight_gateway::{Metrics, serve_metrics};
 use firstlight_relay::Config;
 use firstlight_tls::{Choice, Tls};
 use firstlight_units::WallTime;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::net::TcpListener;
 
 pub(crate) fn relay(options: &Relay) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -25,7 +24,6 @@ pub(crate) fn relay(options: &Relay) -> Result<ExitCode> {
 
 async fn run(options: &Relay) -> Result<()> {
     let mut signals = Signals::open()?;
-    let metrics = Metrics::install()?;
     let tls = options.tls.as_ref().map(open_tls).transpose()?;
     let seconds = |seconds: u32| Duration::from_secs(seconds.into());
     let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
@@ -37,12 +35,7 @@ async fn run(options: &Relay) -> Result<()> {
         .idle(seconds(options.idle_s))
         .drain(seconds(options.drain_s))
         .open()?;
-    if let Some(address) = options.metrics {
-        let listener = TcpListener::bind(address)
-            .await
-            .with_context(|| format!("cannot serve metrics on {address}"))?;
-        tokio::spawn(serve_metrics(listener, metrics));
-    }
+    offer_metrics(options.metrics).await?;
     let over = if relay.has_tcp() { "UDP and TCP" } else { "UDP" };
     for address in relay.addresses() {
         say(format!("Relaying on     {address} ({over})"));

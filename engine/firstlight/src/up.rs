@@ -1,21 +1,20 @@
 //! `firstlight up`.
 
 use crate::cell::{self, Placer, local_region, wall_now};
-use crate::checker;
 use crate::cli::{LOCAL, TlsChoice, Up};
 use crate::encoders;
 use crate::listen::Address;
 use crate::otlp;
 use crate::out::say;
-use crate::{run_root, saves};
-use anyhow::{Context, Result, bail};
+use crate::{machine, saves};
+use anyhow::{Context, Result};
 use firstlight_backends::Speed;
 use firstlight_container::{Isolation, isolate};
 use firstlight_fleet::Roster;
 use firstlight_fleet::messages::Signer;
-use firstlight_gateway::{Gateway, Metrics, OperatorKey, Relays, Settings, has_client, serve};
+use firstlight_gateway::{Gateway, Metrics, OperatorKey, Settings, has_client, serve};
+use firstlight_host::Host;
 use firstlight_host::agent::open_signer;
-use firstlight_host::{Config, Host};
 use firstlight_tls::{Choice, Tls};
 use firstlight_units::WallTime;
 use std::net::IpAddr;
@@ -28,15 +27,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 pub(crate) fn up(options: &Up) -> Result<ExitCode> {
-    let address = Address::read(&options.listen)?;
-    if !options.titles.is_dir() {
-        bail!(
-            "there is no folder {} of titles; name one with --titles",
-            options.titles.display()
-        );
-    }
+    let address = Address::read(&options.serving.listen)?;
+    machine::require_titles(&options.folders.titles)?;
     let isolation = isolate();
-    require(&isolation)?;
+    machine::require(&isolation)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
         .thread_name("engine")
@@ -47,19 +41,6 @@ pub(crate) fn up(options: &Up) -> Result<ExitCode> {
     // A worker's leftover pipe may keep a blocking read alive; nothing that matters is.
     runtime.shutdown_timeout(Duration::from_millis(200));
     done.map(|()| ExitCode::SUCCESS)
-}
-
-/// Whether sessions can be started at all.
-pub(crate) fn require(isolation: &Isolation) -> Result<()> {
-    if !isolation.can_start() {
-        let why = if isolation.programs.is_granted() {
-            &isolation.sandbox
-        } else {
-            &isolation.programs
-        };
-        bail!("{} (see firstlight doctor)", why.words());
-    }
-    Ok(())
 }
 
 async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<()> {
@@ -74,22 +55,23 @@ async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<(
     } = Front::of(
         &listeners,
         address,
-        &options.host_name,
-        (options.tls.as_ref(), &options.data),
+        &options.serving.host_name,
+        (options.serving.tls.as_ref(), &options.folders.data),
     )?;
-    let host = open_host(options, &ips, isolation)?;
-    let operator = OperatorKey::open(&options.data)?;
+    let host = machine::open(&options.machine, &options.folders.data, &ips, isolation)?;
+    let operator = OperatorKey::open(&options.folders.data)?;
     let key_path = operator
         .path()
         .canonicalize()
         .unwrap_or_else(|_| operator.path().to_owned());
-    let own = open_signer(&options.data)?;
+    let own = open_signer(&options.folders.data)?;
     let placer = open_placer(options, &host, &own).await?;
     let gateway = Gateway::open(Settings {
         cell: placer.cell.clone(),
         host: Some(host.clone()),
-        bus: (options.bus != LOCAL).then(|| cell::told_bus(&options.bus, options.host_bus.as_deref())),
-        titles: options.titles.clone(),
+        bus: (options.bus != LOCAL)
+            .then(|| cell::told_bus(&options.bus, options.serving.host_bus.as_deref())),
+        titles: options.folders.titles.clone(),
         operator,
         names,
         port,
@@ -97,9 +79,11 @@ async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<(
         metrics: Metrics::install()?,
     })?;
     let gateway = gateway.with_saves(placer.keeper.clone());
-    let gateway = cell::with_neighbours(offer_relays(options, gateway)?, &options.neighbours)?;
-    if !options.no_parked {
-        host.park_titles(options.titles.clone());
+    let relays = (options.serving.relay.as_slice(), options.relay_media_ip);
+    let gateway = cell::with_relays(gateway, &options.folders.data, relays)?;
+    let gateway = cell::with_neighbours(gateway, &options.serving.neighbours)?;
+    if !options.machine.no_parked {
+        host.park_titles(options.folders.titles.clone());
     }
     let addresses = host.media_addresses().iter().filter(|ip| !ip.is_unspecified());
     let addresses = addresses.copied().collect();
@@ -111,7 +95,7 @@ async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<(
     };
     // It works until it is dropped.
     let agent = placer
-        .employ(&host, own, (options.titles.clone(), addresses), speed)
+        .employ(&host, own, (options.folders.titles.clone(), addresses), speed)
         .await?;
     greet(options, address, port, &gateway, &key_path, isolation);
     if let Some(tls) = &tls {
@@ -138,7 +122,7 @@ async fn run(options: &Up, address: &Address, isolation: &Isolation) -> Result<(
 /// Has this machine's encoders measured, and the host told; what a player gets who says nothing of himself. Sessions that begin before
 /// that take what this build has by itself.
 fn measure_encoders(options: &Up, host: &Host) -> tokio::task::JoinHandle<Option<Speed>> {
-    let (forced, host) = (options.encoder.clone(), host.clone());
+    let (forced, host) = (options.machine.encoder.clone(), host.clone());
     tokio::task::spawn_blocking(move || {
         let tried = encoders::try_for_sessions(forced.as_deref());
         host.set_encoders(tried.iter().map(encoders::Tried::measured).collect());
@@ -175,24 +159,12 @@ pub(crate) async fn end_sessions(host: &Host, signals: &mut Signals) {
     }
 }
 
-fn offer_relays(options: &Up, gateway: Gateway) -> Result<Gateway> {
-    if options.relay.is_empty() {
-        return Ok(gateway);
-    }
-    let relays = Relays::open(&options.data, options.relay.clone(), options.relay_media_ip)?;
-    say(format!(
-        "Relays          start them with --gateway-key {}",
-        relays.key()
-    ));
-    Ok(gateway.with_relays(relays))
-}
-
 /// Places sessions on this machine, and on those that join it.
 async fn open_placer(options: &Up, host: &Host, own: &Signer) -> Result<Placer> {
     let named = options.store.clone();
-    let url = named.unwrap_or_else(|| format!("redb:{}", options.data.join("fleet.redb").display()));
+    let url = named.unwrap_or_else(|| format!("redb:{}", options.folders.data.join("fleet.redb").display()));
     let store = firstlight_fleet::open(&url).await?;
-    let blobs = saves::open_blobs(options.saves.as_deref(), &url, &options.data).await?;
+    let blobs = saves::open_blobs(options.serving.saves.as_deref(), &url, &options.folders.data).await?;
     let roster = Roster::new(Arc::clone(&store));
     let public = own.key().public();
     roster
@@ -202,11 +174,11 @@ async fn open_placer(options: &Up, host: &Host, own: &Signer) -> Result<Placer> 
         store,
         bus: cell::open_bus(&options.bus).await?,
         blobs,
-        data: &options.data,
+        data: &options.folders.data,
         local: Some(public.id()),
         ice_servers: host.ice_servers().to_vec(),
-        check_hosts: !options.trust_hosts,
-        ended: options.otlp.as_ref().map(otlp::sender).transpose()?,
+        check_hosts: !options.serving.trust_hosts,
+        ended: options.serving.otlp.as_ref().map(otlp::sender).transpose()?,
     })
     .await
 }
@@ -259,29 +231,6 @@ fn open_tls(choice: &TlsChoice, data: &Path, names: &[String]) -> Result<Tls> {
     Ok(Tls::open(&choice, now)?)
 }
 
-fn open_host(options: &Up, ips: &[IpAddr], isolation: &Isolation) -> Result<Host> {
-    if let Some(forced) = &options.encoder {
-        encoders::require(forced)?;
-    }
-    let worker = std::env::current_exe().context("the engine's own program cannot be found")?;
-    let config = Config::builder(
-        options.data.clone(),
-        run_root::choose(&options.data),
-        vec![worker, "worker".into()],
-    )
-    .prover(checker::prover(&options.data)?)
-    .cgroup_root(isolation.cgroup_root.clone())
-    .media_addresses(ips.to_vec())
-    .media_ports(options.media_ports.clone())
-    .ice_servers(options.ice_server.clone())
-    .slots(options.slots)
-    .wait(Duration::from_secs(options.wait_s.into()))
-    .bitrate_max(options.bitrate_max)
-    .encoder(options.encoder.clone())
-    .build()?;
-    Ok(Host::open(config)?)
-}
-
 /// Media comes in wherever the page does.
 fn local_ips(listeners: &[TcpListener]) -> Vec<IpAddr> {
     listeners
@@ -315,11 +264,15 @@ fn greet(options: &Up, address: &Address, port: u16, gateway: &Gateway, key: &Pa
     } else {
         titles.join(", ")
     };
-    let scheme = if options.tls.is_some() { "https" } else { "http" };
+    let scheme = if options.serving.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     say(format!("Play at         {scheme}://{name}:{port}/"));
     say(format!(
         "Titles          {list} (in {})",
-        absolute(&options.titles).display()
+        absolute(&options.folders.titles).display()
     ));
     for line in refused {
         say(format!("Title refused   {line}"));
@@ -331,7 +284,7 @@ fn greet(options: &Up, address: &Address, port: u16, gateway: &Gateway, key: &Pa
             "Note            the browser client is not built in: cd client-web && npm ci && npm run build, then build again",
         );
     }
-    if !address.is_local() && options.tls.is_none() {
+    if !address.is_local() && options.serving.tls.is_none() {
         say(
             "Note            browsers play over localhost or HTTPS only; from elsewhere, start it with --tls",
         );

@@ -372,8 +372,7 @@ pub(crate) fn endpoints(gateway: &Inner, seat: &Seat, at: &Authority) -> Vec<End
         ice_servers: Some(whep::views(gateway.cell.ice_servers())),
     });
     let relays = gateway.relays.get();
-    let relayed = relays.zip(gateway.host.as_ref().filter(|_| seat.addresses.is_empty()));
-    let relayed = relayed.map(|(relays, host)| relays.endpoints(host, session));
+    let relayed = relays.map(|relays| relays.endpoints(gateway.host.as_ref(), seat));
     webtransport
         .chain(whep)
         .chain(relayed.into_iter().flatten())

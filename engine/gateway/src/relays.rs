@@ -9,6 +9,7 @@
 
 use crate::Error;
 use crate::api::Endpoint;
+use crate::seat::Seat;
 use firstlight_host::{Host, Session};
 use firstlight_quic::{Shown, peek};
 use firstlight_ticket::{Issuer, ROUTE_LIFE, Route, RouteKey};
@@ -62,7 +63,7 @@ impl FromStr for RelayUrl {
 pub struct Relays {
     issuer: Issuer,
     relays: Vec<(RelayUrl, Mutex<Option<There>>)>,
-    /// Where relays reach this machine's sessions, where that is not what it looks like from here.
+    /// Where relays reach this machine's own sessions, where that is not what it looks like from here.
     media_ip: Option<IpAddr>,
 }
 
@@ -108,18 +109,18 @@ impl Relays {
         RouteKey::new(self.issuer.public_key())
     }
 
-    /// How to reach a session over each of the relays that are there.
-    pub(crate) fn endpoints(&self, host: &Host, session: &Session) -> Vec<Endpoint> {
+    /// How to reach a session over each of the relays that are there; `host`: this machine's own.
+    pub(crate) fn endpoints(&self, host: Option<&Host>, seat: &Seat) -> Vec<Endpoint> {
+        let session = &seat.session;
         let mut endpoints = Vec::new();
         for (url, there) in &self.relays {
             let there = *there.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(There { shown, from }) = there else {
                 continue;
             };
-            let ip = self.media_ip.unwrap_or(from);
-            if self.media_ip.is_none() && !host.receives_media_on(ip) {
-                continue;
-            }
+            // A host that joined has said by which addresses it is reached; this machine's own has not.
+            let ip = told(&seat.addresses, from).or_else(|| self.own(host, from));
+            let Some(ip) = ip else { continue };
             let Some(token) = self.route(session, SocketAddr::new(ip, session.port)) else {
                 continue;
             };
@@ -138,6 +139,14 @@ impl Relays {
         endpoints
     }
 
+    /// Where relays reach this machine's own sessions, given our address on the way to one.
+    fn own(&self, host: Option<&Host>, from: IpAddr) -> Option<IpAddr> {
+        self.media_ip.or_else(|| {
+            host.is_some_and(|host| host.receives_media_on(from))
+                .then_some(from)
+        })
+    }
+
     fn route(&self, session: &Session, address: SocketAddr) -> Option<String> {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
         let now = WallTime::from_micros(u64::try_from(since.as_micros()).ok()?);
@@ -153,6 +162,12 @@ impl Relays {
         };
         self.issuer.issue_route(&route).ok()
     }
+}
+
+/// Of the addresses that a host which joined is reached by: the first of the family that the relay is known to speak, or else the first.
+fn told(addresses: &[IpAddr], from: IpAddr) -> Option<IpAddr> {
+    let same = addresses.iter().find(|ip| ip.is_ipv4() == from.is_ipv4());
+    same.or_else(|| addresses.first()).copied()
 }
 
 async fn watch(relays: std::sync::Weak<Relays>, at: usize) {
@@ -260,6 +275,14 @@ mod tests {
         ] {
             assert_eq!(read(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_host_s_address_is_one_that_the_relay_speaks_where_there_is_one() {
+        let [four, six, from] = ["192.0.2.1", "2001:db8::1", "2001:db8::2"].map(|ip| ip.parse().unwrap());
+        assert_eq!(told(&[four, six], from), Some(six));
+        assert_eq!(told(&[four], from), Some(four));
+        assert_eq!(told(&[], from), None);
     }
 
     #[tokio::test]

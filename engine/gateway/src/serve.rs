@@ -74,13 +74,8 @@ pub async fn serve(
         })
         .collect();
     let rereading = tls.map(|tls| tokio::spawn(reread(tls)));
-    let folding = tokio::spawn(async move {
-        let mut ticks = interval_at(Instant::now() + FOLD_EVERY, FOLD_EVERY);
-        loop {
-            ticks.tick().await;
-            gateway.metrics().fold();
-        }
-    });
+    let metrics = gateway.metrics().clone();
+    let folding = tokio::spawn(async move { keep_folding(&metrics).await });
     stop.await;
     folding.abort();
     if let Some(rereading) = rereading {
@@ -221,8 +216,9 @@ const REREAD_EVERY: Duration = Duration::from_secs(10);
 
 /// Serves nothing but `/metrics`, to whoever asks: for roles without a gateway. Ends with the listener only.
 pub async fn serve_metrics(listener: TcpListener, metrics: Metrics) {
+    let scraped = metrics.clone();
     let page = move || {
-        let text = metrics.render();
+        let text = scraped.render();
         async move {
             (
                 [(axum::http::header::CONTENT_TYPE, "text/plain; version=0.0.4")],
@@ -231,7 +227,21 @@ pub async fn serve_metrics(listener: TcpListener, metrics: Metrics) {
         }
     };
     let router = axum::Router::new().route("/metrics", axum::routing::get(page));
-    if let Err(error) = axum::serve(listener, router).await {
-        tracing::error!(%error, "metrics are not served any more");
+    tokio::select! {
+        ended = async { axum::serve(listener, router).await } => {
+            if let Err(error) = ended {
+                tracing::error!(%error, "metrics are not served any more");
+            }
+        }
+        () = keep_folding(&metrics) => {}
+    }
+}
+
+/// Until it is dropped: memory stays bounded when nobody scrapes.
+async fn keep_folding(metrics: &Metrics) {
+    let mut ticks = interval_at(Instant::now() + FOLD_EVERY, FOLD_EVERY);
+    loop {
+        ticks.tick().await;
+        metrics.fold();
     }
 }

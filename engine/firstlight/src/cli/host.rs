@@ -1,12 +1,10 @@
 //! The command line of `host`.
 
-use super::{bitrate, encoder, ice_server, ports};
+use super::{Folders, Machine};
 use clap::{Args, Subcommand};
 use firstlight_fleet::messages::Position;
-use firstlight_link::IceServer;
-use firstlight_units::{Bitrate, Region};
-use std::net::IpAddr;
-use std::ops::RangeInclusive;
+use firstlight_units::Region;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use url::Url;
@@ -33,12 +31,6 @@ pub(crate) struct Host {
     /// Where this machine reaches the bus [default: as the gateway says]
     #[arg(long, value_name = "URL")]
     pub(crate) bus: Option<String>,
-    /// Folder for what must last: this machine's key, slots' epochs, players' saved games
-    #[arg(long, value_name = "DIR", default_value = "data")]
-    pub(crate) data: PathBuf,
-    /// Folder of titles; each is a folder with a title.toml
-    #[arg(long, value_name = "DIR", default_value = "titles")]
-    pub(crate) titles: PathBuf,
     /// What people call this machine [default: its host name]
     #[arg(long, value_name = "NAME", value_parser = word)]
     pub(crate) name: Option<String>,
@@ -51,27 +43,13 @@ pub(crate) struct Host {
     /// Address that players and gateways reach this machine by; may be repeated [default: what it sends from]
     #[arg(long, value_name = "IP")]
     pub(crate) address: Vec<IpAddr>,
-    /// UDP ports that media is received on, two per session
-    #[arg(long, value_name = "A-B", default_value = "7000-7099", value_parser = ports)]
-    pub(crate) media_ports: RangeInclusive<u16>,
-    /// Sessions at once [default: as many as cores and memory carry]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(crate) slots: Option<u32>,
-    /// Boot a title only when a player asks for it, whatever its manifest says of copies that are kept parked
-    #[arg(long)]
-    pub(crate) no_parked: bool,
-    /// Seconds that a session waits, frozen, for a player who left
-    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u32).range(0..=86_400))]
-    pub(crate) wait_s: u32,
-    /// Most bits per second of video, such as 8M or 800k
-    #[arg(long, value_name = "RATE", default_value = "20M", value_parser = bitrate)]
-    pub(crate) bitrate_max: Bitrate,
-    /// Encode every session by this encoder or to this codec, as firstlight doctor names them [default: what suits each player]
-    #[arg(long, value_name = "NAME", value_parser = encoder)]
-    pub(crate) encoder: Option<String>,
-    /// STUN or TURN server for WebRTC, such as stun:host:3478 or turn:host:3478,USER,PASSWORD; may be repeated
-    #[arg(long, value_name = "URL", value_parser = ice_server)]
-    pub(crate) ice_server: Vec<IceServer>,
+    /// Address of its metrics, for Prometheus [default: none]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) metrics: Option<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) folders: Folders,
+    #[command(flatten)]
+    pub(crate) machine: Machine,
 }
 
 /// What a running host is told.

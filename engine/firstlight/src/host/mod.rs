@@ -13,20 +13,19 @@ mod reach;
 mod word;
 
 use crate::cell::{self, TRUST_EVERY, keys, wall_now};
-use crate::checker;
 use crate::cli::{GatewayUrl, Host as Options};
 use crate::encoders;
+use crate::metrics::offer_metrics;
 use crate::out::say;
 use crate::up::{Signals, end_sessions, notes};
-use crate::{run_root, saves};
-use anyhow::{Context, Result, bail};
+use crate::{machine, saves};
+use anyhow::{Context, Result};
 use enrol::Gateway;
 use firstlight_backends::Speed;
 use firstlight_container::{Isolation, isolate};
 use firstlight_fleet::messages::{Enrol, Enrolled, Signer};
 use firstlight_fleet::shown;
 use firstlight_host::agent::{self, Agent, listen, open_signer};
-use firstlight_host::{Config, Host};
 use firstlight_units::Region;
 use reach::Addresses;
 use std::process::ExitCode;
@@ -38,14 +37,9 @@ pub(crate) fn host(options: &Options) -> Result<ExitCode> {
         return word::speak(word);
     }
     let url = options.join.as_ref().context("name a gateway with --join")?;
-    if !options.titles.is_dir() {
-        bail!(
-            "there is no folder {} of titles; name one with --titles",
-            options.titles.display()
-        );
-    }
+    machine::require_titles(&options.folders.titles)?;
     let isolation = isolate();
-    crate::up::require(&isolation)?;
+    machine::require(&isolation)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
         .thread_name("host")
@@ -61,9 +55,15 @@ pub(crate) fn host(options: &Options) -> Result<ExitCode> {
 async fn run(options: &Options, url: &GatewayUrl, isolation: &Isolation) -> Result<()> {
     // Before anything is started that would have to be stopped.
     let mut signals = Signals::open()?;
+    offer_metrics(options.metrics).await?;
     let addresses = Addresses::find(&options.address, url)?;
-    let host = open_host(options, &addresses, isolation)?;
-    let signer = Arc::new(open_signer(&options.data)?);
+    let host = machine::open(
+        &options.machine,
+        &options.folders.data,
+        &addresses.bound,
+        isolation,
+    )?;
+    let signer = Arc::new(open_signer(&options.folders.data)?);
     let membership = Membership::new(options, url, &signer)?;
     let enrolled = membership.enrol().await?;
     let bus_url = options.bus.clone().unwrap_or_else(|| enrolled.bus.clone());
@@ -80,13 +80,13 @@ async fn run(options: &Options, url: &GatewayUrl, isolation: &Isolation) -> Resu
     } else {
         tracing::warn!("{url} keeps no saves: what players save stays on this machine");
     }
-    let forced = options.encoder.clone();
+    let forced = options.machine.encoder.clone();
     let tried = tokio::task::spawn_blocking(move || encoders::try_for_sessions(forced.as_deref())).await?;
     host.set_encoders(tried.iter().map(encoders::Tried::measured).collect());
     let speed = encoders::usual(&tried).context("no picture can be encoded here (see firstlight doctor)")?;
     let agent = Agent::start(agent::Settings {
         host: host.clone(),
-        titles: Arc::new(agent::Titles::new(options.titles.clone())),
+        titles: Arc::new(agent::Titles::new(options.folders.titles.clone())),
         bus,
         signer,
         cell_keys: keys(&enrolled.cell_keys),
@@ -100,9 +100,9 @@ async fn run(options: &Options, url: &GatewayUrl, isolation: &Isolation) -> Resu
         beat_every: Duration::from_millis(enrolled.beat_ms.clamp(BEAT_MS_MIN, BEAT_MS_MAX).into()),
     })
     .await?;
-    listen(&options.data, agent.clone())?;
-    if !options.no_parked {
-        host.park_titles(options.titles.clone());
+    listen(&options.folders.data, agent.clone())?;
+    if !options.machine.no_parked {
+        host.park_titles(options.folders.titles.clone());
     }
     greet(options, url, (&agent, &bus_url), speed, &addresses);
     notes(isolation);
@@ -178,29 +178,6 @@ async fn keep_trusting(agent: Agent, membership: Membership) {
     }
 }
 
-fn open_host(options: &Options, addresses: &Addresses, isolation: &Isolation) -> Result<Host> {
-    if let Some(forced) = &options.encoder {
-        encoders::require(forced)?;
-    }
-    let worker = std::env::current_exe().context("the engine's own program cannot be found")?;
-    let config = Config::builder(
-        options.data.clone(),
-        run_root::choose(&options.data),
-        vec![worker, "worker".into()],
-    )
-    .prover(checker::prover(&options.data)?)
-    .cgroup_root(isolation.cgroup_root.clone())
-    .media_addresses(addresses.bound.clone())
-    .media_ports(options.media_ports.clone())
-    .ice_servers(options.ice_server.clone())
-    .slots(options.slots)
-    .wait(Duration::from_secs(options.wait_s.into()))
-    .bitrate_max(options.bitrate_max)
-    .encoder(options.encoder.clone())
-    .build()?;
-    Ok(Host::open(config)?)
-}
-
 /// What this machine is called, as far as a line can show it.
 fn host_name() -> String {
     let name = nix::unistd::gethostname().unwrap_or_default();
@@ -233,7 +210,10 @@ fn greet(
     ));
     say(format!("Encoder         {}", encoders::words(speed)));
     let told: Vec<String> = addresses.told.iter().map(ToString::to_string).collect();
-    let (first, last) = (options.media_ports.start(), options.media_ports.end());
+    let (first, last) = (
+        options.machine.media_ports.start(),
+        options.machine.media_ports.end(),
+    );
     say(format!(
         "Reached at      {}, UDP {first}-{last}",
         told.join(" and ")
