@@ -230,10 +230,13 @@ impl From<firstlight_cell::Error> for Problem {
     fn from(error: firstlight_cell::Error) -> Self {
         use firstlight_cell::Error;
         match error {
-            Error::Full | Error::Nowhere(_) => {
-                Self::new(Kind::Full, "All places are in use. Try again in a little while.")
-                    .retry_after(RETRY_FULL_S)
-            }
+            Error::Full => Self::new(Kind::Full, "All places are in use. Try again in a little while.")
+                .retry_after(RETRY_FULL_S),
+            Error::Nowhere(_) => Self::new(
+                Kind::Full,
+                "No machine that has this game takes players at the moment. Try again in a little while.",
+            )
+            .retry_after(RETRY_FULL_S),
             Error::TooMany(most) => Self::new(
                 Kind::TooMany,
                 format!("You have {most} sessions already, or wait for as many; end one first."),
