@@ -9,6 +9,7 @@ import { Canary, cases } from '../../tests/e2e/lib/canary.mjs';
 import { ROOT, titlesFolder, until } from '../../tests/e2e/lib/engine.mjs';
 import { openBrowser, play } from '../../tests/e2e/lib/browser.mjs';
 import { Gateway, Host, Nats } from '../../tests/e2e/lib/fleet.mjs';
+import { barPlot } from '../report/plot.mjs';
 import { bar, options, printBars, result, round, table, write } from '../report/report.mjs';
 
 /** Old pictures for new ones: the title is recorded for some seconds, and the recording is shown from then on. */
@@ -45,6 +46,7 @@ const opts = options('Usage: ./bench liars [options]', {
   kinds: { default: Object.keys(KINDS).join(','), help: 'which, by comma', parse: (t) => (t.split(',').every((kind) => KINDS[kind]) ? t : undefined) },
   'play-s': { default: 10, help: 'seconds of each game of the canary at least', parse: Number },
   json: { default: undefined, help: 'file to write the result to' },
+  plot: { default: undefined, help: 'file to draw the result to (SVG)' },
 });
 
 const target = process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target');
@@ -125,3 +127,7 @@ const bars = [
 ];
 printBars(bars);
 write(opts.json, result('liars', found, bars));
+if (opts.plot) {
+  const bars = found.map((of) => ({ label: of.name, p50: of.seconds, p95: of.seconds, color: of.caught ? '#5f86ff' : '#8a93a5' }));
+  writeFileSync(opts.plot, barPlot({ title: 'Until a host was refused, or let be (grey)', unit: 's', groups: [{ name: 'hosts', bars }] }));
+}
