@@ -13,6 +13,7 @@ use crate::run_dir::{Register, RunDir};
 use crate::sound::{Audio, Sound};
 use crate::timetable::Timetable;
 use crate::tools::Tools;
+use crate::work::Work;
 use crate::{
     Capture, Clipboard, Cursor, Error, FrameClock, Input, Resizer, clock, display, ffi, freezer, sound, tools,
 };
@@ -81,6 +82,7 @@ pub struct Container {
     tools: Tools,
     frozen: bool,
     ended: Option<Exit>,
+    work: Work,
     launcher: Launcher,
     cgroup: Option<PathBuf>,
     pauses: Pauses,
@@ -144,6 +146,7 @@ impl Container {
             tools,
             frozen: false,
             ended: None,
+            work: Work::default(),
             launcher,
             cgroup: spec.cgroup,
             pauses,
@@ -274,6 +277,13 @@ impl Container {
             self.thaw()?;
         }
         result
+    }
+
+    /// Processor time that the app and its display used since the last call; the first one says nothing. Looks at a few files.
+    pub fn work(&mut self) -> Micros {
+        let display = self.display.process().map(Process::id);
+        let roots: Vec<u32> = [self.app.id()].into_iter().chain(display).collect();
+        self.work.since(&roots)
     }
 
     /// Lets everything go on.

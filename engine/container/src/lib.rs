@@ -66,6 +66,7 @@ mod timetable;
 mod tools;
 mod waker;
 mod wayland;
+mod work;
 mod x11;
 
 pub use capture::{Capture, Grab, Wait};

@@ -219,6 +219,8 @@ pub(crate) struct Stat {
     /// `R`, `S`, `T`, `Z`, …
     pub(crate) state: char,
     pub(crate) parent: u32,
+    /// Clock ticks that it had a processor for, threads included.
+    pub(crate) spent: u64,
     /// Clock ticks after boot; with the pid it names a process for good.
     pub(crate) started: u64,
 }
@@ -233,11 +235,14 @@ fn parse_stat(line: &str) -> Option<Stat> {
     let mut fields = line.rsplit_once(") ")?.1.split(' ');
     let state = fields.next()?.chars().next()?;
     let parent = fields.next()?.parse().ok()?;
-    // Field 22; `state` is field 3.
-    let started = fields.nth(17)?.parse().ok()?;
+    // Fields 14, 15 and 22; `state` is field 3.
+    let user: u64 = fields.nth(9)?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    let started = fields.nth(6)?.parse().ok()?;
     Some(Stat {
         state,
         parent,
+        spent: user.saturating_add(system),
         started,
     })
 }
@@ -266,6 +271,7 @@ mod tests {
             Some(Stat {
                 state: 'T',
                 parent: 3,
+                spent: 11,
                 started: 4242
             })
         );

@@ -15,6 +15,8 @@ pub(crate) struct Injected {
 #[derive(Debug, Default)]
 pub(crate) struct Echo {
     recent: VecDeque<Injected>,
+    /// How long the title draws at a picture.
+    drawing: Micros,
 }
 
 impl Echo {
@@ -25,12 +27,16 @@ impl Echo {
         self.recent.push_back(event);
     }
 
-    /// The newest event that was injected before a picture committed at `at`.
+    pub(crate) fn set_drawing(&mut self, drawing: Micros) {
+        self.drawing = drawing;
+    }
+
+    /// The newest event that was injected before the title began with the picture that it committed at `at`.
     pub(crate) fn before(&self, at: Timestamp) -> Option<Injected> {
         self.recent
             .iter()
             .rev()
-            .find(|event| event.injected <= at)
+            .find(|event| event.injected + self.drawing <= at)
             .copied()
     }
 }
@@ -60,6 +66,16 @@ mod tests {
             arrived: Timestamp::from_micros(us - 2),
             injected: Timestamp::from_micros(us),
         }
+    }
+
+    #[test]
+    fn a_picture_that_was_being_drawn_does_not_answer_what_came_meanwhile() {
+        let mut echo = Echo::default();
+        echo.on_injected(event(1, 100));
+        echo.on_injected(event(2, 200));
+        echo.set_drawing(Micros::new(30));
+        assert_eq!(echo.before(Timestamp::from_micros(229)), Some(event(1, 100)));
+        assert_eq!(echo.before(Timestamp::from_micros(230)), Some(event(2, 200)));
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod chain;
 mod clipboard;
 mod clock;
 mod cursor;
+mod drawing;
 mod echo;
 mod encoders;
 mod error;

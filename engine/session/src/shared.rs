@@ -8,7 +8,7 @@ use crate::encoders::Order;
 use crate::pictures::Asked;
 use crate::quality::Choice;
 use crate::tally::MediaTally;
-use firstlight_units::{Bitrate, ByteCount, Timestamp};
+use firstlight_units::{Bitrate, ByteCount, Micros, Timestamp};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What the media thread is to do.
@@ -81,6 +81,11 @@ impl Shared {
         lock(&self.echo).on_injected(event);
     }
 
+    /// How long the title draws at a picture, from here on.
+    pub(crate) fn set_drawing(&self, drawing: Micros) {
+        lock(&self.echo).set_drawing(drawing);
+    }
+
     /// What the media thread did since the last call.
     pub(crate) fn take_tally(&self) -> MediaTally {
         std::mem::take(&mut *lock(&self.tally))
@@ -101,7 +106,7 @@ impl Shared {
         lock(&self.wish).order
     }
 
-    /// The newest input injected before `at`.
+    /// The newest input that a picture committed at `at` may answer.
     pub(crate) fn injected_before(&self, at: Timestamp) -> Option<Injected> {
         lock(&self.echo).before(at)
     }

@@ -284,7 +284,7 @@ pub(crate) const CLICK_TO_PHOTON: Metric = histogram(
     Unit::Seconds,
     &[],
     CLICK_SECONDS,
-    "From an input to the first picture drawn after it, on the player's screen: the median of each second that had one.",
+    "From an input to the first picture that the title began with after it, on the player's screen: the median of each second that had one.",
 );
 pub(crate) const STAGE_DURATION: Metric = histogram(
     "stream_stage_duration_seconds",

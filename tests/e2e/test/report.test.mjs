@@ -69,7 +69,7 @@ test('a session that was played is judged, and its stages sum to the whole', asy
   // The page's own statistics are of its last seconds: of the same size, whatever a busy machine does to some of them.
   const told = sum(click.stages_us) / 1000;
   assert.ok(told > 0.05 * stats.click_to_photon_ms.mean && told < 20 * stats.click_to_photon_ms.mean, `${told} and ${stats.click_to_photon_ms.mean} ms`);
-  assert.ok(click.stage_error_us > 0 && click.error_us === 0);
+  assert.ok(click.stage_error_us > 0 && click.error_us > 0);
   assert.equal(start.placed_us + start.connected_us + start.thawed_us + start.first_frame_us + start.shown_us, start.total_us);
 
   assert.equal(timeline.step_s, 1);

@@ -252,6 +252,8 @@ impl Chronicle {
     #[must_use]
     pub fn report(&self, now: Timestamp) -> Report {
         let until = if self.ended.is_some() { self.last } else { now };
+        // A title may have begun with a picture a little before or after what is taken for it.
+        let interval = Micros::from_secs(1).scale(1, self.of.display.fps.max(1).into());
         Report {
             version: VERSION,
             session: self.of.session.clone(),
@@ -265,7 +267,7 @@ impl Chronicle {
             start: self.start,
             click_to_photon: Click {
                 means: words::MEANS.to_owned(),
-                delay: self.click.view(Micros::ZERO),
+                delay: self.click.view(interval),
             },
             glass_to_glass: self.picture.view(self.picture.clock_error),
             frames: self.frames,

@@ -156,7 +156,7 @@ pub struct Delay {
     pub p95_us: u32,
     /// Means over all pictures, in the order of the stages; they sum to the mean of the whole. Empty: none was measured.
     pub stages_us: Vec<i32>,
-    /// What it can be wrong by, at the most in any second; 0 where both ends are of one clock.
+    /// What it can be wrong by, at the most in any second: where both ends are of one clock, which picture it is, one interval.
     pub error_us: u32,
     /// What a stage can be wrong by that begins on one clock and ends on the other: `input` and `network`, and what is lacking in one
     /// is in the other.

@@ -4,8 +4,8 @@ use super::view::Scores;
 use crate::quality::Factor;
 
 /// What click-to-photon stands for.
-pub(super) const MEANS: &str = "from an input to the display of the first picture that the title drew after it: where the title \
-    takes longer to answer, what answers comes later";
+pub(super) const MEANS: &str = "from an input to the display of the first picture that the title began with after it, as far as its work \
+    for a picture tells: that can be the picture before or after. Where the title takes longer to answer, what answers comes later";
 
 /// What a factor below good was like.
 pub(super) const fn reason(factor: Factor) -> &'static str {

@@ -19,6 +19,7 @@ mod sources;
 
 use crate::admission::Admission;
 use crate::audio::Listening;
+use crate::drawing::Drawing;
 use crate::encoders::Encoders;
 use crate::knocks::Knocks;
 use crate::layouts::Layouts;
@@ -108,6 +109,8 @@ pub(crate) struct Worker {
     phase: Option<Steering>,
     /// How large the display is to be.
     window: Window,
+    /// How long the title draws at a picture.
+    drawing: Drawing,
     /// What the keys stand for.
     layouts: Layouts<Layout>,
     /// How large pictures are.
@@ -205,6 +208,7 @@ impl Worker {
                 .frame_clock()
                 .map(|clock| Steering::new(clock, parts.title.display.fps)),
             window: Window::new(&parts.title.display, parts.encoders.pixels_max()),
+            drawing: Drawing::new(parts.title.display.fps),
             layouts: Layouts::new(),
             drawn: (parts.drawn.width(), parts.drawn.height()),
             told: (Choice::WHOLE, ByteCount::new(u64::MAX)),

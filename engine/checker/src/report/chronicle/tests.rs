@@ -92,7 +92,7 @@ fn a_good_session_is_told_from_begin_to_exit() {
     assert_eq!(click.stages_us.iter().sum::<i32>(), 23_500);
     assert_eq!(
         (click.pictures, click.error_us, click.stage_error_us),
-        (40, 0, 700)
+        (40, 16_666, 700)
     );
     assert_eq!(report.glass_to_glass.stages_us.iter().sum::<i32>(), 13_000);
     assert_eq!(
