@@ -53,6 +53,11 @@ impl TrainRule {
     }
 
     fn take(&mut self, now: Timestamp, arrival: &Arrival, rtt: Micros) {
+        if self.delay.contradicts(now, arrival) {
+            self.delay = Delay::new();
+            self.trains = Trains::new(self.features.loss_counted);
+            self.sampled_at = arrival.arrived_at;
+        }
         self.delay.on_arrival(arrival);
         self.waited = self.delay.over_least(arrival);
         if let Some(sample) = self.trains.on_arrival(arrival, &self.delay) {

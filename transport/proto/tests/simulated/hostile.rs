@@ -41,6 +41,12 @@ fn forged_feedback_neither_breaks_nor_grows_anything() {
                 world.settle();
             }
         }
+        // What was a lie about times is forgotten with the first true word.
+        world.run(s(1));
+        let before = world.shown.len();
+        world.run(s(1));
+        let after = world.shown.len() - before;
+        assert!(after > 50, "{after} pictures in the second second after the lies");
         let sent = world.sent_stats();
         assert!(
             sent.forged + sent.malformed > 1_000,
