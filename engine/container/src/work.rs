@@ -44,8 +44,9 @@ fn ticks_a_second() -> u64 {
         .max(1)
 }
 
-/// A look at every process of the machine, for who has been born: a title bears its own when it begins.
-const LOOK_EVERY: Micros = Micros::from_secs(8);
+/// A look at every process of the machine, for who has been born: a title bears its own when it begins, and on a host of hundreds of titles
+/// each look is at thousands.
+const LOOK_EVERY: Micros = Micros::from_secs(30);
 
 #[cfg(test)]
 mod tests {

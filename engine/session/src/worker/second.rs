@@ -107,9 +107,11 @@ impl Worker {
         self.look_at_screen(now);
         self.follow_layout(now);
         let stats = self.count(span);
-        let work = self.parts.container.work();
-        let drawing = self.drawing.on_second(span, stats.captured, work);
-        self.parts.shared.set_drawing(drawing);
+        if self.player.is_some() {
+            let work = self.parts.container.work();
+            let drawing = self.drawing.on_second(span, stats.captured, work);
+            self.parts.shared.set_drawing(drawing);
+        }
         let Some(player) = &self.player else { return };
         if player.greeted {
             player.tell(server_message::Message::Report(self.host_report(&stats)));
