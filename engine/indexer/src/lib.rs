@@ -26,6 +26,7 @@ mod file;
 mod host;
 mod index;
 mod lengths;
+mod numbers;
 mod paths;
 mod place;
 mod pools;

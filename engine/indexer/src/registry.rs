@@ -3,10 +3,11 @@
 use crate::beat::{Beat, Refusal, Refusals, State, TEXT_MAX};
 use crate::host::{Entries, Entry, Host, HostView, Standing, Status};
 use crate::index::{Region, RegionId, Title, TitleTerms, unkey};
+use crate::numbers::Numbers;
 use crate::pools::Berth;
 use crate::wheel::Wheel;
 use firstlight_units::{Micros, Timestamp, TitleId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// What a registry is told at its start.
@@ -52,9 +53,8 @@ pub struct Registry {
     pub(crate) hosts: Vec<Option<Host>>,
     pub(crate) titles: Vec<Title>,
     pub(crate) regions: Vec<Region>,
-    pub(crate) by_title: BTreeMap<TitleId, u32>,
-    /// By the digest of the id: eight bytes in a row are found sooner than texts all over the memory.
-    by_id: BTreeMap<u64, u32>,
+    pub(crate) by_title: HashMap<TitleId, u32>,
+    by_id: Numbers,
     by_region: BTreeMap<Arc<str>, RegionId>,
     vacant: Vec<u32>,
     wheel: Wheel,
@@ -70,8 +70,8 @@ impl Registry {
             hosts: Vec::new(),
             titles: Vec::new(),
             regions: Vec::new(),
-            by_title: BTreeMap::new(),
-            by_id: BTreeMap::new(),
+            by_title: HashMap::new(),
+            by_id: Numbers::default(),
             by_region: BTreeMap::new(),
             vacant: Vec::new(),
             wheel: Wheel::new(),
@@ -81,8 +81,7 @@ impl Registry {
 
     /// Lets a host beat from here on. It counts once it does.
     pub fn admit(&mut self, now: Timestamp, host: &str) {
-        // Ids are digests of keys: two with the same digest here don't happen by chance, and the second gains nothing by it.
-        if self.by_id.contains_key(&digest(host)) || !(1..=TEXT_MAX).contains(&host.len()) {
+        if self.by_id.get(host).is_some() || !(1..=TEXT_MAX).contains(&host.len()) {
             return;
         }
         let id: Arc<str> = host.into();
@@ -97,7 +96,7 @@ impl Registry {
             self.hosts.push(Some(record));
             at
         };
-        self.by_id.insert(digest(&id), at);
+        self.by_id.insert(&id, at);
         self.wheel.arm(at, now + FORGET_AFTER);
     }
 
@@ -410,7 +409,7 @@ impl Registry {
     }
 
     fn at(&self, host: &str) -> Option<u32> {
-        let at = *self.by_id.get(&digest(host))?;
+        let at = self.by_id.get(host)?;
         let found = self.hosts.get(at as usize).and_then(Option::as_ref)?;
         (&*found.id == host).then_some(at)
     }
@@ -445,17 +444,10 @@ impl Registry {
     fn remove(&mut self, at: u32) {
         self.withdraw(at);
         if let Some(host) = self.hosts[at as usize].take() {
-            self.by_id.remove(&digest(&host.id));
+            self.by_id.remove(&host.id);
             self.vacant.push(at);
         }
     }
-}
-
-/// FNV-1a.
-fn digest(id: &str) -> u64 {
-    id.bytes().fold(0xcbf2_9ce4_8422_2325, |digest, byte| {
-        (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }
 
 impl Settings {
