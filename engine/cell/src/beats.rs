@@ -1,17 +1,17 @@
-//! What hosts say: beats and reports.
+//! Beats: that a host is there, and what it has.
 
-use crate::inner::{Inner, wall_now};
-use crate::sessions::Session;
+use crate::inner::Inner;
 use crate::state::heard;
-use crate::{Error, accounts, waiting};
+use crate::{Error, accounts, incoming, reports, waiting};
 use firstlight_checker::admission::Standing;
-use firstlight_fleet::messages::{Ask, Beat, Channel, Opened, Refusal, Reply, Report, SessionView};
-use firstlight_fleet::{Cause, LeaseState, Message, Renewal, Subject};
+use firstlight_fleet::messages::{Ask, Beat, Channel, Opened, Refusal, Reply};
+use firstlight_fleet::{Cause, LeaseState, Renewal, Subject};
 use firstlight_link::End;
 use firstlight_units::{HostId, Micros, SessionId};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// Admits everybody who has joined.
 pub(crate) async fn admit_all(inner: &Inner) -> Result<(), Error> {
@@ -35,107 +35,55 @@ pub(crate) async fn admit_all(inner: &Inner) -> Result<(), Error> {
     }
 }
 
-/// Listens from here on.
+/// Listens from here on. Nothing here waits for the store.
 pub(crate) async fn listen(inner: &Arc<Inner>) -> Result<(), Error> {
-    let bus = inner.settings.caller.bus();
-    let mut beats = bus.subscribe(&Subject::beats()).await?;
-    let mut reports = bus.subscribe(&Subject::reports()).await?;
+    let mut beats = inner.settings.caller.bus().subscribe(&Subject::beats()).await?;
+    let strangers = strangers(Arc::downgrade(inner));
     let weak = Arc::downgrade(inner);
     tokio::spawn(async move {
-        loop {
-            let (message, channel) = tokio::select! {
-                biased;
-                message = reports.next() => (message, Channel::Report),
-                message = beats.next() => (message, Channel::Beat),
-            };
-            let (Some(message), Some(inner)) = (message, weak.upgrade()) else {
-                return;
-            };
+        while let Some(message) = beats.next().await {
+            let Some(inner) = weak.upgrade() else { return };
             inner.alive().await;
-            take(&inner, &message, channel).await;
+            match incoming::open(&inner, &message, Channel::Beat) {
+                Ok(opened) => take(&inner, &opened),
+                Err(refusal) => {
+                    // It beats again in a second.
+                    let asked = matches!(&refusal, Refusal::Unknown(host) if strangers.try_send(host.clone()).is_ok());
+                    if !asked {
+                        incoming::refused(&refusal);
+                    }
+                }
+            }
         }
     });
     Ok(())
 }
 
-async fn take(inner: &Arc<Inner>, message: &Message, channel: Channel) {
-    let expected = message
-        .subject
-        .rsplit('.')
-        .next()
-        .and_then(|id| id.parse::<HostId>().ok());
-    let opened = match open(inner, message, channel, expected.as_ref()) {
-        // It may have joined through another cell.
-        Err(Refusal::Unknown(host)) if is_member(inner, &host).await => {
-            inner.admit(&host);
-            open(inner, message, channel, expected.as_ref())
-        }
-        opened => opened,
-    };
-    let opened = match opened {
-        Ok(opened) => opened,
-        Err(refusal) => return refuse(&refusal),
-    };
-    let done = if matches!(channel, Channel::Beat) {
-        match Beat::read(&opened.body) {
-            Ok(beat) => {
-                on_beat(inner, &opened.from, (opened.boot, opened.sequence), &beat);
-                Ok(())
+/// Hosts that beat and were never heard of: some joined through another cell, and are admitted.
+fn strangers(inner: Weak<Inner>) -> mpsc::Sender<HostId> {
+    let (told, mut strangers) = mpsc::channel::<HostId>(STRANGERS_MAX);
+    tokio::spawn(async move {
+        while let Some(host) = strangers.recv().await {
+            let Some(inner) = inner.upgrade() else { return };
+            inner.alive().await;
+            if inner.state().guard.knows(&host) {
+                continue;
             }
-            Err(refusal) => Err(refusal),
-        }
-    } else {
-        match Report::read(&opened.body) {
-            Ok(report) => {
-                let id = report.session.session.clone();
-                on_report(inner, &opened.from, report.session).await;
-                if let Some(quality) = report.quality {
-                    accounts::keep(inner, &opened.from, &id, &quality).await;
-                }
-                Ok(())
+            if incoming::is_member(&inner, &host).await {
+                inner.admit(&host);
+            } else {
+                incoming::refused(&Refusal::Unknown(host));
             }
-            Err(refusal) => Err(refusal),
         }
-    };
-    if let Err(refusal) = done {
-        inner.state().guard.count(&refusal);
-        refuse(&refusal);
+    });
+    told
+}
+
+fn take(inner: &Arc<Inner>, opened: &Opened) {
+    match Beat::read(&opened.body) {
+        Ok(beat) => on_beat(inner, &opened.from, (opened.boot, opened.sequence), &beat),
+        Err(refusal) => incoming::refuse(inner, &refusal),
     }
-}
-
-/// Nobody who places a player waits while a signature is checked.
-fn open(
-    inner: &Inner,
-    message: &Message,
-    channel: Channel,
-    expected: Option<&HostId>,
-) -> Result<Opened, Refusal> {
-    let now = wall_now();
-    let looked = inner.state().guard.look(channel, expected, &message.body, now)?;
-    let proven = looked.prove();
-    inner.state().guard.take(proven, now)
-}
-
-fn refuse(refusal: &Refusal) {
-    tracing::debug!(%refusal, "a message is not taken");
-    firstlight_telemetry::message_refused(refusal.word());
-}
-
-async fn is_member(inner: &Inner, host: &HostId) -> bool {
-    let member = inner.roster.member(host).await;
-    matches!(member, Ok(Some(member)) if !member.expelled)
-}
-
-async fn on_report(inner: &Inner, host: &HostId, view: SessionView) {
-    let addresses = inner.addresses(host);
-    inner
-        .hear(Session {
-            view,
-            host: host.clone(),
-            addresses,
-            lost: false,
-        })
-        .await;
 }
 
 fn on_beat(inner: &Arc<Inner>, host: &HostId, (boot, seq): (u64, u64), beat: &Beat) {
@@ -170,9 +118,9 @@ fn on_beat(inner: &Arc<Inner>, host: &HostId, (boot, seq): (u64, u64), beat: &Be
     if anew {
         let (weak, host) = (weak.clone(), host.clone());
         tokio::spawn(async move {
-            if let Some(inner) = weak.upgrade() {
-                ask_sessions(&inner, &host).await;
-            }
+            let Some(inner) = weak.upgrade() else { return };
+            let _turn = inner.aside.acquire().await;
+            ask_sessions(&inner, &host).await;
         });
     }
     if renew {
@@ -201,7 +149,7 @@ pub(crate) async fn ask_sessions(inner: &Inner, host: &HostId) {
     let whole = sessions.len() < SESSIONS_LISTED_MAX;
     let known: BTreeSet<SessionId> = sessions.iter().map(|view| view.session.clone()).collect();
     for view in sessions {
-        on_report(inner, host, view).await;
+        reports::on_report(inner, host, view).await;
     }
     let gone = leased
         .into_iter()
@@ -226,6 +174,7 @@ pub(crate) async fn ask_sessions(inner: &Inner, host: &HostId) {
 /// The host says that it holds these. Those that the store knows to be over it is to end.
 async fn renew_held(inner: Weak<Inner>, host: HostId, held: Vec<Renewal>) {
     let Some(inner) = inner.upgrade() else { return };
+    let _turn = inner.aside.acquire().await;
     inner.alive().await;
     let ttl: Micros = inner.settings.lease;
     let renewed = match inner.settings.store.renew(&host, held, ttl).await {
@@ -254,4 +203,6 @@ async fn renew_held(inner: Weak<Inner>, host: HostId, held: Vec<Renewal>) {
 const PAGE: usize = 256;
 /// As many as a host lists.
 const SESSIONS_LISTED_MAX: usize = 500;
+/// More are heard a second later.
+const STRANGERS_MAX: usize = 256;
 const SESSIONS_WITHIN: Duration = Duration::from_secs(5);

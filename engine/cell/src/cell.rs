@@ -4,7 +4,7 @@ use crate::fault::Faults;
 use crate::inner::{ASK_WITHIN, Inner, Life, wall_now};
 use crate::sessions::Session;
 use crate::state::{HostPage, Overview, RegionRow};
-use crate::{Checks, Error, Seen, accounts, beats, cases, checks, cordon, place, reaper, waiting};
+use crate::{Checks, Error, Seen, accounts, beats, cases, checks, cordon, place, reaper, reports, waiting};
 use firstlight_fleet::messages::{Ask, Caller, Quality, Reply, Summary};
 use firstlight_fleet::{Bus, PublicKey, Roster, Store};
 use firstlight_indexer::{self as indexer, Explanation, TitleTerms};
@@ -169,6 +169,7 @@ impl Cell {
         checks::run(&cell.inner).await?;
         cases::run(&cell.inner);
         waiting::restore(&cell.inner).await?;
+        reports::listen(&cell.inner).await?;
         beats::listen(&cell.inner).await?;
         reaper::run(&cell.inner);
         Ok(cell)

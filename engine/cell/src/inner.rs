@@ -13,7 +13,7 @@ use firstlight_units::{HostId, Micros, SessionId, Timestamp, WallTime};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 
 #[derive(Debug)]
@@ -26,6 +26,9 @@ pub(crate) struct Inner {
     /// Somebody may have become free, or is lost.
     pub(crate) news: Notify,
     pub(crate) life: watch::Sender<Life>,
+    /// Turns for what has the store work and no player waits for: when a cell comes back, all its hosts are new to it at once, and who
+    /// clicks then would wait behind them all.
+    pub(crate) aside: Semaphore,
     /// Since when it has been without its store or its bus.
     away: Mutex<Option<Instant>>,
     state: Mutex<State>,
@@ -48,6 +51,7 @@ impl Inner {
             began_wall: wall_now(),
             news: Notify::new(),
             life: watch::Sender::new(Life::Open),
+            aside: Semaphore::new(ASIDE),
             away: Mutex::default(),
             state: Mutex::new(State::new(indexer::Settings {
                 beat_every: settings.beat_every,
@@ -282,6 +286,8 @@ pub(crate) fn wall_now() -> WallTime {
 }
 
 const DAY_US: u64 = 86_400_000_000;
+/// A quarter of the connections that a store is held with.
+const ASIDE: usize = 4;
 /// A worker answers an offer within ten seconds.
 pub(crate) const ASK_WITHIN: Duration = Duration::from_secs(12);
 /// A supervisor is patient with a worker that ends for some seconds, then kills it.
