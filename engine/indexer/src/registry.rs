@@ -7,7 +7,7 @@ use crate::numbers::Numbers;
 use crate::pools::Berth;
 use crate::wheel::Wheel;
 use firstlight_units::{Micros, Timestamp, TitleId};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What a registry is told at its start.
@@ -53,7 +53,7 @@ pub struct Registry {
     pub(crate) hosts: Vec<Option<Host>>,
     pub(crate) titles: Vec<Title>,
     pub(crate) regions: Vec<Region>,
-    pub(crate) by_title: HashMap<TitleId, u32>,
+    pub(crate) by_title: BTreeMap<TitleId, u32>,
     by_id: Numbers,
     by_region: BTreeMap<Arc<str>, RegionId>,
     vacant: Vec<u32>,
@@ -70,7 +70,7 @@ impl Registry {
             hosts: Vec::new(),
             titles: Vec::new(),
             regions: Vec::new(),
-            by_title: HashMap::new(),
+            by_title: BTreeMap::new(),
             by_id: Numbers::default(),
             by_region: BTreeMap::new(),
             vacant: Vec::new(),
