@@ -18,8 +18,8 @@ enum Source {
 pub enum Wait {
     /// The app committed a picture.
     Damage {
-        /// When that was seen: on X11, when the picture's first damage event was read; on Wayland, when the commit was. Whatever is
-        /// waited for after it counts as capture.
+        /// When it did. On Wayland, when the commit was read; on X11, when the picture's first damage event was, less what the server
+        /// had worked for it. Whatever is waited for after it counts as capture.
         at: Timestamp,
     },
     /// The [`Waker`] was used.

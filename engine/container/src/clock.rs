@@ -11,11 +11,17 @@ use std::time::Duration;
 #[must_use]
 pub fn now() -> Timestamp {
     // CLOCK_MONOTONIC cannot fail on Linux; zero would only make deadlines pass at once.
-    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Timestamp::from_micros(0), |t| {
-        let s = u64::try_from(t.tv_sec()).unwrap_or(0);
-        let ns = u64::try_from(t.tv_nsec()).unwrap_or(0);
-        Timestamp::from_micros(s.saturating_mul(1_000_000).saturating_add(ns / 1_000))
-    })
+    Timestamp::from_micros(read(ClockId::CLOCK_MONOTONIC).map_or(0, Micros::as_micros))
+}
+
+/// What `clock` shows; nothing where it cannot be read, as that of a process which is gone.
+pub(crate) fn read(clock: ClockId) -> Option<Micros> {
+    let t = clock_gettime(clock).ok()?;
+    let s = u64::try_from(t.tv_sec()).unwrap_or(0);
+    let ns = u64::try_from(t.tv_nsec()).unwrap_or(0);
+    Some(Micros::new(
+        s.saturating_mul(1_000_000).saturating_add(ns / 1_000),
+    ))
 }
 
 /// Waits until one of `fds` is ready, `deadline` passes (`None`: never) or a signal arrives; the caller looks which.

@@ -279,10 +279,11 @@ impl Container {
         result
     }
 
-    /// Processor time that the app and its display used since the last call; the first one says nothing. Looks at a few files.
+    /// Processor time that the app, and who draws for it, used since the last call; the first one says nothing. Looks at a few files. What
+    /// an X server works comes after the commit that [`Grab::committed_at`](crate::Grab::committed_at) tells.
     pub fn work(&mut self) -> Micros {
-        let display = self.display.process().map(Process::id);
-        let roots: Vec<u32> = [self.app.id()].into_iter().chain(display).collect();
+        let painter = self.display.painter().map(Process::id);
+        let roots: Vec<u32> = [self.app.id()].into_iter().chain(painter).collect();
         self.work.since(&roots)
     }
 

@@ -129,6 +129,14 @@ impl Display {
         }
     }
 
+    /// The process that draws for its apps before their pictures are committed.
+    pub(crate) fn painter(&self) -> Option<&Process> {
+        match self {
+            Self::X11(_) => None,
+            Self::Wayland(display) => display.process(),
+        }
+    }
+
     /// The threads of this process that work for it.
     pub(crate) fn threads(&self) -> Option<u32> {
         match self {

@@ -1,4 +1,4 @@
-//! How much the processor works for a title's pictures: the app and its display, without the sound.
+//! How much the processor works for a title's pictures before they are committed, without the sound.
 
 use crate::clock;
 use crate::process::{descendants, stat};

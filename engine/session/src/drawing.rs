@@ -1,7 +1,7 @@
 //! How long a title draws at a picture, as far as its processor time tells.
 //!
 //! A picture that the title was already drawing when an input came does not answer it. When a title begins with a picture is not to be seen
-//! from outside; what its processes and its display work for one is. A title that works in several threads at once draws for less than
+//! from outside; what its processes work for one is. A title that works in several threads at once draws for less than
 //! that, one that waits for a processor for longer.
 
 use firstlight_units::Micros;

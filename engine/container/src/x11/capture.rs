@@ -6,10 +6,14 @@
 //!
 //! Pixels are never copied: the server's own screen is mapped (see `framebuffer`), and while somebody looks at it the server is
 //! grabbed, so that it does nothing for the app. The cursor is never in the picture: this connection hides it.
+//!
+//! The server tells of a picture when it has drawn it, and the app committed it before that: what the server worked for it (`labour`)
+//! is taken off.
 
 use super::address::{Address, Connection};
 use super::extent::Extent;
 use super::framebuffer::{Framebuffer, Screen};
+use super::labour::Labour;
 use crate::coalesce::{Coalescer, Verdict};
 use crate::pace::Pace;
 use crate::{Error, Grab, Wait, Waker, clock};
@@ -33,6 +37,7 @@ pub(crate) struct Capture {
     damage: damage::Damage,
     coalescer: Coalescer,
     pace: Pace,
+    labour: Labour,
     /// An event that came while something else was awaited.
     pending: Option<Damaged>,
     /// A whole picture that waits for its time.
@@ -44,10 +49,13 @@ pub(crate) struct Capture {
     waker: Waker,
 }
 
-/// A damage event, and when it was read.
+/// A damage event.
 #[derive(Clone, Copy, Debug)]
 struct Damaged {
+    /// When it was read.
     at: Timestamp,
+    /// When the app committed what it tells of.
+    committed: Timestamp,
     server_ms: u32,
 }
 
@@ -101,6 +109,7 @@ impl Capture {
             .damage_create(damage, root, ReportLevel::NON_EMPTY)?
             .check()?;
         Ok(Self {
+            labour: Labour::of(connection.stream()),
             connection,
             screen,
             extent: extent.clone(),
@@ -144,7 +153,7 @@ impl Capture {
                 let due = self.pace.begin(damaged.at);
                 self.gather(damaged)?;
                 self.ready = Some(Ready {
-                    committed: damaged.at,
+                    committed: damaged.committed,
                     due,
                 });
             }
@@ -192,6 +201,7 @@ impl Capture {
         self.connection.grab_server()?;
         self.connection.sync()?;
         let grabbed_at = clock::now();
+        self.labour.begin(grabbed_at);
         let waiting = self.ready.take().map(|ready| ready.committed);
         let stale = self.drop_stale(armed)?;
         let committed = self.committed.take().or(waiting).or(stale);
@@ -250,7 +260,7 @@ impl Capture {
             return Ok(Some(damaged));
         }
         while let Some(event) = self.connection.poll_for_event()? {
-            if let Some((damaged, _)) = damaged(&event) {
+            if let Some((damaged, _)) = self.damaged(&event) {
                 self.armed = false;
                 return Ok(Some(damaged));
             }
@@ -259,36 +269,35 @@ impl Capture {
     }
 
     /// Forgets events from before the request `armed`: the grab holds what they tell of. A later one must be kept: the server
-    /// reports nothing more until it is subtracted. Returns when the first of the forgotten ones was read.
+    /// reports nothing more until it is subtracted. Returns when the app committed what the first of the forgotten ones tells of.
     fn drop_stale(&mut self, armed: u64) -> Result<Option<Timestamp>, Error> {
-        let mut stale = self.pending.take().map(|damaged| damaged.at);
+        let mut stale = self.pending.take().map(|damaged| damaged.committed);
         while let Some(event) = self.connection.poll_for_event()? {
-            match damaged(&event) {
+            match self.damaged(&event) {
                 Some((damaged, after)) if is_at_or_after(after, armed) => self.pending = Some(damaged),
-                Some((damaged, _)) => stale = stale.or(Some(damaged.at)),
+                Some((damaged, _)) => stale = stale.or(Some(damaged.committed)),
                 None => {}
             }
         }
         Ok(stale)
     }
-}
 
-/// The damage event and the low bits of the last request the server had seen before it.
-fn damaged(event: &Event) -> Option<(Damaged, u16)> {
-    if let Event::DamageNotify(e) = event {
-        let at = clock::now();
-        return Some((
-            Damaged {
+    /// The damage event and the low bits of the last request the server had seen before it.
+    fn damaged(&mut self, event: &Event) -> Option<(Damaged, u16)> {
+        if let Event::DamageNotify(e) = event {
+            let at = clock::now();
+            let damaged = Damaged {
                 at,
+                committed: self.labour.end(at),
                 server_ms: e.timestamp,
-            },
-            e.sequence,
-        ));
+            };
+            return Some((damaged, e.sequence));
+        }
+        if let Event::Error(error) = event {
+            tracing::debug!(?error, "the display refused a capture request");
+        }
+        None
     }
-    if let Event::Error(error) = event {
-        tracing::debug!(?error, "the display refused a capture request");
-    }
-    None
 }
 
 /// Whether the request with these low bits is `request` or a later one.

@@ -7,6 +7,7 @@ pub(crate) mod cursor;
 mod extent;
 mod framebuffer;
 pub(crate) mod input;
+mod labour;
 pub(crate) mod resize;
 pub(crate) mod server;
 pub(crate) mod typing;
