@@ -5,8 +5,9 @@ use crate::{Error, cases};
 use firstlight_checker::Score;
 use firstlight_checker::host::Record;
 use firstlight_fleet::messages::Quality;
-use firstlight_fleet::{Expect, Swapped};
+use firstlight_fleet::{Expect, Store, Swapped};
 use firstlight_units::{HostId, SessionId};
+use std::sync::atomic::Ordering;
 
 /// A host says how a session of its own was that has ended. Said twice, it counts once.
 pub(crate) async fn keep(inner: &Inner, host: &HostId, id: &SessionId, quality: &Quality) {
@@ -47,14 +48,22 @@ async fn write(inner: &Inner, id: &SessionId, quality: &Quality) -> Result<bool,
     }
     let order = format!("{:020}-{id}", wall_now().as_micros());
     store.put(BY_END, &order, Expect::Any, id.to_string()).await?;
-    // A failure leaves some too many, which the next end removes.
+    let before = inner.accounts.fetch_add(1, Ordering::Relaxed);
+    if before.is_multiple_of(TIDY_EVERY) {
+        tidy(store.as_ref()).await?;
+    }
+    Ok(true)
+}
+
+/// Removes the oldest where there are too many: a look at all of them, and so now and then.
+async fn tidy(store: &dyn Store) -> Result<(), firstlight_fleet::Error> {
     let kept = store.list(BY_END, None, ACCOUNTS_MAX + SURPLUS_MAX).await?;
     let surplus = kept.len().saturating_sub(ACCOUNTS_MAX);
     for oldest in kept.into_iter().take(surplus) {
         store.remove(ACCOUNTS, &oldest.body, Expect::Any).await?;
         store.remove(BY_END, &oldest.key, Expect::Any).await?;
     }
-    Ok(true)
+    Ok(())
 }
 
 /// A session that has ended, if it is kept.
@@ -124,9 +133,10 @@ fn learn(inner: &Inner, host: &HostId, record: Record) {
     }
 }
 
-/// As many sessions can be read after their end; some 15 KB each.
+/// As many sessions can be read after their end, and for a while a few more; some 15 KB each.
 pub const ACCOUNTS_MAX: usize = 1_000;
-/// What failures left over is removed in pieces.
+const TIDY_EVERY: u32 = 16;
+/// More than come between two looks of a few indexers; what failures left over is removed in pieces.
 const SURPLUS_MAX: usize = 64;
 /// Cells that count for one host at the same moment.
 const ROUNDS_MAX: usize = 8;

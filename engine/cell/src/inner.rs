@@ -11,6 +11,7 @@ use firstlight_indexer as indexer;
 use firstlight_link::End;
 use firstlight_units::{HostId, Micros, SessionId, Timestamp, WallTime};
 use std::net::IpAddr;
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, Semaphore, watch};
@@ -29,6 +30,8 @@ pub(crate) struct Inner {
     /// Turns for what has the store work and no player waits for: when a cell comes back, all its hosts are new to it at once, and who
     /// clicks then would wait behind them all.
     pub(crate) aside: Semaphore,
+    /// Accounts of ended sessions that this cell has kept.
+    pub(crate) accounts: AtomicU32,
     /// Since when it has been without its store or its bus.
     away: Mutex<Option<Instant>>,
     state: Mutex<State>,
@@ -52,6 +55,7 @@ impl Inner {
             news: Notify::new(),
             life: watch::Sender::new(Life::Open),
             aside: Semaphore::new(ASIDE),
+            accounts: AtomicU32::new(0),
             away: Mutex::default(),
             state: Mutex::new(State::new(indexer::Settings {
                 beat_every: settings.beat_every,
