@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Engine, binary, until } from '../lib/engine.mjs';
+import { Engine, binary, freePort, until } from '../lib/engine.mjs';
 import { openBrowser, play, untilState, untilStats } from '../lib/browser.mjs';
 import { Gateway, Host, Nats } from '../lib/fleet.mjs';
 
@@ -31,7 +31,8 @@ const sessionOf = (page) => page.evaluate(() => firstlight.session);
 const words = () => page.evaluate(() => document.body.innerText);
 
 test('a machine that joins is measured, and carries a player until he is done; then it leaves and nobody is lost', async () => {
-  const host = await joined({ args: ['--region', 'eu-1', '--name', 'box'] });
+  const metrics = `127.0.0.1:${await freePort()}`;
+  const host = await joined({ args: ['--region', 'eu-1', '--name', 'box', '--metrics', metrics] });
   const row = await gateway.host(host.id);
   assert.deepEqual([row.name, row.region, row.sessions], ['box', 'eu-1', 0]);
   assert.ok(row.slots > 0 && row.titles > 0 && row.stages_ms > 0, JSON.stringify(row));
@@ -42,6 +43,8 @@ test('a machine that joins is measured, and carries a player until he is done; t
   await untilStats(page, (s) => s.input.events > 0 && s.input.unacknowledged === 0, 'keys to be acknowledged');
   assert.ok(host.processes().some(({ command }) => /firstlight\S* worker/.test(command)), 'the session runs below the host');
   await until(async () => (await gateway.host(host.id)).sessions === 1, 'the gateway to count the session');
+  const told = await fetch(`http://${metrics}/metrics`);
+  assert.match(await told.text(), /^host_sessions_attached_total\{by="ticket",transport="webtransport"\} 1$/m, 'its provider sees it as well');
 
   const drain = host.tell('drain');
   await drain.untilLine(/one session goes on/, 'the drain said what it waits for');
