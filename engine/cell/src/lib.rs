@@ -32,6 +32,7 @@ mod error;
 mod fault;
 mod incoming;
 mod inner;
+mod lanes;
 mod place;
 mod pools;
 mod reaper;

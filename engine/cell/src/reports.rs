@@ -1,27 +1,27 @@
 //! Reports: what became of a host's sessions.
 //!
-//! A session that ended has the store work, more than once. So hosts don't wait for each other, but each for itself: its reports stay in order.
+//! A session that ended has the store work, more than once. So each host has its lane, in which its reports stay in order. Where a lane
+//! is full they wait on the bus, and are lost where its own room is used up: a lease that nobody ends ends by itself.
 
 use crate::inner::Inner;
+use crate::lanes::Lanes;
 use crate::sessions::Session;
 use crate::{Error, accounts, incoming};
 use firstlight_fleet::messages::{Channel, Refusal, Report, SessionView};
 use firstlight_fleet::{Message, Subject};
 use firstlight_units::HostId;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::ControlFlow;
 use std::sync::{Arc, Weak};
-use tokio::sync::mpsc;
 
 /// Listens from here on.
 pub(crate) async fn listen(inner: &Arc<Inner>) -> Result<(), Error> {
     let mut reports = inner.settings.caller.bus().subscribe(&Subject::reports()).await?;
-    let lanes: Vec<_> = (0..LANES).map(|_| lane(Arc::downgrade(inner))).collect();
+    let weak = Arc::downgrade(inner);
+    let lanes = Lanes::open(LANES, move |message| take(weak.clone(), message));
     tokio::spawn(async move {
         while let Some(message) = reports.next().await {
-            let Some(lane) = lanes.get(lane_of(&message.subject)) else {
-                return;
-            };
-            if lane.send(message).await.is_err() {
+            let host = message.subject.clone();
+            if lanes.send(&host, message).await.is_break() {
                 return;
             }
         }
@@ -29,25 +29,16 @@ pub(crate) async fn listen(inner: &Arc<Inner>) -> Result<(), Error> {
     Ok(())
 }
 
-fn lane(inner: Weak<Inner>) -> mpsc::Sender<Message> {
-    let (lane, mut messages) = mpsc::channel(LANE_MAX);
-    tokio::spawn(async move {
-        while let Some(message) = messages.recv().await {
-            let Some(inner) = inner.upgrade() else { return };
-            inner.alive().await;
-            take(&inner, &message).await;
-        }
-    });
-    lane
+async fn take(inner: Weak<Inner>, message: Message) -> ControlFlow<()> {
+    let Some(inner) = inner.upgrade() else {
+        return ControlFlow::Break(());
+    };
+    inner.alive().await;
+    read(&inner, &message).await;
+    ControlFlow::Continue(())
 }
 
-fn lane_of(subject: &str) -> usize {
-    let mut hasher = DefaultHasher::new();
-    subject.hash(&mut hasher);
-    usize::try_from(hasher.finish() % LANES as u64).unwrap_or(0)
-}
-
-async fn take(inner: &Inner, message: &Message) {
+async fn read(inner: &Inner, message: &Message) {
     let opened = match incoming::open(inner, message, Channel::Report) {
         Err(Refusal::Unknown(host)) if incoming::is_member(inner, &host).await => {
             inner.admit(&host);
@@ -84,5 +75,3 @@ pub(crate) async fn on_report(inner: &Inner, host: &HostId, view: SessionView) {
 
 /// As many as the connections that a store is held with: a slot that is not given back is missing to whoever clicks next.
 const LANES: usize = 16;
-/// Further ones wait on the bus, and are lost where its own room is used up: a lease that nobody ends ends by itself.
-const LANE_MAX: usize = 256;
