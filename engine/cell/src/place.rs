@@ -515,16 +515,16 @@ impl<'a> Placement<'a> {
         }
     }
 
-    /// Asks some hosts what they have. Whether that makes room.
+    /// Asks the hosts, where they are few, what they have. Whether that makes room.
     async fn refresh(&self) -> bool {
-        let hosts: Vec<HostId> = self
-            .inner
-            .state()
-            .hosts
-            .keys()
-            .take(REFRESH_MAX)
-            .cloned()
-            .collect();
+        let hosts: Vec<HostId> = {
+            let state = self.inner.state();
+            // Each that finds no room would ask: a full cell would do nothing else.
+            if state.hosts.len() > REFRESH_MAX {
+                return false;
+            }
+            state.hosts.keys().cloned().collect()
+        };
         for host in &hosts {
             beats::ask_sessions(self.inner, host).await;
         }
