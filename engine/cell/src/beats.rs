@@ -1,6 +1,6 @@
 //! Beats: that a host is there, and what it has.
 
-use crate::inner::Inner;
+use crate::inner::{Inner, Waiting};
 use crate::state::heard;
 use crate::{Error, accounts, incoming, reports, waiting};
 use firstlight_checker::admission::Standing;
@@ -118,9 +118,9 @@ fn on_beat(inner: &Arc<Inner>, host: &HostId, (boot, seq): (u64, u64), beat: &Be
     if anew {
         let (weak, host) = (weak.clone(), host.clone());
         tokio::spawn(async move {
-            let Some(inner) = weak.upgrade() else { return };
-            let _turn = inner.aside.acquire().await;
-            ask_sessions(&inner, &host).await;
+            if let Some(inner) = weak.upgrade() {
+                ask_sessions(&inner, &host, Waiting::Nobody).await;
+            }
         });
     }
     if renew {
@@ -133,10 +133,13 @@ fn on_beat(inner: &Arc<Inner>, host: &HostId, (boot, seq): (u64, u64), beat: &Be
 
 /// A host that was not known, or started anew: what does it have? What the store has confirmed there and it knows nothing of is
 /// over: it was lost with the host's last life.
-pub(crate) async fn ask_sessions(inner: &Inner, host: &HostId) {
+pub(crate) async fn ask_sessions(inner: &Inner, host: &HostId, waiting: Waiting) {
+    let turn = inner.turn(waiting).await;
     accounts::recall(inner, host).await;
     // Before the ask: what is confirmed by now is on the host, or nowhere.
     let leased = inner.settings.store.live(host).await.unwrap_or_default();
+    // A host that does not answer keeps nobody's turn.
+    drop(turn);
     let sessions = match inner.ask(host, Ask::Sessions, SESSIONS_WITHIN).await {
         Ok(Reply::Sessions { sessions }) => sessions,
         Ok(_) => return,
@@ -145,6 +148,7 @@ pub(crate) async fn ask_sessions(inner: &Inner, host: &HostId) {
             return;
         }
     };
+    let _turn = inner.turn(waiting).await;
     // A list as long as a message holds may not be all of it.
     let whole = sessions.len() < SESSIONS_LISTED_MAX;
     let known: BTreeSet<SessionId> = sessions.iter().map(|view| view.session.clone()).collect();
@@ -174,10 +178,12 @@ pub(crate) async fn ask_sessions(inner: &Inner, host: &HostId) {
 /// The host says that it holds these. Those that the store knows to be over it is to end.
 async fn renew_held(inner: Weak<Inner>, host: HostId, held: Vec<Renewal>) {
     let Some(inner) = inner.upgrade() else { return };
-    let _turn = inner.aside.acquire().await;
+    let turn = inner.turn(Waiting::Nobody).await;
     inner.alive().await;
     let ttl: Micros = inner.settings.lease;
-    let renewed = match inner.settings.store.renew(&host, held, ttl).await {
+    let renewed = inner.settings.store.renew(&host, held, ttl).await;
+    drop(turn);
+    let renewed = match renewed {
         Ok(renewed) => renewed,
         Err(error) => {
             tracing::warn!(%host, %error, "leases were not renewed");

@@ -30,6 +30,12 @@ pub(crate) fn refused(refusal: &Refusal) {
     firstlight_telemetry::message_refused(refusal.word());
 }
 
+/// Tells of a message that there was no room for.
+pub(crate) fn lost(subject: &str) {
+    tracing::debug!(subject, "a message is lost: too many wait");
+    firstlight_telemetry::message_refused("busy");
+}
+
 /// Whether the roster has it: it may have joined through another cell.
 pub(crate) async fn is_member(inner: &Inner, host: &HostId) -> bool {
     let member = inner.roster.member(host).await;

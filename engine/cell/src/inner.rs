@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
 use tokio::time::Instant;
 
 #[derive(Debug)]
@@ -29,12 +29,20 @@ pub(crate) struct Inner {
     pub(crate) life: watch::Sender<Life>,
     /// Turns for what has the store work and no player waits for: when a cell comes back, all its hosts are new to it at once, and who
     /// clicks then would wait behind them all.
-    pub(crate) aside: Semaphore,
+    aside: Semaphore,
     /// Accounts of ended sessions that this cell has kept.
     pub(crate) accounts: AtomicU32,
     /// Since when it has been without its store or its bus.
     away: Mutex<Option<Instant>>,
     state: Mutex<State>,
+}
+
+/// Who waits for some work of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    /// A player: it is done at once.
+    Player,
+    Nobody,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +115,14 @@ impl Inner {
             self.life.send_replace(Life::Dead);
         }
         self.alive().await;
+    }
+
+    /// A turn for work of the store, until it is dropped.
+    pub(crate) async fn turn(&self, waiting: Waiting) -> Option<SemaphorePermit<'_>> {
+        match waiting {
+            Waiting::Player => None,
+            Waiting::Nobody => self.aside.acquire().await.ok(),
+        }
     }
 
     /// Goes no further once it is dead.

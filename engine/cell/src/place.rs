@@ -10,7 +10,7 @@
 
 use crate::cell::{Outcome, Start, Started, Timing};
 use crate::fault::Step;
-use crate::inner::{ASK_WITHIN, END_WITHIN, Inner};
+use crate::inner::{ASK_WITHIN, END_WITHIN, Inner, Waiting};
 use crate::state::region_name;
 use crate::{Error, beats, waiting};
 use firstlight_fleet::messages::{Ask, AskError, Claim, Claimed, Refused, Reply, SessionView};
@@ -526,7 +526,7 @@ impl<'a> Placement<'a> {
             state.hosts.keys().cloned().collect()
         };
         for host in &hosts {
-            beats::ask_sessions(self.inner, host).await;
+            beats::ask_sessions(self.inner, host, Waiting::Player).await;
         }
         let state = self.inner.state();
         let near = self.inner.settings.near;

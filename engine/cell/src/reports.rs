@@ -1,7 +1,7 @@
 //! Reports: what became of a host's sessions.
 //!
-//! A session that ended has the store work, more than once. So each host has its lane, in which its reports stay in order. Where a lane
-//! is full they wait on the bus, and are lost where its own room is used up: a lease that nobody ends ends by itself.
+//! A session that ended has the store work, more than once. So each host has its lane, in which its reports stay in order. What
+//! a full lane has no room for is lost: a lease that nobody ends ends by itself.
 
 use crate::inner::Inner;
 use crate::lanes::Lanes;
@@ -21,8 +21,10 @@ pub(crate) async fn listen(inner: &Arc<Inner>) -> Result<(), Error> {
     tokio::spawn(async move {
         while let Some(message) = reports.next().await {
             let host = message.subject.clone();
-            if lanes.send(&host, message).await.is_break() {
-                return;
+            match lanes.send(&host, message) {
+                ControlFlow::Continue(true) => {}
+                ControlFlow::Continue(false) => incoming::lost(&host),
+                ControlFlow::Break(()) => return,
             }
         }
     });
