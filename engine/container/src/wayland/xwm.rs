@@ -16,8 +16,9 @@ use x11rb::connection::Connection as _;
 use x11rb::protocol::Event;
 use x11rb::protocol::composite::{ConnectionExt as _, Redirect};
 use x11rb::protocol::xproto::{
-    AtomEnum, ChangeWindowAttributesAux, ClientMessageEvent, ConfigureRequestEvent, ConfigureWindowAux,
-    ConnectionExt as _, CreateWindowAux, EventMask, InputFocus, PropMode, Window as Id, WindowClass,
+    AtomEnum, ChangeWindowAttributesAux, ClientMessageEvent, ConfigWindow, ConfigureRequestEvent,
+    ConfigureWindowAux, ConnectionExt as _, CreateWindowAux, EventMask, InputFocus, PropMode, Window as Id,
+    WindowClass,
 };
 use x11rb::rust_connection::{DefaultStream, RustConnection};
 use x11rb::wrapper::ConnectionExt as _;
@@ -67,7 +68,10 @@ pub(super) enum Change {
 #[derive(Clone, Debug)]
 struct XWindow {
     at: (i16, i16),
+    /// As it was given last, or as the server told since.
     size: (u16, u16),
+    /// The number of the request that gave it: what the server tells from before that is late.
+    given: u64,
     /// Programs that override the manager's redirection place menus and the like by themselves.
     managed: bool,
     mapped: bool,
@@ -119,10 +123,6 @@ impl Wm {
         for (id, window) in shown {
             if window.size == before || self.is_full(id)? {
                 self.place(id, screen)?;
-                // Its answer may come after yet another size.
-                if let Some(window) = self.windows.get_mut(&id) {
-                    window.size = screen;
-                }
             } else if window.managed {
                 self.place(id, window.size)?;
             }
@@ -140,8 +140,8 @@ impl Wm {
     /// # Errors
     /// When the server is gone.
     pub(super) fn process(&mut self, display: &DisplayHandle) -> Result<Vec<Change>, Error> {
-        while let Some(event) = self.x.poll_for_event()? {
-            self.on_event(&event, display)?;
+        while let Some((event, after)) = self.x.poll_for_event_with_sequence()? {
+            self.on_event((&event, after), display)?;
         }
         self.x.flush()?;
         Ok(std::mem::take(&mut self.changes))
@@ -242,12 +242,13 @@ impl Wm {
         clippy::wildcard_enum_match_arm,
         reason = "of the server's hundred events these are about windows"
     )]
-    fn on_event(&mut self, event: &Event, display: &DisplayHandle) -> Result<(), Error> {
+    fn on_event(&mut self, (event, after): (&Event, u64), display: &DisplayHandle) -> Result<(), Error> {
         match event {
             Event::CreateNotify(e) if self.windows.len() < WINDOWS_MAX => {
                 let window = XWindow {
                     at: (e.x, e.y),
                     size: (e.width, e.height),
+                    given: 0,
                     managed: !e.override_redirect,
                     mapped: false,
                     named: None,
@@ -271,7 +272,9 @@ impl Wm {
             Event::ConfigureRequest(e) => self.grant(e)?,
             Event::ConfigureNotify(e) => {
                 if let Some(window) = self.windows.get_mut(&e.window) {
-                    window.size = (e.width, e.height);
+                    if after >= window.given {
+                        window.size = (e.width, e.height);
+                    }
                     let before = std::mem::replace(&mut window.at, (e.x, e.y));
                     if let Some(surface) = window
                         .surface
@@ -329,16 +332,22 @@ impl Wm {
     }
 
     /// A window that asks for a size gets it, up to the screen's, and lies in the middle. What places itself may.
-    fn grant(&self, e: &ConfigureRequestEvent) -> Result<(), Error> {
-        if self.windows.get(&e.window).is_some_and(|window| window.managed) {
-            return self.place(e.window, (e.width, e.height));
+    fn grant(&mut self, e: &ConfigureRequestEvent) -> Result<(), Error> {
+        if let Some(window) = self.windows.get(&e.window).filter(|window| window.managed) {
+            // What it does not ask for stands here as the server has it, which may be late.
+            let side = |side, asked, has| if e.value_mask.contains(side) { asked } else { has };
+            let size = (
+                side(ConfigWindow::WIDTH, e.width, window.size.0),
+                side(ConfigWindow::HEIGHT, e.height, window.size.1),
+            );
+            return self.place(e.window, size);
         }
         self.x
             .configure_window(e.window, &ConfigureWindowAux::from_configure_request(e))?;
         Ok(())
     }
 
-    fn place(&self, id: Id, (width, height): (u16, u16)) -> Result<(), Error> {
+    fn place(&mut self, id: Id, (width, height): (u16, u16)) -> Result<(), Error> {
         let (width, height) = (width.min(self.screen.0), height.min(self.screen.1));
         let middle = |screen: u16, window: u16| i32::from((screen - window) / 2);
         let place = ConfigureWindowAux::new()
@@ -347,7 +356,11 @@ impl Wm {
             .width(u32::from(width))
             .height(u32::from(height))
             .border_width(0);
-        self.x.configure_window(id, &place)?;
+        let given = self.x.configure_window(id, &place)?.sequence_number();
+        if let Some(window) = self.windows.get_mut(&id) {
+            window.size = (width, height);
+            window.given = given;
+        }
         Ok(())
     }
 
@@ -363,7 +376,7 @@ impl Wm {
             .is_some_and(|mut states| states.any(|state| state == full)))
     }
 
-    fn set_full(&self, id: Id, full: bool) -> Result<(), Error> {
+    fn set_full(&mut self, id: Id, full: bool) -> Result<(), Error> {
         let states = [self.atoms._NET_WM_STATE_FULLSCREEN];
         let states = states.get(..usize::from(full)).unwrap_or_default();
         self.x.change_property32(
