@@ -178,12 +178,10 @@ pub(crate) async fn ask_sessions(inner: &Inner, host: &HostId, waiting: Waiting)
 /// The host says that it holds these. Those that the store knows to be over it is to end.
 async fn renew_held(inner: Weak<Inner>, host: HostId, held: Vec<Renewal>) {
     let Some(inner) = inner.upgrade() else { return };
-    let turn = inner.turn(Waiting::Nobody).await;
     inner.alive().await;
     let ttl: Micros = inner.settings.lease;
-    let renewed = inner.settings.store.renew(&host, held, ttl).await;
-    drop(turn);
-    let renewed = match renewed {
+    // Without a turn: behind the looks at thousands of new hosts it would come when the lease has ended.
+    let renewed = match inner.settings.store.renew(&host, held, ttl).await {
         Ok(renewed) => renewed,
         Err(error) => {
             tracing::warn!(%host, %error, "leases were not renewed");
