@@ -57,9 +57,13 @@ impl Bucket {
         (self.head[0] != NONE).then_some(self.head[0])
     }
 
+    /// Those that lie in a row.
+    pub(crate) fn head(&self) -> impl Iterator<Item = &u64> {
+        self.head.iter().take_while(|key| **key != NONE)
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &u64> {
-        let head = self.head.iter().take_while(|key| **key != NONE);
-        head.chain(&self.rest)
+        self.head().chain(&self.rest)
     }
 
     #[cfg(test)]

@@ -39,20 +39,17 @@ pub struct HostView {
 }
 
 /// A host. A million of these are kept: nothing in it that is not needed for a decision.
+///
+/// A decision looks at a dozen of them that lie all over the memory, so that what it needs of one is in one line of a cache.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(crate) struct Host {
     pub(crate) id: Arc<str>,
-    pub(crate) boot: u64,
-    pub(crate) seq: u64,
-    /// When it is overdue; when it is forgotten, once it is lost.
-    pub(crate) deadline: Timestamp,
     /// In the order of the titles' numbers.
     pub(crate) entries: Entries,
     pub(crate) spec: Spec,
     pub(crate) stages_us: u32,
     pub(crate) price: u32,
-    /// Under which keys it is in its region's and titles' buckets, by policy.
-    pub(crate) keys: [u32; Policy::COUNT],
     pub(crate) region: RegionId,
     pub(crate) slots: u16,
     pub(crate) free: u16,
@@ -64,9 +61,19 @@ pub(crate) struct Host {
     pub(crate) cordoned: bool,
     /// Something that no key shows has changed since it was filed.
     pub(crate) changed: bool,
+    // The second line: what beats and filing go by.
+    pub(crate) boot: u64,
+    pub(crate) seq: u64,
+    /// When it is overdue; when it is forgotten, once it is lost.
+    pub(crate) deadline: Timestamp,
+    /// Under which keys it is in its region's and titles' buckets, by policy.
+    pub(crate) keys: [u32; Policy::COUNT],
     /// As its region counts it.
     pub(crate) filed: Filed,
 }
+
+/// The two lines, and that one that isn't there takes no more.
+const _: () = assert!(size_of::<Option<Host>>() == 128);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {

@@ -89,9 +89,20 @@ impl Title {
         }
         &mut self.regions[region.index()]
     }
+
+    /// Reads something of each line that moving a host in a region touches: what is read for several titles at once is answered side
+    /// by side.
+    pub(crate) fn read_ahead(&self, region: RegionId) -> u64 {
+        self.regions.get(region.index()).map_or(0, TitleRegion::read_ahead)
+    }
 }
 
 impl TitleRegion {
+    fn read_ahead(&self) -> u64 {
+        let firsts = [&self.parked, &self.installed].map(|bucket| bucket.first().unwrap_or(0));
+        firsts[0] ^ firsts[1] ^ u64::from(self.tally[0])
+    }
+
     /// Moves a host from one status to another.
     pub(crate) fn shift(&mut self, from: (Status, u64), to: (Status, u64)) {
         if from == to {
