@@ -32,8 +32,15 @@ impl Registry {
             return;
         }
         host.changed = false;
-        let ahead = host.entries.iter().filter_map(|entry| titles.get(entry.title as usize));
-        std::hint::black_box(ahead.map(|title| title.read_ahead(host.region)).fold(0, u64::wrapping_add));
+        let ahead = host
+            .entries
+            .iter()
+            .filter_map(|entry| titles.get(entry.title as usize));
+        std::hint::black_box(
+            ahead
+                .map(|title| title.read_ahead(host.region))
+                .fold(0, u64::wrapping_add),
+        );
         was.leave(region);
         is.join(region);
         let was_fetching = was.fetches.then(|| usize::from(was.class));

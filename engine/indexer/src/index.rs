@@ -93,7 +93,9 @@ impl Title {
     /// Reads something of each line that moving a host in a region touches: what is read for several titles at once is answered side
     /// by side.
     pub(crate) fn read_ahead(&self, region: RegionId) -> u64 {
-        self.regions.get(region.index()).map_or(0, TitleRegion::read_ahead)
+        self.regions
+            .get(region.index())
+            .map_or(0, TitleRegion::read_ahead)
     }
 }
 

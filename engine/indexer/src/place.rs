@@ -337,7 +337,10 @@ impl<'a> Search<'a> {
             })
         };
         // The counts of the ids' owners, side by side: taking a share of one waits until its memory is there.
-        let hosts = self.best.iter().filter_map(|best| self.registry.hosts.get(best.1 as usize)?.as_ref());
+        let hosts = self
+            .best
+            .iter()
+            .filter_map(|best| self.registry.hosts.get(best.1 as usize)?.as_ref());
         std::hint::black_box(hosts.map(|host| Arc::strong_count(&host.id)).sum::<usize>());
         Ranking {
             candidates: self.best.iter().filter_map(candidate).collect(),
