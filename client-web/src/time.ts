@@ -14,3 +14,15 @@ export function now(): Micros {
 export function epoch(millis: number): Micros {
   return Math.round((performance.timeOrigin + millis) * 1000);
 }
+
+/**
+ * When an input happened whose event is handled at `current`: as the browser says, which may have had it for tens of milliseconds, a wheel's
+ * until the next picture. null: no event of the browser's, it happens right now. One that tells a time that cannot be is not believed.
+ */
+export function happenedAt(event: { readonly timeStamp: number } | null, current: Micros): Micros {
+  const at = event === null ? current : epoch(event.timeStamp);
+  return at <= current && current - at <= WAITED_MOST ? at : current;
+}
+
+/** A page that hung for longer has other worries, and a clock that was set says anything. */
+const WAITED_MOST: Micros = 2_000_000;

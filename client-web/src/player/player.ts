@@ -11,7 +11,7 @@ import { type Answer, type Api, type Created, type IceServer, createAnswer } fro
 import { SoundOutput } from '../audio/output';
 import { type Keypair, attachmentId, makeKeypair } from '../seal/keypair';
 import { type Stats, STAGES } from '../stats';
-import { type Micros, epoch, now } from '../time';
+import { type Micros, epoch, happenedAt, now } from '../time';
 import type { FromWorker, Measured, StartParts, StartSoFar, ToWorker } from '../worker/messages';
 import { type InputEvent, TEXT_BYTES_MAX } from '../wire';
 import { Emitter } from './emitter';
@@ -493,7 +493,7 @@ export class StreamPlayer implements Player {
   }
 
   #makeInput(): PlayerInput {
-    const send = (event: InputEvent): void => this.#post({ type: 'input', event, at: now() });
+    const send = (event: InputEvent): void => this.#post({ type: 'input', event, at: happenedAt(handled(), now()) });
     const place = (part: number): number => Math.round(65_535 * Math.min(Math.max(part, 0), 1));
     const shift = (span: number): number => Math.min(Math.max(Math.round(span), -32_768), 32_767);
     return {
@@ -523,6 +523,13 @@ export class StreamPlayer implements Player {
       releaseAll: () => this.#post({ type: 'releaseAll' }),
     };
   }
+}
+
+/** The browser's event that is handled right now, whoever handles it: what the title is told happened when that did. */
+function handled(): { readonly timeStamp: number } | null {
+  // Deprecated for what it names in nested listeners; every listener here is called by the browser.
+  // eslint-disable-next-line @typescript-eslint/no-deprecated
+  return globalThis.event ?? null;
 }
 
 /** As much of a text as an event carries, and so on; no character is cut. */
