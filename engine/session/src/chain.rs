@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 pub(crate) struct Chain {
     usable: VecDeque<FrameId>,
     idr: FrameId,
+    newest: FrameId,
 }
 
 impl Chain {
@@ -19,6 +20,13 @@ impl Chain {
         while self.usable.back().is_some_and(|newest| *newest >= first_lost) {
             self.usable.pop_back();
         }
+    }
+
+    /// From where on nothing may be predicted from, of a loss that was told of before the client had decoded up to `acknowledged`. None: it
+    /// has all there is, what was missing having come after all.
+    pub(crate) fn still_lost(&self, first_lost: FrameId, acknowledged: FrameId) -> Option<FrameId> {
+        let first_lost = first_lost.max(acknowledged.next());
+        (first_lost <= self.newest).then_some(first_lost)
     }
 
     /// What `frame` will predict from; itself for an IDR.
@@ -41,6 +49,7 @@ impl Chain {
             self.usable.pop_front();
         }
         self.usable.push_back(frame);
+        self.newest = frame;
     }
 }
 
@@ -66,6 +75,15 @@ mod tests {
         chain.on_encoded(frame(11), false);
         chain.invalidate(frame(11));
         assert_eq!(chain.reference(frame(12), false), frame(7));
+    }
+
+    #[test]
+    fn what_came_after_all_is_not_lost() {
+        let mut chain = Chain::default();
+        (1..=10).for_each(|n| chain.on_encoded(frame(n), n == 1 || n == 9));
+        assert_eq!(chain.still_lost(frame(9), frame(8)), Some(frame(9)));
+        assert_eq!(chain.still_lost(frame(9), frame(9)), Some(frame(10)));
+        assert_eq!(chain.still_lost(frame(9), frame(10)), None);
     }
 
     #[test]

@@ -468,7 +468,11 @@ impl Media {
         if asked.idr || self.chain.is_empty() {
             return Ok((true, false));
         }
-        let Some(first_lost) = asked.recover else {
+        // While no picture could be taken, what was missing may have come.
+        let lost = asked
+            .recover
+            .and_then(|lost| self.chain.still_lost(lost, wish.acknowledged));
+        let Some(first_lost) = lost else {
             return Ok((false, false));
         };
         // One that fails at it fails at the picture, too, and is followed there.

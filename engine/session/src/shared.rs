@@ -8,7 +8,7 @@ use crate::encoders::Order;
 use crate::pictures::Asked;
 use crate::quality::Choice;
 use crate::tally::MediaTally;
-use firstlight_units::{Bitrate, ByteCount, Micros, Timestamp};
+use firstlight_units::{Bitrate, ByteCount, FrameId, Micros, Timestamp};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What the media thread is to do.
@@ -40,6 +40,8 @@ pub(crate) struct Wish {
     pub(crate) frame_max: ByteCount,
     /// The sender takes no access unit.
     pub(crate) blocked: bool,
+    /// The newest access unit that the client has decoded in this attachment; 0: none.
+    pub(crate) acknowledged: FrameId,
     /// The client's decoder follows reference invalidation.
     pub(crate) recovery_works: bool,
 }
@@ -62,6 +64,7 @@ impl Shared {
             order,
             frame_max: ByteCount::new(u64::MAX),
             blocked: false,
+            acknowledged: FrameId::new(0),
             recovery_works: true,
         };
         Self {

@@ -46,6 +46,8 @@ impl Worker {
 
     fn on_feedback(&mut self, now: Timestamp, datagram: &[u8]) {
         self.sender.handle_feedback(now, datagram);
+        let acknowledged = self.sender.acknowledged();
+        self.parts.shared.wish(|wish| wish.acknowledged = acknowledged);
         // A browser's own reports say nothing of its decoder.
         if self.player.as_ref().is_some_and(|p| !p.link.is_rtc()) {
             let target = self.wants.target(self.sender.target());

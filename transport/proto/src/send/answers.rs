@@ -109,7 +109,10 @@ impl Sender {
             return;
         }
         self.history.release(self.wishes.acknowledged());
-        let patience = self.rtt().unwrap_or(RTT_UNKNOWN) + self.interval() + REPORT_INTERVAL;
+        // A queue that has just grown is not in the smoothed round trip yet.
+        let least = self.flight.rtt_min().unwrap_or(RTT_UNKNOWN) + self.rule.waited();
+        let rtt = self.rtt().unwrap_or(RTT_UNKNOWN).max(least);
+        let patience = rtt + self.interval() + REPORT_INTERVAL;
         let idr = feedback.flags.want_idr;
         if (idr || feedback.flags.want_recovery) && self.wishes.on_wanted(now, patience, idr) {
             if idr {
@@ -155,14 +158,24 @@ impl Sender {
                 unit,
                 fragment,
             };
-            // The smallest: one that a stalled machine has made longer would refuse what is asked for in time.
-            let rtt = self.flight.rtt_min().unwrap_or(RTT_UNKNOWN);
-            if self.repeats.len() < REPEATS_MAX && self.history.claim_repeat(now, rtt, id) {
+            if self.repeats.len() < REPEATS_MAX && self.claim_repeat(now, id) {
                 self.repeats.push_back(id);
             } else {
                 self.stats.repeats_refused += 1;
             }
         }
+    }
+
+    /// Whether a fragment is worth repeating; marks it as waiting if so.
+    ///
+    /// One that was sent before something that came is missing. One that was not may stand in the path's queue, where a client on a thin
+    /// line gives it up too soon: it is repeated when it should have been told of. The round trip is the smallest, since one that a stalled
+    /// machine has made longer would refuse what is asked for in time.
+    fn claim_repeat(&mut self, now: Timestamp, id: FragmentId) -> bool {
+        let rtt = self.flight.rtt_min().unwrap_or(RTT_UNKNOWN);
+        let (passed, due) = (self.flight.newest_came(), rtt + self.rule.waited());
+        let is_missing = |sent_at: Timestamp| sent_at <= passed || now.since(sent_at) >= due;
+        self.history.claim_repeat(now, rtt, id, is_missing)
     }
 
     pub(super) fn take_repeat(&mut self, now: Timestamp, out: &mut Vec<u8>) -> bool {

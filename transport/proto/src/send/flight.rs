@@ -235,6 +235,11 @@ impl Flight {
         self.free_at = free_at;
     }
 
+    /// When the newest packet that came was sent.
+    pub(crate) const fn newest_came(&self) -> Timestamp {
+        self.newest_sent_at
+    }
+
     /// How long a packet that is sent at `now` waits for what was sent before it.
     pub(crate) fn wait(&self, now: Timestamp) -> Micros {
         self.free_at.since(now)

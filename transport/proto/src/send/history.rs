@@ -325,7 +325,13 @@ impl History {
 
     /// Whether a fragment is worth repeating at `now`; marks it as waiting if so. Only what was repeated already must have had its
     /// round trip: a client asks for the first time when it sees the gap, whatever the smoothed round trip is at that moment.
-    pub(crate) fn claim_repeat(&mut self, now: Timestamp, rtt: Micros, id: FragmentId) -> bool {
+    pub(crate) fn claim_repeat(
+        &mut self,
+        now: Timestamp,
+        rtt: Micros,
+        id: FragmentId,
+        is_missing: impl Fn(Timestamp) -> bool,
+    ) -> bool {
         let start = self.newest_start;
         let Some(slot) = self.slots.get_mut(index(id.frame)) else {
             return false;
@@ -338,7 +344,7 @@ impl History {
         };
         let due = fragment
             .sent_at
-            .is_some_and(|at| !fragment.repeated || now.since(at) >= rtt);
+            .is_some_and(|at| is_missing(at) && (!fragment.repeated || now.since(at) >= rtt));
         if fragment.queued || !due {
             return false;
         }

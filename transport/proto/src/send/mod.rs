@@ -300,6 +300,12 @@ impl Sender {
         self.flight.rtt()
     }
 
+    /// The newest access unit that the attached client has decoded; 0: none yet.
+    #[must_use]
+    pub const fn acknowledged(&self) -> FrameId {
+        self.wishes.acknowledged()
+    }
+
     /// What happened so far.
     #[must_use]
     pub fn stats(&self) -> SenderStats {

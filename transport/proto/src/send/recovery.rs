@@ -14,9 +14,9 @@ pub(crate) struct Conditions {
     pub(crate) rtt: Micros,
     /// What stands in the path's queue.
     pub(crate) queue: Micros,
-    /// Thousandths of the packets that are lost, over the last seconds.
+    /// Millionths of the packets that are lost, over the last seconds.
     pub(crate) loss: u64,
-    /// The same of the worst tenths of a second lately.
+    /// Thousandths, of the worst tenths of a second lately.
     pub(crate) burst: u64,
     /// Thousandths of what parity may have saved up that it has.
     pub(crate) plenty: u64,
@@ -31,10 +31,17 @@ pub(crate) fn with_first(c: &Conditions, fragments: u16) -> u16 {
         // It is the last packet of its frame: a loss before it is noticed by it, not by the next frame.
         return u16::from(c.burst >= BURST && fragments >= FRAGMENTS_MANY);
     }
-    let expected = u64::from(fragments) * c.loss * 3 / 2;
-    let wanted = expected.div_ceil(1_000) + 1;
     let most = (u64::from(fragments) * FIRST_MOST).div_ceil(1_000);
-    u16::try_from(wanted.min(most)).unwrap_or(0)
+    let enough =
+        (1..most).find(|parity| lost_beyond(*parity, u64::from(fragments) + parity, c.loss) <= MISSED_MOST);
+    u16::try_from(enough.unwrap_or(most)).unwrap_or(0)
+}
+
+/// Millionths of units of `packets` that lose more than `spare` of them, at most, where `loss` millionths of packets are lost by chance:
+/// of a Poisson distribution's mean λ no more than λⁿ⁺¹ / (n + 1)! is beyond n.
+fn lost_beyond(spare: u64, packets: u64, loss: u64) -> u64 {
+    let mean = packets * loss;
+    (1..=spare + 1).fold(MILLION, |part, n| part.saturating_mul(mean) / (MILLION * n))
 }
 
 /// Parity packets that go with the repeats of `repeats` fragments of a unit.
@@ -58,8 +65,8 @@ pub(crate) fn with_repeats(c: &Conditions, repeats: u16) -> u16 {
 /// What is known of the losses.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Losses {
-    /// Thousandths, scaled by 16 so that small shares do not round away.
-    mean: u64,
+    /// Millionths, of about the last two seconds and of the last twelve.
+    mean: [Mean; 2],
     burst: u64,
     burst_at: Timestamp,
     came: u64,
@@ -86,8 +93,11 @@ impl Losses {
             return;
         }
         let share = |part: u64, whole: u64| (part * 1_000).checked_div(whole).unwrap_or(0);
-        // About two seconds of windows. What is asked for may be late only; what is settled is lost.
-        self.mean = (self.mean * 31 + share(self.lost, self.settled) * 16) / 32;
+        // What is asked for may be late only; what is settled is lost.
+        let lost = share(self.lost * 1_000, self.settled);
+        for (mean, windows) in self.mean.iter_mut().zip(REMEMBERED_WINDOWS) {
+            mean.add(lost, windows);
+        }
         let share = share(self.missing, self.came + self.missing);
         (self.settled, self.lost) = (0, 0);
         if share >= self.burst(now) {
@@ -97,18 +107,32 @@ impl Losses {
         (self.came, self.missing, self.begun_at) = (0, 0, now);
     }
 
-    pub(crate) const fn mean(&self) -> u64 {
-        self.mean / 16
+    /// Millionths. A path that begins to lose much is seen at once, one that loses three packets of a thousand needs thousands to tell.
+    pub(crate) fn mean(&self) -> u64 {
+        let means = self.mean.iter().zip(REMEMBERED_WINDOWS);
+        means.map(|(mean, windows)| mean.sum / windows).max().unwrap_or(0)
     }
 
-    /// Halves every second.
+    /// Thousandths. Halves every second.
     pub(crate) fn burst(&self, now: Timestamp) -> u64 {
         let seconds = now.since(self.burst_at).as_micros() / 1_000_000;
         let halved = u32::try_from(seconds)
             .ok()
             .and_then(|n| self.burst.checked_shr(n))
             .unwrap_or(0);
-        halved.max(self.mean())
+        halved.max(self.mean() / 1_000)
+    }
+}
+
+/// An exponential mean, kept as the sum of as many windows as it remembers: a share of a millionth doesn't round away.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mean {
+    sum: u64,
+}
+
+impl Mean {
+    const fn add(&mut self, share: u64, windows: u64) {
+        self.sum = self.sum - self.sum / windows + share;
     }
 }
 
@@ -142,8 +166,13 @@ impl Overhead {
 const RTT_SHORT: Micros = Micros::from_millis(25);
 /// Loss in front of such a queue is the queue's.
 const QUEUE_STANDS: Micros = Micros::from_millis(10);
-/// Thousandths: below it a loss every two seconds is repaired by a repeat.
-const LOSS_LEAST: u64 = 2;
+/// Millionths: below it there are seconds between two frames that come late, and each is late by one repeat.
+const LOSS_LEAST: u64 = 500;
+/// Millionths of frames that may wait for a repeat all the same: some three a minute.
+const MISSED_MOST: u64 = 1_000;
+const MILLION: u64 = 1_000_000;
+/// Of [`WINDOW`].
+const REMEMBERED_WINDOWS: [u64; 2] = [32, 256];
 /// Thousandths that make a burst.
 const BURST: u64 = 50;
 /// With fewer, a packet more is a tenth more.
@@ -168,11 +197,12 @@ const SHARE_MOST: u64 = 300;
 mod tests {
     use super::*;
 
+    /// `loss` in thousandths.
     fn conditions(rtt: u64, loss: u64, burst: u64) -> Conditions {
         Conditions {
             rtt: Micros::from_millis(rtt),
             queue: Micros::ZERO,
-            loss,
+            loss: loss * 1_000,
             burst,
             plenty: 0,
         }
@@ -182,7 +212,8 @@ mod tests {
     fn a_short_path_repeats_and_a_long_one_sends_ahead() {
         assert_eq!(with_first(&conditions(10, 80, 400), 30), 1);
         assert_eq!(with_first(&conditions(10, 10, 10), 30), 0);
-        assert_eq!(with_first(&conditions(80, 10, 10), 30), 2);
+        assert_eq!(with_first(&conditions(80, 10, 10), 30), 3);
+        assert_eq!(with_first(&conditions(80, 3, 10), 12), 1);
         assert_eq!(
             with_first(&conditions(80, 0, 300), 30),
             0,

@@ -17,6 +17,8 @@ pub(crate) struct Encoded {
 pub(crate) struct App {
     next: u64,
     idr: bool,
+    /// The newest IDR: an encoder keeps no picture from before it.
+    last_idr: u64,
     recovery: Option<u64>,
     random: Random,
     /// Bytes spent over the budget so far, to be saved later.
@@ -30,6 +32,7 @@ impl App {
         Self {
             next: first_frame,
             idr: true,
+            last_idr: first_frame,
             recovery: None,
             random: Random::new(seed ^ 0xABCD),
             debt: 0,
@@ -47,14 +50,26 @@ impl App {
     }
 
     /// An access unit of at most so many bytes, or of as many as it takes.
-    pub(crate) fn encode(&mut self, now: Timestamp, target: Bitrate, most: u64) -> Encoded {
+    ///
+    /// `acknowledged`: the client has decoded that, perhaps since a recovery was asked for.
+    pub(crate) fn encode(
+        &mut self,
+        now: Timestamp,
+        target: Bitrate,
+        most: u64,
+        acknowledged: u64,
+    ) -> Encoded {
         let frame = self.next;
         self.next += 1;
-        let acknowledged = self.recovery.take();
+        let newer = |a: u64| a.max(acknowledged);
+        let acknowledged = self.recovery.take().map(newer).filter(|a| a + 1 < frame);
         // A reference that left the decoded picture buffer is none.
-        let recovery = acknowledged.filter(|a| frame - a <= DPB && !self.idr);
+        let recovery = acknowledged.filter(|a| *a >= self.last_idr && frame - a <= DPB && !self.idr);
         let idr = self.idr || (acknowledged.is_some() && recovery.is_none());
         self.idr = false;
+        if idr {
+            self.last_idr = frame;
+        }
         let reference = if idr { frame } else { recovery.unwrap_or(frame - 1) };
         let budget = target.bytes_in(Micros::new(16_667)).as_u64() * self.load / 100;
         let size = if idr {

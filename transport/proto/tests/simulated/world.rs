@@ -210,7 +210,8 @@ impl World {
             }
             if self.sender.may_encode(now) {
                 let most = self.sender.frame_max(now).as_u64();
-                let encoded = self.app.encode(now, self.sender.target(), most);
+                let acknowledged = self.sender.acknowledged().get();
+                let encoded = self.app.encode(now, self.sender.target(), most, acknowledged);
                 self.push(&encoded);
             } else {
                 self.skipped += 1;

@@ -48,8 +48,8 @@ fn what_a_client_has_decoded_gives_its_memory_to_what_comes() {
     }
     assert!(memory(&history) <= 4 * 21 * 1_024, "{} bytes", memory(&history));
     let rtt = Micros::from_millis(10);
-    assert!(!history.claim_repeat(now, rtt, id(198)), "decoded");
-    assert!(history.claim_repeat(now, rtt, id(199)), "not decoded");
+    assert!(!history.claim_repeat(now, rtt, id(198), |_| true), "decoded");
+    assert!(history.claim_repeat(now, rtt, id(199), |_| true), "not decoded");
     assert_eq!(
         history
             .take_again(now, id(199))
