@@ -257,6 +257,29 @@ mod tests {
     }
 
     #[test]
+    fn three_lost_packets_of_a_thousand_are_seen() {
+        let mut losses = Losses::default();
+        let at = |ms: u64| Timestamp::from_micros(1_000_000 + ms * 1_000);
+        for n in 1..600 {
+            let lost = u64::from(n % 5 == 0);
+            losses.on_report(at(n * 60), (67, lost), (67, lost));
+            assert!(
+                n < 300 || (2_500..=4_000).contains(&losses.mean()),
+                "{}",
+                losses.mean()
+            );
+        }
+    }
+
+    #[test]
+    fn as_much_goes_ahead_as_leaves_one_unit_of_a_thousand_to_a_repeat() {
+        assert!(lost_beyond(1, 13, 3_000) <= MISSED_MOST);
+        assert!(lost_beyond(1, 21, 3_000) > MISSED_MOST);
+        assert!(lost_beyond(2, 22, 3_000) <= MISSED_MOST);
+        assert_eq!(lost_beyond(0, 10, 100_000), MILLION);
+    }
+
+    #[test]
     fn a_burst_is_remembered_for_seconds_and_forgotten() {
         let mut losses = Losses::default();
         let at = |ms: u64| Timestamp::from_micros(1_000_000 + ms * 1_000);

@@ -19,6 +19,20 @@ fn stepped(seed: u64, queue: Queue) -> World {
     world
 }
 
+/// An IDR takes most of this queue, and the line a fifth of a second for it: long enough for a client to give up on it. On these paths it was
+/// repeated into the queue, and what was asked for before it came led to the next, for seconds.
+#[test]
+fn an_idr_on_a_thin_line_is_followed_by_pictures() {
+    for seed in [2, 10, 36, 40].into_iter().chain(seeds()) {
+        let world = stepped(seed, Queue::Bytes(ByteCount::new(20_000)));
+        let freeze = world.longest_freeze(ms(500), s(22));
+        let goodput = world.goodput(s(10), s(16));
+        eprintln!("freeze {freeze}, goodput {goodput}");
+        assert!(freeze < s(1), "{freeze}");
+        assert!(goodput > Bitrate::kbps(200), "{goodput}");
+    }
+}
+
 #[test]
 fn a_tenth_of_the_rate_and_back_freezes_less_than_two_seconds() {
     let queues = [
