@@ -31,12 +31,16 @@ const NAMES = {
   after: 'later',
 };
 table([
-  ['first cell', 'requests', 'errors', 'elsewhere', 'p50 ms', 'p95 ms', 'p99 ms', 'max ms', 'claim p50', 'claim p99'],
+  ['first cell', 'requests', 'errors', 'queued', 'elsewhere', 'p50 ms', 'p95 ms', 'p99 ms', 'max ms', 'claim p50', 'claim p99'],
   ...cases.map((of) => [
-    NAMES[of.name], of.requests, of.errors, of.elsewhere, ...['p50', 'p95', 'p99', 'max'].map((q) => round(of.took_ms[q], 1)),
+    NAMES[of.name], of.requests, of.errors, of.queued, of.elsewhere, ...['p50', 'p95', 'p99', 'max'].map((q) => round(of.took_ms[q], 1)),
     round(of.claim_ms.p50, 1), round(of.claim_ms.p99, 1),
   ]),
 ]);
+
+for (const of of cases) {
+  for (const [reason, times] of Object.entries(of.reasons)) console.log(`${NAMES[of.name]}: ${times} times ${reason}`);
+}
 
 const find = (name) => cases.find((of) => of.name === name);
 const after = (stage) => elsewhere.find((of) => of.stage === stage)?.after_ms;

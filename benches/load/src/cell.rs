@@ -95,7 +95,7 @@ impl Cell {
         let began = Instant::now();
         let mut line = Line::to(&self.origin())?;
         while began.elapsed() < READY_WITHIN {
-            if let Ok(answer) = line.get("/v1/regions").await {
+            if let Ok(answer) = line.get("/v1/regions", "").await {
                 let regions: serde_json::Value = serde_json::from_str(&answer.body)?;
                 let known = regions["regions"][0]["hosts"].as_u64().unwrap_or(0);
                 if known >= u64::from(hosts) {

@@ -27,8 +27,8 @@ impl Line {
         })
     }
 
-    pub(crate) async fn get(&mut self, path: &str) -> Result<Answer> {
-        let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", self.authority);
+    pub(crate) async fn get(&mut self, path: &str, headers: &str) -> Result<Answer> {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n{headers}\r\n", self.authority);
         self.ask(&request).await
     }
 

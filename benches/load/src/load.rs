@@ -27,15 +27,13 @@ pub(crate) enum Stage {
 }
 
 /// What became of a request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Got {
     stage: Stage,
     asked: Instant,
     took: Duration,
-    /// Which cell it got a session in; none: an error.
-    cell: Option<usize>,
-    /// What the gateway says it took, from the request to the signed ticket.
-    claim_ms: f64,
+    /// Or why there is none.
+    session: Result<Session, String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -43,6 +41,10 @@ pub(crate) struct Case {
     name: Stage,
     requests: usize,
     errors: usize,
+    /// What they were told, and how many were.
+    reasons: BTreeMap<String, usize>,
+    /// Of those who got a session, those who waited for their turn.
+    queued: usize,
     /// Sessions in the other cell than the first.
     elsewhere: usize,
     /// From the moment at which a request was due to its answer, at the client.
@@ -130,7 +132,7 @@ impl Fleet {
             let since = began.get(stage)?;
             let after = got
                 .iter()
-                .filter(|got| got.cell == Some(1) && got.asked >= *since)
+                .filter(|got| got.cell() == Some(1) && got.asked >= *since)
                 .map(|got| got.asked + got.took - *since);
             Some(Elsewhere {
                 stage: *stage,
@@ -142,6 +144,14 @@ impl Fleet {
     }
 }
 
+/// What a player got.
+#[derive(Clone, Copy, Debug)]
+struct Session {
+    cell: usize,
+    queued: bool,
+    claim_ms: f64,
+}
+
 impl Shared {
     async fn player(self: Arc<Self>, number: u64, due: Instant) {
         let Ok(_place) = self.places.acquire().await else {
@@ -149,51 +159,84 @@ impl Shared {
         };
         let stage = *lock(&self.stage);
         let asked = tokio::time::timeout(PATIENCE, self.ask(number)).await;
-        let (cell, claim_ms) = asked.ok().flatten().unzip();
         lock(&self.got).push(Got {
             stage,
             asked: due,
             took: due.elapsed(),
-            cell,
-            claim_ms: claim_ms.unwrap_or(f64::NAN),
+            session: asked.unwrap_or_else(|_| Err("no answer".to_owned())),
         });
     }
 
-    /// The cell that has the session, and how long its gateway took.
-    async fn ask(&self, number: u64) -> Option<(usize, f64)> {
-        let headers = format!("authorization: Bearer flp_{number:0>43}\r\nidempotency-key: k\r\n");
-        let body = format!("{{\"title\":\"{TITLE}\"}}");
+    /// As a player's page asks: it waits for its turn where there is a queue, and goes where it is sent.
+    async fn ask(&self, number: u64) -> Result<Session, String> {
+        let odd = |what: &str| format!("an answer without {what}");
+        let who = format!("authorization: Bearer flp_{number:0>43}\r\n");
+        let headers = format!("{who}idempotency-key: k\r\n");
+        let body = format!("{{\"title\":\"{TITLE}\",\"wait\":true}}");
         for (at, idle) in self.idle.iter().enumerate() {
             let kept = lock(idle).pop();
             let mut line = match kept {
                 Some(line) => line,
-                None => Line::to(self.origins.get(at)?).ok()?,
+                None => Line::to(&self.origins[at]).map_err(|error| error.to_string())?,
             };
             // No answer: that cell is away.
-            let Ok(answer) = line.post("/v1/sessions", &headers, &body).await else {
+            let Ok(mut answer) = line.post("/v1/sessions", &headers, &body).await else {
                 continue;
             };
+            let mut queued = false;
+            let answered = loop {
+                let answered: serde_json::Value =
+                    serde_json::from_str(&answer.body).map_err(|_| odd("JSON"))?;
+                if answer.status != 202 {
+                    break answered;
+                }
+                queued = true;
+                let turn = answered["queue"].as_str().ok_or_else(|| odd("a queue"))?;
+                let turn = line.get(&format!("/v1/queue/{turn}"), &who).await;
+                answer = turn.map_err(|_| "the gateway went away".to_owned())?;
+            };
             lock(idle).push(line);
-            let answered: serde_json::Value = serde_json::from_str(&answer.body).ok()?;
             if answer.status == 201 {
-                return Some((at, answered["timing"]["ready_ms"].as_f64()?));
+                let claim_ms = answered["timing"]["ready_ms"].as_f64();
+                return Ok(Session {
+                    cell: at,
+                    queued,
+                    claim_ms: claim_ms.ok_or_else(|| odd("a time"))?,
+                });
             }
-            answered["elsewhere"].as_str()?;
+            if answered["elsewhere"].is_null() {
+                let kind = answered["type"].as_str().unwrap_or_default();
+                return Err(format!("{} {kind}", answer.status));
+            }
         }
-        None
+        Err("no cell answered".to_owned())
+    }
+}
+
+impl Got {
+    fn cell(&self) -> Option<usize> {
+        self.session.as_ref().ok().map(|session| session.cell)
     }
 }
 
 fn case(stage: Stage, got: &[Got]) -> Case {
     let of_stage = || got.iter().filter(|got| got.stage == stage);
-    let placed = || of_stage().filter(|got| got.cell.is_some());
+    let sessions = || of_stage().filter_map(|got| Some((got.took, got.session.as_ref().ok()?)));
+    let mut reasons = BTreeMap::new();
+    for reason in of_stage().filter_map(|got| got.session.as_ref().err()) {
+        *reasons.entry(reason.clone()).or_default() += 1;
+    }
+    // Of those who waited it is their turn's, and the wait is in what the whole took.
+    let claims = sessions().filter(|(_, session)| !session.queued);
     Case {
         name: stage,
         requests: of_stage().count(),
-        errors: of_stage().filter(|got| got.cell.is_none()).count(),
-        elsewhere: of_stage().filter(|got| got.cell == Some(1)).count(),
-        took_ms: distribution(placed().map(|got| got.took.as_secs_f64() * 1e3).collect()),
-        claim_ms: distribution(placed().map(|got| got.claim_ms).collect()),
+        errors: reasons.values().sum(),
+        reasons,
+        queued: sessions().filter(|(_, session)| session.queued).count(),
+        elsewhere: of_stage().filter(|got| got.cell() == Some(1)).count(),
+        took_ms: distribution(sessions().map(|(took, _)| took.as_secs_f64() * 1e3).collect()),
+        claim_ms: distribution(claims.map(|(_, session)| session.claim_ms).collect()),
     }
 }
 
