@@ -12,14 +12,12 @@ export function setClock({ offsetMs, driftPpm }) {
   Object.defineProperty(performance, 'timeOrigin', { get: () => origin + offsetMs + (performance.now() - from) * driftPpm * 1e-6 });
 }
 
-/** Keeps the barcode of each picture that Chromium presents, with the time at which it says that it is seen, and each press of a key. */
+/** Keeps the barcode of each picture that Chromium presents, with the time at which it says that it is seen, and each step of the wheel. */
 export function watch({ rect }) {
   const bits = globalThis.sampleBarcode;
   const truth = { presented: [], clicks: [] };
   globalThis.truth = truth;
-  addEventListener('keydown', (event) => {
-    if (!event.repeat) truth.clicks.push(globalThis.trueOrigin + event.timeStamp);
-  }, true);
+  addEventListener('wheel', (event) => truth.clicks.push(globalThis.trueOrigin + event.timeStamp), true);
   const video = document.querySelector('video');
   const buffer = new Uint8Array((rect.width * rect.height * 3) / 2 + 4096);
   const present = async (_, { expectedDisplayTime, mediaTime }) => {
