@@ -32,6 +32,18 @@ impl Line {
         self.ask(&request).await
     }
 
+    pub(crate) async fn delete(&mut self, path: &str, headers: &str) -> Result<()> {
+        let request = format!(
+            "DELETE {path} HTTP/1.1\r\nhost: {}\r\n{headers}\r\n",
+            self.authority
+        );
+        let mut stream = TcpStream::connect(&self.authority).await?;
+        stream.write_all(request.as_bytes()).await?;
+        // What it is answered with has no body, and nobody looks at it.
+        stream.read_buf(&mut Vec::new()).await?;
+        Ok(())
+    }
+
     pub(crate) async fn post(&mut self, path: &str, headers: &str, body: &str) -> Result<Answer> {
         let request = format!(
             "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n{headers}\r\n{body}",

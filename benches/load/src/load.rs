@@ -158,19 +158,28 @@ impl Shared {
             return;
         };
         let stage = *lock(&self.stage);
-        let asked = tokio::time::timeout(PATIENCE, self.ask(number)).await;
+        let mut waits = None;
+        let asked = tokio::time::timeout(PATIENCE, self.ask(number, &mut waits)).await;
         lock(&self.got).push(Got {
             stage,
             asked: due,
             took: due.elapsed(),
             session: asked.unwrap_or_else(|_| Err("no answer".to_owned())),
         });
+        // A page that goes gives its place up.
+        if let Some((origin, turn)) = waits
+            && let Ok(mut line) = Line::to(&origin)
+        {
+            drop(tokio::time::timeout(PATIENCE, line.delete(&turn, &who(number))).await);
+        }
     }
 
     /// As a player's page asks: it waits for its turn where there is a queue, and goes where it is sent.
-    async fn ask(&self, number: u64) -> Result<Session, String> {
+    ///
+    /// `waits`: where he waits, and for what turn, as long as he does.
+    async fn ask(&self, number: u64, waits: &mut Option<(String, String)>) -> Result<Session, String> {
         let odd = |what: &str| format!("an answer without {what}");
-        let who = format!("authorization: Bearer flp_{number:0>43}\r\n");
+        let who = who(number);
         let headers = format!("{who}idempotency-key: k\r\n");
         let body = format!("{{\"title\":\"{TITLE}\",\"wait\":true}}");
         for (at, idle) in self.idle.iter().enumerate() {
@@ -192,9 +201,12 @@ impl Shared {
                 }
                 queued = true;
                 let turn = answered["queue"].as_str().ok_or_else(|| odd("a queue"))?;
-                let turn = line.get(&format!("/v1/queue/{turn}"), &who).await;
+                let turn = format!("/v1/queue/{turn}");
+                *waits = Some((self.origins[at].clone(), turn.clone()));
+                let turn = line.get(&turn, &who).await;
                 answer = turn.map_err(|_| "the gateway went away".to_owned())?;
             };
+            *waits = None;
             lock(idle).push(line);
             if answer.status == 201 {
                 let claim_ms = answered["timing"]["ready_ms"].as_f64();
@@ -211,6 +223,10 @@ impl Shared {
         }
         Err("no cell answered".to_owned())
     }
+}
+
+fn who(number: u64) -> String {
+    format!("authorization: Bearer flp_{number:0>43}\r\n")
 }
 
 impl Got {
