@@ -128,7 +128,6 @@ fn on_beat(inner: &Arc<Inner>, host: &HostId, (boot, seq): (u64, u64), beat: &Be
         let held = ready.cloned().map(Renewal::from).collect();
         tokio::spawn(renew_held(weak, host.clone(), held));
     }
-    inner.beats.notify_waiters();
     waiting::dispatch(inner);
 }
 

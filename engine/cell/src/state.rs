@@ -17,7 +17,6 @@ use firstlight_units::{HostId, Micros, Timestamp, TitleId, WallTime};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
-use tokio::sync::Notify;
 
 /// All of it.
 #[derive(Debug)]
@@ -25,10 +24,6 @@ pub(crate) struct State {
     pub(crate) registry: Registry,
     pub(crate) guard: Guard,
     pub(crate) queue: Queue,
-    /// Those who ask for their turn right now, by their entries.
-    pub(crate) asking: BTreeMap<String, Arc<Notify>>,
-    /// When it was looked last for whom there is a place, and whether something may have become free since.
-    pub(crate) looked: (Option<Timestamp>, bool),
     pub(crate) lengths: Lengths,
     pub(crate) sessions: Sessions,
     pub(crate) hosts: BTreeMap<HostId, HostNotes>,
@@ -182,8 +177,6 @@ impl State {
             registry: Registry::new(settings),
             guard: Guard::default(),
             queue: Queue::default(),
-            asking: BTreeMap::new(),
-            looked: (None, false),
             lengths: Lengths::default(),
             sessions: Sessions::default(),
             hosts: BTreeMap::new(),

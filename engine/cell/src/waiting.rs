@@ -4,13 +4,9 @@ use crate::Error;
 use crate::cell::{Outcome, Queued, Start};
 use crate::inner::{Inner, Life, wall_now};
 use crate::place::{self, Ranked, ranked};
-use crate::state::State;
 use firstlight_fleet::Expect;
 use firstlight_indexer::{Alternative, Asked, Entry, Full, QueueState};
-use firstlight_units::Micros;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// Takes up who waited before this process began.
@@ -108,55 +104,35 @@ fn queued(inner: &Inner, id: &str) -> Result<Queued, Error> {
     })
 }
 
-/// Something may have become free: if anybody waits, places are held for those whose turn it is.
-///
-/// Thousands of beats a second say so, and a look is at many who wait: there is one for all that was told within [`LOOK_EVERY`], at once where
-/// nothing was told before, else with the next word or the reaper's next turn.
+/// Holds places that are free for those whose turn it is.
 pub(crate) fn dispatch(inner: &Inner) {
-    let now = inner.now();
-    let mut state = inner.state();
-    if state.queue.is_empty() {
-        return;
-    }
-    let (last, due) = &mut state.looked;
-    *due = last.is_some_and(|last| now.since(last) < LOOK_EVERY);
-    if *due {
-        return;
-    }
-    *last = Some(now);
-    hold(&mut state, inner.settings.near);
-}
-
-/// Holds places that are free, and tells who asks for his turn.
-fn hold(state: &mut State, near: Micros) {
     let now = wall_now();
-    let waiting: Vec<Entry> = state
-        .queue
-        .in_turn()
-        .filter(|entry| entry.granted.is_none())
-        .take(LOOKS_MAX)
-        .cloned()
-        .collect();
-    for entry in waiting {
-        let (Some(title), Some(start)) = (entry.title(), order(&entry)) else {
-            continue;
-        };
-        let Ranked::Some(ranking) = ranked(state, &start, &title, &[], near) else {
-            continue;
-        };
-        if let Some(first) = ranking.candidates.first() {
-            state.registry.promise(&first.host, &title);
-            state.queue.grant(now, &entry.asked.id, Arc::clone(&first.host));
-            tell(state, &entry.asked.id);
+    let mut state = inner.state();
+    if !state.queue.is_empty() {
+        let waiting: Vec<Entry> = state
+            .queue
+            .in_turn()
+            .filter(|entry| entry.granted.is_none())
+            .take(LOOKS_MAX)
+            .cloned()
+            .collect();
+        for entry in waiting {
+            let (Some(title), Some(start)) = (entry.title(), order(&entry)) else {
+                continue;
+            };
+            let Ranked::Some(ranking) = ranked(&state, &start, &title, &[], inner.settings.near) else {
+                continue;
+            };
+            if let Some(first) = ranking.candidates.first() {
+                state.registry.promise(&first.host, &title);
+                state
+                    .queue
+                    .grant(now, &entry.asked.id, std::sync::Arc::clone(&first.host));
+            }
         }
     }
-}
-
-/// Something has become of an entry: whoever asks for it looks.
-fn tell(state: &State, id: &str) {
-    if let Some(asking) = state.asking.get(id) {
-        asking.notify_waiters();
-    }
+    drop(state);
+    inner.news.notify_waiters();
 }
 
 /// Drops who has gone, and hands on what was not fetched.
@@ -172,7 +148,7 @@ pub(crate) async fn expire(inner: &Inner) {
     for entry in &gone {
         forget(inner, &entry.asked.id).await;
     }
-    if !gone.is_empty() || !free.is_empty() || inner.state().looked.1 {
+    if !gone.is_empty() || !free.is_empty() {
         dispatch(inner);
     }
     firstlight_telemetry::queue_waiting(inner.state().queue.len());
@@ -187,52 +163,25 @@ async fn forget(inner: &Inner, id: &str) {
 /// A player asks for his turn.
 pub(crate) async fn turn(inner: &Inner, id: &str, player: &str, within: Duration) -> Result<Outcome, Error> {
     let until = Instant::now() + within;
-    let mut life = inner.life.subscribe();
-    let asking = Asking::begin(inner, id);
     loop {
-        if *life.borrow_and_update() != Life::Open {
+        if *inner.life.borrow() != Life::Open {
             return Err(Error::Stopping);
         }
-        let granted = asking.told.notified();
-        tokio::pin!(granted);
+        let news = inner.news.notified();
+        tokio::pin!(news);
         // From here on, so that nothing is missed between the look and the wait.
-        granted.as_mut().enable();
+        news.as_mut().enable();
         adopt(inner, id).await?;
-        if let Some(start) = heard(inner, id, player)? {
+        let granted = heard(inner, id, player)?;
+        if let Some(start) = granted {
             if let Some(outcome) = fetch(inner, id, &start).await? {
                 return Ok(outcome);
             }
             continue;
         }
-        tokio::select! {
-            () = granted => {}
-            _ = life.changed() => {}
-            () = tokio::time::sleep_until(until) => return queued(inner, id).map(Outcome::Queued),
-        }
-    }
-}
-
-/// One who asks for his turn, from here on until this is dropped. Each is told of his own place alone: all of a long queue would look at each.
-struct Asking<'a> {
-    inner: &'a Inner,
-    id: &'a str,
-    told: Arc<Notify>,
-}
-
-impl<'a> Asking<'a> {
-    fn begin(inner: &'a Inner, id: &'a str) -> Self {
-        let mut state = inner.state();
-        let told = Arc::clone(state.asking.entry(id.to_owned()).or_default());
-        Self { inner, id, told }
-    }
-}
-
-impl Drop for Asking<'_> {
-    fn drop(&mut self) {
-        let mut state = self.inner.state();
-        // He may ask twice at once: of the last one, there is the map's share and this.
-        if Arc::strong_count(&self.told) <= 2 {
-            state.asking.remove(self.id);
+        let waited = tokio::time::timeout_at(until, news).await;
+        if waited.is_err() {
+            return queued(inner, id).map(Outcome::Queued);
         }
     }
 }
@@ -326,7 +275,6 @@ pub(crate) async fn leave(inner: &Inner, id: &str, player: &str) -> Result<(), E
         if let Some((host, _)) = entry.granted {
             state.registry.settle(&host, false);
         }
-        tell(&state, id);
     }
     forget(inner, id).await;
     dispatch(inner);
@@ -334,8 +282,6 @@ pub(crate) async fn leave(inner: &Inner, id: &str, player: &str) -> Result<(), E
 }
 
 const BUCKET: &str = "queue";
-/// So much later nobody notices; a hundred looks a second are a few hundredths of a core.
-const LOOK_EVERY: Micros = Micros::from_millis(10);
 const PAGE: usize = 256;
 /// Entries that one vacancy is offered to; the next one is looked for with the next vacancy.
 const LOOKS_MAX: usize = 64;
