@@ -323,8 +323,8 @@ impl History {
         slot.packet(now, id, true)
     }
 
-    /// Whether a fragment is worth repeating at `now`; marks it as waiting if so. Only what was repeated already must have had its
-    /// round trip: a client asks for the first time when it sees the gap, whatever the smoothed round trip is at that moment.
+    /// Whether a fragment is worth repeating at `now`; marks it as waiting if so. `is_missing`: one that was sent then cannot be on its
+    /// way any more. Only what was repeated already must have had its round trip since as well.
     pub(crate) fn claim_repeat(
         &mut self,
         now: Timestamp,
