@@ -26,7 +26,8 @@ pub trait Bus: Send + Sync + fmt::Debug {
     /// [`BusError::Disconnected`], [`BusError::TooLarge`].
     async fn publish(&self, to: &Subject, body: Bytes) -> Result<(), BusError>;
 
-    /// Listens from here on, also after the bus was away and came back.
+    /// Listens from here on, also after the bus was away and came back. Whoever has heard something that was published here after this was
+    /// called is heard; what others send meanwhile may come to a server before the subscription does.
     ///
     /// # Errors
     /// [`BusError::Disconnected`].

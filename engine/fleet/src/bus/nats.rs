@@ -98,7 +98,7 @@ impl Bus for NatsBus {
     async fn subscribe(&self, to: &Subject) -> Result<Subscription, BusError> {
         let subscriber = self.client.subscribe(to.to_string()).await;
         let subscriber = subscriber.map_err(|_| BusError::Disconnected)?;
-        // So that whoever asks from here on is heard.
+        // On its way before anything that is published from here on.
         if self.connected().is_ok()
             && tokio::time::timeout(CONNECTED_WITHIN, self.client.flush())
                 .await
