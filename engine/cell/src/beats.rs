@@ -92,17 +92,16 @@ fn on_beat(inner: &Arc<Inner>, host: &HostId, (boot, seq): (u64, u64), beat: &Be
     let (anew, renew) = {
         let mut state = inner.state();
         let admitted = !judged || state.checks.standing(host, beat.spec.cores) == Standing::Admitted;
-        if state
-            .registry
-            .handle_beat(now, &heard(host, (boot, seq), beat, admitted))
-            .is_err()
-        {
+        let notes = state.hosts.get(host);
+        let ending = notes.map(|notes| notes.ending(now, beat)).unwrap_or_default();
+        let told = heard(host, (boot, seq), beat, admitted, &ending);
+        if state.registry.handle_beat(now, &told).is_err() {
             return;
         }
         let lease = inner.settings.lease;
         let notes = state.hosts.entry(host.clone()).or_default();
         let anew = notes.boot != boot;
-        notes.hear(now, boot, beat);
+        notes.hear(now, boot, beat, ending);
         // A third of its time, so that two may fail.
         let every = lease.scale(1, 3);
         let due = notes.renewed_at.is_none_or(|at| now.since(at) >= every);

@@ -243,11 +243,7 @@ impl Inner {
             match change {
                 Change::Nothing => {}
                 Change::Began => state.began(now, &title, &slot.host),
-                Change::Ended(lasted) => {
-                    state.lengths.record(lasted);
-                    state.vacated(&slot);
-                    state.registry.vacated(slot.host.as_str());
-                }
+                Change::Ended(lasted) => state.lengths.record(lasted),
             }
             change
         };
@@ -259,7 +255,10 @@ impl Inner {
             Ok(_) | Err(firstlight_fleet::Error::UnknownLease(_)) => {}
             Err(error) => tracing::warn!(session = %id, %error, "a lease is left to its end"),
         }
-        waiting::dispatch(self);
+        let mut state = self.state();
+        state.vacated(&slot);
+        state.registry.vacated(slot.host.as_str());
+        waiting::hold(&mut state, self.settings.near);
     }
 
     pub(crate) async fn end(&self, id: &SessionId, reason: End) -> Result<(), Error> {
