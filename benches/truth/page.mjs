@@ -41,6 +41,6 @@ export const take = () => {
   const { presented, clicks } = globalThis.truth;
   globalThis.truth.presented = [];
   globalThis.truth.clicks = [];
-  const { stages_ms, click_stages_ms, glass_to_glass_ms, click_to_photon_ms, clock, rtt_ms, fps } = globalThis.firstlight.stats();
-  return { presented, clicks, stats: { stages_ms, click_stages_ms, glass_to_glass_ms, click_to_photon_ms, clock, rtt_ms, fps } };
+  const { stages_ms, click_stages_ms, glass_to_glass_ms, glass_error_ms, click_to_photon_ms, clock, rtt_ms, fps } = globalThis.firstlight.stats();
+  return { presented, clicks, stats: { stages_ms, click_stages_ms, glass_to_glass_ms, glass_error_ms, click_to_photon_ms, clock, rtt_ms, fps } };
 };

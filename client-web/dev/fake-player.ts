@@ -174,6 +174,7 @@ export function fakeStats(state: PlayerState = 'playing', wobble = Math.random):
     stages_ms: stages,
     click_stages_ms: stages,
     glass_to_glass_ms: dist(sum(STAGES.slice(3))),
+    glass_error_ms: 0.8,
     click_to_photon_ms: dist(sum(STAGES)),
     start: null,
     first_picture_ms: 231,

@@ -91,6 +91,8 @@ export type Stats = {
   /** Of the frames that answer an input, and of no others: all parts sum to the click-to-photon time. */
   readonly click_stages_ms: Readonly<Record<StageName, Dist>>;
   readonly glass_to_glass_ms: Dist;
+  /** The most that it can be wrong by: the two clocks, and where in its `capture` the title committed a picture. */
+  readonly glass_error_ms: number;
   readonly click_to_photon_ms: Dist;
   /** From `start()` to the first decoded picture. */
   readonly first_picture_ms: number | null;

@@ -184,7 +184,7 @@ function delaySection(clicked: boolean, report: Report): HTMLElement {
   const error = `±${span(delay.stage_error_us)}`;
   const bound = clicked
     ? `Measured ${report.click_to_photon.means}. The whole is measured on your clock alone; which picture answers is known to ±${span(delay.error_us)}. How it is shared between “Your input on its way” and “Network” can be wrong by ${error}, since that compares your clock with the host’s.`
-    : `You pressed nothing, so this is the age of the pictures. It compares your clock with the host’s, and can be wrong by ${error}.`;
+    : `You pressed nothing, so this is the age of the pictures. It compares your clock with the host’s, ${error} apart at most, and when a picture was drawn is known from its capture alone: the whole can be wrong by ±${span(delay.error_us)}.`;
   body.append(el('p', { class: 'report-small' }, delay.stages_us.length === 0 ? 'No picture was measured.' : bound));
   return body;
 }

@@ -611,6 +611,7 @@ const NOTHING_MEASURED: Measured = {
   stages_ms: NO_STAGES,
   click_stages_ms: NO_STAGES,
   glass_to_glass_ms: NO_DIST,
+  glass_error_ms: 0,
   click_to_photon_ms: NO_DIST,
   frozen_ms_total: 0,
   input: { events: 0, unacknowledged: 0, gamepads: 0, ack_ms: NO_DIST },

@@ -175,6 +175,7 @@ const FIGURES: readonly Figure[] = [
   ['Packets', (s) => `${count(s.packets.received)} · ${count(s.packets.lost)} lost · ${count(s.frames.repeated_packets)} sent again`],
   ['Bitrate', (s) => `${bitrate(s.bitrate_bps)} of ${bitrate(s.target_bps)}`],
   ['Round trip', (s) => `${millis(s.rtt_ms)} ms · clock ±${millis(s.clock.error_ms)} ms`],
+  ['Picture known to', (s) => `±${millis(s.glass_error_ms)} ms`],
   ['Frame clock', clockWords],
   ['Picture', (s) => `${pictureSize(s)} · ${s.codec || '–'}`],
   ['Encoder · decoder', (s) => `${s.encoder || '–'} · ${s.decoder || '–'}`],

@@ -177,6 +177,7 @@ export type Measured = {
   readonly stages_ms: Readonly<Record<StageName, Dist>>;
   readonly click_stages_ms: Readonly<Record<StageName, Dist>>;
   readonly glass_to_glass_ms: Dist;
+  readonly glass_error_ms: number;
   readonly click_to_photon_ms: Dist;
   readonly frozen_ms_total: number;
   readonly input: { readonly events: number; readonly unacknowledged: number; readonly gamepads: number; readonly ack_ms: Dist };

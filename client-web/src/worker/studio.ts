@@ -433,6 +433,8 @@ export class Studio {
 
   #measure(now: Micros): Measured {
     const offset = this.#clock.offset(now);
+    const measured = this.#meter.measure(now, this.#attachment?.counts ?? null);
+    const clockError = (offset?.error ?? 0) / 1000;
     return {
       codec: this.#decoder.codec,
       decoder: this.#decoder.name,
@@ -447,14 +449,15 @@ export class Studio {
         refresh_hz: 1_000_000 / (this.#screen.refresh.period ?? Infinity),
         wait_ms: this.#waits.dist(now, 0.001),
       },
-      clock: { offset_ms: (offset?.micros ?? 0) / 1000, error_ms: (offset?.error ?? 0) / 1000 },
+      clock: { offset_ms: (offset?.micros ?? 0) / 1000, error_ms: clockError },
+      glass_error_ms: clockError + measured.stages_ms.capture.p50,
       input: {
         events: this.#input.stats.events,
         unacknowledged: this.#input.unacknowledged,
         gamepads: this.#input.pads.length,
         ack_ms: this.#meter.ackAges.dist(now, 0.001),
       },
-      ...this.#meter.measure(now, this.#attachment?.counts ?? null),
+      ...measured,
     };
   }
 }

@@ -7,7 +7,7 @@ use super::{Sample, words};
 use crate::Score;
 use crate::quality::{Judged, judge};
 use crate::session::{Exit, Tally};
-use firstlight_units::{Class, Micros, Timestamp, WallTime};
+use firstlight_units::{Class, Micros, Stage, Timestamp, WallTime};
 
 /// Whose chronicle it is.
 #[derive(Clone, Debug)]
@@ -269,7 +269,9 @@ impl Chronicle {
                 means: words::MEANS.to_owned(),
                 delay: self.click.view(interval),
             },
-            glass_to_glass: self.picture.view(self.picture.clock_error),
+            glass_to_glass: self
+                .picture
+                .view(self.picture.clock_error + self.picture.within(Stage::Capture)),
             frames: self.frames,
             timeline: self.recorder.view(),
             events: self.events.clone(),
@@ -311,6 +313,12 @@ impl Course {
         self.sum.add(Some(parts), pictures);
         self.seconds.add(second);
         self.clock_error = self.clock_error.max(sample.clock_error);
+    }
+
+    /// The mean of a stage.
+    fn within(&self, stage: Stage) -> Micros {
+        let mean = self.sum.mean().get(stage as usize).copied();
+        Micros::new(mean.map_or(0, |us| u64::try_from(us).unwrap_or(0)))
     }
 
     fn view(&self, error: Micros) -> Delay {

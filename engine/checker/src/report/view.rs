@@ -156,7 +156,8 @@ pub struct Delay {
     pub p95_us: u32,
     /// Means over all pictures, in the order of the stages; they sum to the mean of the whole. Empty: none was measured.
     pub stages_us: Vec<i32>,
-    /// What it can be wrong by, at the most in any second: where both ends are of one clock, which picture it is, one interval.
+    /// What it can be wrong by, at the most in any second. From a click on, both ends are of one clock, and it is which picture answers: one
+    /// interval. Of a picture it is the two clocks, and where in what is told as its capture the title committed it.
     pub error_us: u32,
     /// What a stage can be wrong by that begins on one clock and ends on the other: `input` and `network`, and what is lacking in one
     /// is in the other.
