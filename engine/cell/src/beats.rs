@@ -1,6 +1,6 @@
 //! Beats: that a host is there, and what it has.
 
-use crate::inner::{Inner, Waiting};
+use crate::inner::{Inner, Waiting, wall_now};
 use crate::state::heard;
 use crate::{Error, accounts, incoming, reports, waiting};
 use firstlight_checker::admission::Standing;
@@ -28,6 +28,26 @@ pub(crate) async fn admit_all(inner: &Inner) -> Result<(), Error> {
             }
         }
         let last = page.last().map(|member| member.host.clone());
+        if page.len() < PAGE || last.is_none() {
+            return Ok(());
+        }
+        after = last;
+    }
+}
+
+/// Which slots somebody has a lease on: their hosts may say that they are free, since what ended while nobody listened is not told yet.
+pub(crate) async fn read_leases(inner: &Inner) -> Result<(), Error> {
+    let mut after: Option<SessionId> = None;
+    loop {
+        let page = inner.settings.store.all_live(after.as_ref(), PAGE).await?;
+        let (now, wall) = (inner.now(), wall_now());
+        let mut state = inner.state();
+        for lease in &page {
+            let span = lease.expires_at.since(wall).min(inner.settings.lease);
+            let of_host = state.leased.entry(lease.slot.host.clone()).or_default();
+            of_host.insert(lease.slot.slot, now + span);
+        }
+        let last = page.last().map(|lease| lease.session.clone());
         if page.len() < PAGE || last.is_none() {
             return Ok(());
         }
@@ -89,15 +109,18 @@ fn take(inner: &Arc<Inner>, opened: &Opened) {
 fn on_beat(inner: &Arc<Inner>, host: &HostId, (boot, seq): (u64, u64), beat: &Beat) {
     let now = inner.now();
     let judged = inner.judged()(host);
-    let (anew, renew) = {
+    let (anew, empty, renew) = {
         let mut state = inner.state();
         let admitted = !judged || state.checks.standing(host, beat.spec.cores) == Standing::Admitted;
-        let notes = state.hosts.get(host);
-        let ending = notes.map(|notes| notes.ending(now, beat)).unwrap_or_default();
+        let ending = state.ending(now, host, beat);
         let told = heard(host, (boot, seq), beat, admitted, &ending);
         if state.registry.handle_beat(now, &told).is_err() {
             return;
         }
+        let first = !state.hosts.contains_key(host);
+        let leased = state.leased.remove(host).is_some();
+        // Nobody had a lease on it when this cell began, and it has nobody: of thousands of hosts most have nothing to say.
+        let empty = first && !leased && beat.held.is_empty();
         let lease = inner.settings.lease;
         let notes = state.hosts.entry(host.clone()).or_default();
         let anew = notes.boot != boot;
@@ -115,14 +138,18 @@ fn on_beat(inner: &Arc<Inner>, host: &HostId, (boot, seq): (u64, u64), beat: &Be
         if state.registry.is_free(host.as_str()) {
             waiting::hold(&mut state, inner.settings.near);
         }
-        (anew, renew)
+        (anew, empty, renew)
     };
     inner.beats.notify_waiters();
     let weak = Arc::downgrade(inner);
     if anew {
         let (weak, host) = (weak.clone(), host.clone());
         tokio::spawn(async move {
-            if let Some(inner) = weak.upgrade() {
+            let Some(inner) = weak.upgrade() else { return };
+            if empty {
+                let _turn = inner.turn(Waiting::Nobody).await;
+                accounts::recall(&inner, &host).await;
+            } else {
                 ask_sessions(&inner, &host, Waiting::Nobody).await;
             }
         });
@@ -174,7 +201,10 @@ pub(crate) async fn ask_sessions(inner: &Inner, host: &HostId, waiting: Waiting)
         let now = inner.now();
         let mut state = inner.state();
         state.sessions.lose_one(now, &lease.session);
-        state.vacated(&lease.slot);
+        if state.vacated(&lease.slot) {
+            state.registry.vacated(host.as_str());
+            waiting::hold(&mut state, inner.settings.near);
+        }
     }
 }
 

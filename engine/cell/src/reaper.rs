@@ -90,7 +90,9 @@ async fn end_leases(inner: &Inner) {
         for lease in &ended {
             tracing::info!(session = %lease.session, slot = %lease.slot, "a lease ended");
             state.sessions.lose_one(now, &lease.session);
-            state.vacated(&lease.slot);
+            if state.vacated(&lease.slot) {
+                state.registry.vacated(lease.slot.host.as_str());
+            }
         }
     }
     waiting::dispatch(inner);

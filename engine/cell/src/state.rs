@@ -32,6 +32,8 @@ pub(crate) struct State {
     forecast: Option<(Timestamp, Arc<Forecast>)>,
     pub(crate) sessions: Sessions,
     pub(crate) hosts: BTreeMap<HostId, HostNotes>,
+    /// Slots that somebody had a lease on when this cell began, of hosts that were not heard yet, and until when that is believed.
+    pub(crate) leased: BTreeMap<HostId, BTreeMap<u32, Timestamp>>,
     /// What hosts' sessions say of them, as far as it was read or heard.
     pub(crate) records: BTreeMap<HostId, Record>,
     pub(crate) titles: BTreeSet<TitleId>,
@@ -190,6 +192,7 @@ impl State {
             forecast: None,
             sessions: Sessions::default(),
             hosts: BTreeMap::new(),
+            leased: BTreeMap::new(),
             records: BTreeMap::new(),
             titles: BTreeSet::new(),
             pools: Pools::default(),
@@ -243,12 +246,22 @@ impl State {
         self.registry.settle(slot.host.as_str(), !told);
     }
 
-    /// Nobody has a lease on it any more.
-    pub(crate) fn vacated(&mut self, slot: &SlotRef) {
-        if let Some(notes) = self.hosts.get_mut(&slot.host) {
-            notes.granted.remove(&slot.slot);
-            notes.ending.remove(&slot.slot);
-            notes.held.remove(&slot.slot);
+    /// Nobody has a lease on it any more. Whether its session was known to be over before.
+    pub(crate) fn vacated(&mut self, slot: &SlotRef) -> bool {
+        let Some(notes) = self.hosts.get_mut(&slot.host) else {
+            return false;
+        };
+        notes.granted.remove(&slot.slot);
+        notes.held.remove(&slot.slot);
+        notes.ending.remove(&slot.slot).is_some()
+    }
+
+    /// What `ending` of a host's notes is by this beat.
+    pub(crate) fn ending(&self, now: Timestamp, host: &HostId, beat: &Beat) -> BTreeMap<u32, Timestamp> {
+        match (self.hosts.get(host), self.leased.get(host)) {
+            (Some(notes), _) => notes.ending(now, beat),
+            (None, Some(leased)) => ending(leased.iter().map(|(slot, until)| (*slot, *until)), now, beat),
+            (None, None) => BTreeMap::new(),
         }
     }
 
@@ -431,7 +444,7 @@ impl State {
     }
 }
 
-/// As decisions need it. `boot` and `seq` are those of its seal; `admitted`: players are sent to it; `ending`: as [`HostNotes::ending`] says.
+/// As decisions need it. `boot` and `seq` are those of its seal; `admitted`: players are sent to it; `ending`: as [`State::ending`] says.
 pub(crate) fn heard(
     host: &HostId,
     (boot, seq): (u64, u64),
@@ -481,13 +494,10 @@ pub(crate) fn heard(
 
 impl HostNotes {
     /// What `ending` is by this beat.
-    pub(crate) fn ending(&self, now: Timestamp, beat: &Beat) -> BTreeMap<u32, Timestamp> {
+    fn ending(&self, now: Timestamp, beat: &Beat) -> BTreeMap<u32, Timestamp> {
         let over = self.held.iter().map(|slot| (*slot, now + ENDING_KEPT));
         let before = self.ending.iter().map(|(slot, until)| (*slot, *until));
-        let held: BTreeSet<u32> = beat.held.iter().map(|held| held.slot).collect();
-        over.chain(before)
-            .filter(|(slot, until)| *until > now && !held.contains(slot))
-            .collect()
+        ending(over.chain(before), now, beat)
     }
 
     /// Takes a beat in.
@@ -504,6 +514,18 @@ impl HostNotes {
         self.state = Some(beat.state);
         self.position = beat.position.map(|at| (at.lat_milli, at.lon_milli));
     }
+}
+
+/// Those of the slots that are believed to be taken and that a host does not hold.
+fn ending(
+    slots: impl Iterator<Item = (u32, Timestamp)>,
+    now: Timestamp,
+    beat: &Beat,
+) -> BTreeMap<u32, Timestamp> {
+    let held: BTreeSet<u32> = beat.held.iter().map(|held| held.slot).collect();
+    slots
+        .filter(|(slot, until)| *until > now && !held.contains(slot))
+        .collect()
 }
 
 /// Whether a session's player can be let in again.
@@ -569,8 +591,8 @@ mod tests {
                 held: held.iter().map(hold).collect(),
                 ..Beat::new("here".parse().unwrap())
             };
+            let ending = state.ending(at, &host, &beat);
             let notes = state.hosts.entry(host.clone()).or_default();
-            let ending = notes.ending(at, &beat);
             let free = heard(&host, (1, 1), &beat, true, &ending).free;
             notes.hear(at, 1, &beat, ending);
             let slots = state.slots(at, &host, 9);
@@ -589,6 +611,11 @@ mod tests {
             assert_eq!(beat(&mut state, &[]), (1, vec![1]));
         }
         assert_eq!(beat(&mut state, &[]), (2, vec![0, 1]));
+        // What somebody had when the cell began, and one that is still held.
+        state.hosts.clear();
+        let leased = [0, 1].map(|slot| (slot, Timestamp::from_micros(60_000_000)));
+        state.leased.insert(host.clone(), leased.into());
+        assert_eq!(beat(&mut state, &[1]), (0, vec![]));
     }
 
     #[test]
