@@ -578,7 +578,7 @@ mod tests {
         let mut state = State::new(indexer::Settings::default());
         let mut at = Timestamp::from_micros(1_000_000);
         let mut beat = |state: &mut State, held: &[u32]| {
-            at = at + Micros::from_secs(1);
+            at += Micros::from_secs(1);
             let hold = |slot: &u32| Held {
                 slot: *slot,
                 fence: 1,
