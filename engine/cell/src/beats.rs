@@ -220,10 +220,8 @@ pub(crate) async fn ask_sessions(inner: &Inner, host: &HostId, waiting: Waiting)
         let now = inner.now();
         let mut state = inner.state();
         state.sessions.lose_one(now, &lease.session);
-        if state.vacated(&lease.slot) {
-            state.registry.vacated(host.as_str());
-            waiting::hold(&mut state, inner.settings.near);
-        }
+        state.vacated(&lease.slot);
+        waiting::hold(&mut state, inner.settings.near);
     }
 }
 

@@ -236,7 +236,8 @@ impl Inner {
             host: session.host.clone(),
             slot: session.view.slot,
         };
-        let change = {
+        let over = session.view.state.is_over();
+        let ends = {
             let mut state = self.state();
             let title = session.view.title.clone();
             let change = state.sessions.hear(now, session);
@@ -245,9 +246,10 @@ impl Inner {
                 Change::Began => state.began(now, &title, &slot.host),
                 Change::Ended(lasted) => state.lengths.record(lasted),
             }
-            change
+            // Who else hears of its end meanwhile goes on when its slot is free, and not before.
+            matches!(change, Change::Ended(_)) || (over && !state.sessions.is_released(&id, &slot.host))
         };
-        if !matches!(change, Change::Ended(_)) {
+        if !ends {
             return;
         }
         // Whoever fails here leaves it to the lease's end.
@@ -256,9 +258,11 @@ impl Inner {
             Err(error) => tracing::warn!(session = %id, %error, "a lease is left to its end"),
         }
         let mut state = self.state();
-        state.vacated(&slot);
-        state.registry.vacated(slot.host.as_str());
-        waiting::hold(&mut state, self.settings.near);
+        // Of those who heard of it at once, the first: the slot may be somebody else's by now.
+        if state.sessions.release(&id) {
+            state.vacated(&slot);
+            waiting::hold(&mut state, self.settings.near);
+        }
     }
 
     pub(crate) async fn end(&self, id: &SessionId, reason: End) -> Result<(), Error> {

@@ -90,9 +90,7 @@ async fn end_leases(inner: &Inner) {
         for lease in &ended {
             tracing::info!(session = %lease.session, slot = %lease.slot, "a lease ended");
             state.sessions.lose_one(now, &lease.session);
-            if state.vacated(&lease.slot) {
-                state.registry.vacated(lease.slot.host.as_str());
-            }
+            state.vacated(&lease.slot);
         }
     }
     waiting::dispatch(inner);

@@ -246,14 +246,19 @@ impl State {
         self.registry.settle(slot.host.as_str(), !told);
     }
 
-    /// Nobody has a lease on it any more. Whether its session was known to be over before.
-    pub(crate) fn vacated(&mut self, slot: &SlotRef) -> bool {
+    /// Nobody has a lease on it any more. Said twice, it counts once.
+    pub(crate) fn vacated(&mut self, slot: &SlotRef) {
         let Some(notes) = self.hosts.get_mut(&slot.host) else {
-            return false;
+            return;
         };
-        notes.granted.remove(&slot.slot);
-        notes.held.remove(&slot.slot);
-        notes.ending.remove(&slot.slot).is_some()
+        let marks = [
+            notes.granted.remove(&slot.slot).is_some(),
+            notes.held.remove(&slot.slot),
+            notes.ending.remove(&slot.slot).is_some(),
+        ];
+        if marks.contains(&true) {
+            self.registry.vacated(slot.host.as_str());
+        }
     }
 
     /// What `ending` of a host's notes is by this beat.
