@@ -236,20 +236,22 @@ impl Inner {
             host: session.host.clone(),
             slot: session.view.slot,
         };
-        let over = session.view.state.is_over();
-        let ends = {
+        let change = {
             let mut state = self.state();
             let title = session.view.title.clone();
             let change = state.sessions.hear(now, session);
             match change {
                 Change::Nothing => {}
                 Change::Began => state.began(now, &title, &slot.host),
-                Change::Ended(lasted) => state.lengths.record(lasted),
+                Change::Ended(lasted) => {
+                    state.lengths.record(lasted);
+                    state.vacated(&slot);
+                    state.registry.vacated(slot.host.as_str());
+                }
             }
-            // Who else hears of its end meanwhile goes on when its slot is free, and not before.
-            matches!(change, Change::Ended(_)) || (over && !state.sessions.is_released(&id, &slot.host))
+            change
         };
-        if !ends {
+        if !matches!(change, Change::Ended(_)) {
             return;
         }
         // Whoever fails here leaves it to the lease's end.
@@ -257,12 +259,7 @@ impl Inner {
             Ok(_) | Err(firstlight_fleet::Error::UnknownLease(_)) => {}
             Err(error) => tracing::warn!(session = %id, %error, "a lease is left to its end"),
         }
-        let mut state = self.state();
-        // Of those who heard of it at once, the first: the slot may be somebody else's by now.
-        if state.sessions.release(&id) {
-            state.vacated(&slot);
-            waiting::hold(&mut state, self.settings.near);
-        }
+        waiting::dispatch(self);
     }
 
     pub(crate) async fn end(&self, id: &SessionId, reason: End) -> Result<(), Error> {

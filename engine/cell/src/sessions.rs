@@ -25,8 +25,6 @@ struct Known {
     /// Since when it waits for its player.
     waiting_since: Option<Timestamp>,
     over: bool,
-    /// Its lease is, as far as this cell can see to it.
-    released: bool,
     /// Whose its player's network is, where this cell placed it.
     network: Option<u64>,
     /// Round trips that its host told of: their sum in microseconds, and how many.
@@ -81,7 +79,6 @@ impl Sessions {
                 began: now,
                 waiting_since: waits.then_some(now),
                 over: false,
-                released: false,
                 network: None,
                 rtts: (0, 0),
             };
@@ -187,18 +184,6 @@ impl Sessions {
                 self.known.remove(&id);
             }
         }
-    }
-
-    /// Its lease is over. Whether that is news.
-    pub(crate) fn release(&mut self, id: &SessionId) -> bool {
-        let known = self.known.get_mut(id);
-        known.is_some_and(|known| !std::mem::replace(&mut known.released, true))
-    }
-
-    /// Whether its lease is over, or it is none of this host's.
-    pub(crate) fn is_released(&self, id: &SessionId, host: &HostId) -> bool {
-        let own = self.known.get(id).filter(|known| known.session.host == *host);
-        own.is_none_or(|known| known.released)
     }
 
     /// Says whose network a session's player is in.
