@@ -317,8 +317,9 @@ impl Course {
 
     /// The mean of a stage.
     fn within(&self, stage: Stage) -> Micros {
-        let mean = self.sum.mean().get(stage as usize).copied();
-        Micros::new(mean.map_or(0, |us| u64::try_from(us).unwrap_or(0)))
+        let mut means = Stage::ALL.into_iter().zip(self.sum.mean());
+        let mean = means.find(|(of, _)| *of == stage).map_or(0, |(_, us)| us);
+        Micros::new(u64::try_from(mean).unwrap_or(0))
     }
 
     fn view(&self, error: Micros) -> Delay {
