@@ -22,8 +22,6 @@ pub struct Session {
 struct Known {
     session: Session,
     began: Timestamp,
-    /// Since when it waits for its player.
-    waiting_since: Option<Timestamp>,
     over: bool,
     /// Whose its player's network is, where this cell placed it.
     network: Option<u64>,
@@ -37,10 +35,8 @@ pub(crate) struct Sessions {
     known: BTreeMap<SessionId, Known>,
     /// Those that run, by host.
     by_host: BTreeMap<HostId, BTreeSet<SessionId>>,
-    /// How many run, by player.
-    by_player: BTreeMap<String, usize>,
-    /// Those that run and wait for their player, the longest first.
-    waiting: BTreeSet<(Timestamp, SessionId)>,
+    /// Those that run, by player.
+    by_player: BTreeMap<String, BTreeSet<SessionId>>,
     over: VecDeque<(Timestamp, SessionId)>,
 }
 
@@ -56,9 +52,7 @@ pub(crate) enum Change {
 
 impl Known {
     /// What its host says now; where it is reached is kept where that says nothing of it.
-    fn take(&mut self, now: Timestamp, session: Session) {
-        let waits = matches!(session.view.state, SessionState::Waiting { .. });
-        self.waiting_since = waits.then_some(self.waiting_since.unwrap_or(now));
+    fn take(&mut self, session: Session) {
         let addresses = std::mem::replace(&mut self.session, session).addresses;
         if self.session.addresses.is_empty() {
             self.session.addresses = addresses;
@@ -72,12 +66,10 @@ impl Sessions {
         let id = session.view.session.clone();
         let over = session.view.state.is_over();
         let begins = matches!(session.view.state, SessionState::Starting | SessionState::Ready);
-        let Some(known) = self.known.get(&id) else {
-            let waits = matches!(session.view.state, SessionState::Waiting { .. });
+        let Some(known) = self.known.get_mut(&id) else {
             let known = Known {
                 session,
                 began: now,
-                waiting_since: waits.then_some(now),
                 over: false,
                 network: None,
                 rtts: (0, 0),
@@ -90,39 +82,31 @@ impl Sessions {
                 (false, false) => Change::Nothing,
             };
         };
-        // A later lease's session of the same name does not exist; an older word of another host is no news.
-        if known.session.host != session.host || (known.over && !known.session.lost) {
+        // A later lease's session of the same name does not exist; an older word of another host is no news, and nobody's session becomes
+        // another's.
+        let same = known.session.host == session.host && known.session.view.player == session.view.player;
+        if !same || (known.over && !known.session.lost) {
             return Change::Nothing;
         }
-        let comes_back = known.over && !over;
-        if !known.over {
-            self.uncount(&id);
-        }
-        if let Some(known) = self.known.get_mut(&id) {
-            known.take(now, session);
-            known.over &= over;
-        }
-        if comes_back {
-            self.over.retain(|(_, gone)| *gone != id);
-        }
-        self.count(&id);
+        known.take(session);
         if over {
             return self.close(now, &id);
+        }
+        // It was lost, and is there after all.
+        if std::mem::take(&mut known.over) {
+            self.over.retain(|(_, gone)| *gone != id);
+            self.count(&id);
         }
         Change::Nothing
     }
 
     /// One that runs is counted from here on.
     fn count(&mut self, id: &SessionId) {
-        let Some(known) = self.known.get(id).filter(|known| !known.over) else {
-            return;
-        };
+        let Some(known) = self.known.get(id) else { return };
         let Session { view, host, .. } = &known.session;
         self.by_host.entry(host.clone()).or_default().insert(id.clone());
-        *self.by_player.entry(view.player.clone()).or_default() += 1;
-        if let Some(since) = known.waiting_since {
-            self.waiting.insert((since, id.clone()));
-        }
+        let of_player = self.by_player.entry(view.player.clone()).or_default();
+        of_player.insert(id.clone());
     }
 
     /// It is counted no longer.
@@ -135,14 +119,11 @@ impl Sessions {
                 self.by_host.remove(host);
             }
         }
-        if let Some(own) = self.by_player.get_mut(&view.player) {
-            *own -= 1;
-            if *own == 0 {
+        if let Some(of_player) = self.by_player.get_mut(&view.player) {
+            of_player.remove(id);
+            if of_player.is_empty() {
                 self.by_player.remove(&view.player);
             }
-        }
-        if let Some(since) = known.waiting_since {
-            self.waiting.remove(&(since, id.clone()));
         }
     }
 
@@ -217,7 +198,7 @@ impl Sessions {
     }
 
     pub(crate) fn live_of(&self, player: &str) -> usize {
-        self.by_player.get(player).copied().unwrap_or(0)
+        self.by_player.get(player).map_or(0, BTreeSet::len)
     }
 
     pub(crate) fn live(&self) -> usize {
@@ -230,9 +211,11 @@ impl Sessions {
         live.map(move |known| now.since(known.began))
     }
 
-    /// The one that waits for its player for the longest.
-    pub(crate) fn waits_longest(&self) -> Option<Session> {
-        self.waiting.first().and_then(|(_, id)| self.get(id)).cloned()
+    /// One of this player's that waits for him.
+    pub(crate) fn waits_for(&self, player: &str) -> Option<Session> {
+        let mut own = self.by_player.get(player)?.iter().filter_map(|id| self.get(id));
+        let waits = |session: &&Session| matches!(session.view.state, SessionState::Waiting { .. });
+        own.find(waits).cloned()
     }
 }
 
@@ -332,15 +315,29 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_longest_is_found() {
+    fn a_players_own_session_that_waits_for_him_is_found() {
         let mut sessions = Sessions::default();
         let waits = || SessionState::Waiting { left_s: 9 };
+        let player = session("a", SessionState::Ready).view.player;
+        let own = |sessions: &Sessions| {
+            sessions
+                .waits_for(&player)
+                .map(|own| own.view.session.to_string())
+        };
         sessions.hear(at(0), session("a", SessionState::Attached));
+        let mut others = session("c", waits());
+        others.view.player = "another".to_owned();
+        sessions.hear(at(0), others);
+        assert_eq!(own(&sessions), None);
         sessions.hear(at(1), session("b", waits()));
-        sessions.hear(at(2), session("a", waits()));
-        sessions.hear(at(3), session("b", waits()));
-        assert_eq!(sessions.waits_longest().unwrap().view.session.as_str(), "b");
-        sessions.hear(at(4), session("b", SessionState::Attached));
-        assert_eq!(sessions.waits_longest().unwrap().view.session.as_str(), "a");
+        assert_eq!(own(&sessions).as_deref(), Some("b"));
+        sessions.hear(at(2), session("b", SessionState::Attached));
+        assert_eq!((own(&sessions), sessions.live_of(&player)), (None, 2));
+        sessions.hear(at(3), session("a", waits()));
+        sessions.lose_one(at(4), &"a".parse().unwrap());
+        assert_eq!((own(&sessions), sessions.live_of(&player)), (None, 1));
+        // It was there all the time.
+        sessions.hear(at(5), session("a", waits()));
+        assert_eq!(own(&sessions).as_deref(), Some("a"));
     }
 }

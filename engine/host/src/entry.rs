@@ -82,9 +82,10 @@ impl Entry {
         }
     }
 
-    pub(crate) fn holder(&self, session: &SessionId, now: Timestamp) -> Holder {
+    /// Its share. It yields once its player has been away for `yield_after`.
+    pub(crate) fn holder(&self, session: &SessionId, now: Timestamp, yield_after: Micros) -> Holder {
         let waiting_since = if let Phase::Waiting { since, .. } = self.phase {
-            Some(since)
+            (now.since(since) >= yield_after).then_some(since)
         } else {
             self.copy.is_some().then_some(self.started)
         };

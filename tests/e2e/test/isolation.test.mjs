@@ -88,14 +88,19 @@ test('who closes the page while he waits holds nobody up', async () => {
   await untilState(fourth, 'playing');
 });
 
-test('a waiting session gives way to a new player', async () => {
+test('a session whose player is away for long gives way to who waits in line, and not before', async () => {
   const first = await play(browser, engine, 'beacon');
   const waiting = await first.evaluate(() => firstlight.session);
   await first.context().close();
   const second = await play(browser, engine, 'beacon');
   await until(async () => (await engine.operator(`/v1/sessions/${waiting}`)).state === 'waiting', 'the first to wait');
-  const third = await play(browser, engine, 'beacon');
+  const third = await (await browser.newContext()).newPage();
   pages.push(second, third);
+  await third.goto(`${engine.url}play/beacon?autostart=1`);
+  // Somebody whose line was cut, or who loads the page anew, is back in a moment.
+  await third.getByText('All places are taken').waitFor();
+  assert.equal((await engine.operator(`/v1/sessions/${waiting}`)).state, 'waiting');
+  await untilState(third, 'playing');
   const { state, reason } = await engine.operator(`/v1/sessions/${waiting}`);
   assert.deepEqual([state, reason], ['ended', 'gave_way']);
 });
