@@ -49,7 +49,7 @@ impl Config {
             ice_servers: Vec::new(),
             slots: None,
             wait: Duration::from_secs(120),
-            yield_after: Duration::from_secs(15),
+            yield_after: Duration::from_secs(5),
             bitrate_max: Bitrate::mbps(20),
             encoder: None,
             sessions_per_player: 4,
@@ -109,8 +109,9 @@ impl ConfigBuilder {
         self
     }
 
-    /// How long a session's player has to be away before it may give way to somebody else. Default: 15 s: a page that is loaded anew, or a
-    /// phone that changes networks, is back by then. To its own player, who begins another, it gives way at once.
+    /// How long a session's player has to be away before it may give way to somebody else. Default: 5 s: a page that is loaded anew, or a
+    /// phone that changes networks, is back by then, and whoever stands in line for one who has left is not kept for long. To its own player,
+    /// who begins another, it gives way at once.
     #[must_use]
     pub fn yield_after(mut self, away: Duration) -> Self {
         self.0.yield_after = away;

@@ -175,7 +175,7 @@ async fn whoever_waits_gives_way_to_a_new_player_and_is_told() {
 
 #[tokio::test]
 async fn whoever_is_away_for_a_moment_keeps_his_place_but_for_another_of_his_own() {
-    let rig = Rig::new();
+    let rig = Rig::with(|config| config.slots(Some(2)).yield_after(Duration::from_secs(60)));
     let away = rig.start("p1", "waiting").await.unwrap();
     let waits = |state: &State| matches!(state, State::Waiting { .. });
     rig.host.wait_until(&away.session, waits).await.unwrap();

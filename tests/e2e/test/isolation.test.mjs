@@ -12,7 +12,7 @@ let engine, browser, titles;
 const pages = [];
 before(async () => {
   titles = titlesFolder({ beacon: { from: 'beacon' }, 'beacon-quiet': { from: 'beacon', edit: (toml) => toml.replace(/^env = .*$/m, 'env = { BEACON_BEEP = "off" }') } });
-  engine = await Engine.start({ titles, args: ['--slots', '2'] });
+  engine = await Engine.start({ titles, args: ['--slots', '2', '--yield-after-s', '15'] });
   browser = await openBrowser();
 });
 after(async () => { await browser?.close(); await engine?.stop(); rmSync(titles, { recursive: true, force: true }); });

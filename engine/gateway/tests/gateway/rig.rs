@@ -58,7 +58,7 @@ impl Answer {
 
 impl Rig {
     pub(crate) async fn new(slots: u32) -> Self {
-        Self::yielding(slots, Duration::from_secs(15)).await
+        Self::yielding(slots, Duration::from_secs(60)).await
     }
 
     /// A session may give way once its player has been away for `yield_after`.
