@@ -179,7 +179,7 @@ impl<'a> Placement<'a> {
 
     /// Places it. None: no host is free.
     async fn run(&mut self) -> Result<Option<Started>, Error> {
-        let mut looked = false;
+        let mut gave_way = false;
         let most = self.attempt.saturating_add(ATTEMPTS_MAX).min(KEY_ATTEMPTS_MAX);
         while self.attempt < most {
             // What no host would hear of is not begun.
@@ -187,11 +187,11 @@ impl<'a> Placement<'a> {
                 return Err(Error::Away);
             }
             let Some((lease, why)) = self.acquire().await? else {
-                // What is known may be behind; and who begins another session has left those of his own that wait for him. Once.
-                if looked || !self.refused.is_empty() {
+                // What is known may be behind; and somebody who is away makes room for somebody who is here. Once.
+                if gave_way || !self.refused.is_empty() {
                     break;
                 }
-                looked = true;
+                gave_way = true;
                 if self.refresh().await || self.give_way().await {
                     continue;
                 }
@@ -505,11 +505,11 @@ impl<'a> Placement<'a> {
     async fn await_beat(&self) {
         let until = Instant::now() + Duration::from(self.inner.settings.beat_every.scale(3, 2));
         loop {
-            let beat = self.inner.beats.notified();
+            let news = self.inner.news.notified();
             if self.inner.state().registry.could_ever(&self.title) {
                 return;
             }
-            if tokio::time::timeout_at(until, beat).await.is_err() {
+            if tokio::time::timeout_at(until, news).await.is_err() {
                 return;
             }
         }
@@ -534,19 +534,18 @@ impl<'a> Placement<'a> {
         matches!(ranked, Ranked::Some(_))
     }
 
-    /// Ends a session that waits for this player. `false`: none does. Those of others are their hosts' to judge, who say in their beats for
-    /// how many they have room.
+    /// Ends the session that waits longest for its player. `false`: nobody waits.
     async fn give_way(&self) -> bool {
-        let Some(own) = self.inner.state().sessions.waits_for(&self.start.player) else {
+        let Some(oldest) = self.inner.state().sessions.waits_longest() else {
             return false;
         };
-        let id = own.view.session.clone();
-        tracing::info!(session = %id, "gives way to another of its player");
+        let id = oldest.view.session.clone();
+        tracing::info!(session = %id, "gives way to a new player");
         let ask = Ask::End {
             session: id.clone(),
             reason: End::GaveWay,
         };
-        if let Err(error) = self.inner.ask(&own.host, ask, END_WITHIN).await {
+        if let Err(error) = self.inner.ask(&oldest.host, ask, END_WITHIN).await {
             tracing::warn!(session = %id, %error, "does not give way");
             return false;
         }

@@ -22,6 +22,8 @@ pub struct Session {
 struct Known {
     session: Session,
     began: Timestamp,
+    /// Since when it waits for its player.
+    waiting_since: Option<Timestamp>,
     over: bool,
     /// Whose its player's network is, where this cell placed it.
     network: Option<u64>,
@@ -33,10 +35,7 @@ struct Known {
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
     known: BTreeMap<SessionId, Known>,
-    /// Those that run, by host.
     by_host: BTreeMap<HostId, BTreeSet<SessionId>>,
-    /// Those that run, by player.
-    by_player: BTreeMap<String, BTreeSet<SessionId>>,
     over: VecDeque<(Timestamp, SessionId)>,
 }
 
@@ -50,81 +49,56 @@ pub(crate) enum Change {
     Ended(Micros),
 }
 
-impl Known {
-    /// What its host says now; where it is reached is kept where that says nothing of it.
-    fn take(&mut self, session: Session) {
-        let addresses = std::mem::replace(&mut self.session, session).addresses;
-        if self.session.addresses.is_empty() {
-            self.session.addresses = addresses;
-        }
-    }
-}
-
 impl Sessions {
     /// A host says how a session of its own stands.
     pub(crate) fn hear(&mut self, now: Timestamp, session: Session) -> Change {
         let id = session.view.session.clone();
         let over = session.view.state.is_over();
+        let waits = matches!(session.view.state, SessionState::Waiting { .. });
         let begins = matches!(session.view.state, SessionState::Starting | SessionState::Ready);
         let Some(known) = self.known.get_mut(&id) else {
+            self.by_host
+                .entry(session.host.clone())
+                .or_default()
+                .insert(id.clone());
             let known = Known {
                 session,
                 began: now,
+                waiting_since: waits.then_some(now),
                 over: false,
                 network: None,
                 rtts: (0, 0),
             };
             self.known.insert(id.clone(), known);
-            self.count(&id);
             return match (over, begins) {
                 (true, _) => self.close(now, &id),
                 (false, true) => Change::Began,
                 (false, false) => Change::Nothing,
             };
         };
-        // A later lease's session of the same name does not exist; an older word of another host is no news, and nobody's session becomes
-        // another's.
-        let same = known.session.host == session.host && known.session.view.player == session.view.player;
-        if !same || (known.over && !known.session.lost) {
+        // A later lease's session of the same name does not exist; an older word of another host is no news.
+        if known.session.host != session.host || (known.over && !known.session.lost) {
             return Change::Nothing;
         }
-        known.take(session);
+        known.waiting_since = waits.then_some(known.waiting_since.unwrap_or(now));
+        let was_lost = known.session.lost;
+        let addresses = std::mem::take(&mut known.session.addresses);
+        known.session = session;
+        if known.session.addresses.is_empty() {
+            known.session.addresses = addresses;
+        }
         if over {
             return self.close(now, &id);
         }
-        // It was lost, and is there after all.
-        if std::mem::take(&mut known.over) {
+        if was_lost {
+            known.over = false;
             self.over.retain(|(_, gone)| *gone != id);
-            self.count(&id);
+            self.by_host
+                .entry(known.session.host.clone())
+                .or_default()
+                .insert(id);
         }
         Change::Nothing
-    }
-
-    /// One that runs is counted from here on.
-    fn count(&mut self, id: &SessionId) {
-        let Some(known) = self.known.get(id) else { return };
-        let Session { view, host, .. } = &known.session;
-        self.by_host.entry(host.clone()).or_default().insert(id.clone());
-        let of_player = self.by_player.entry(view.player.clone()).or_default();
-        of_player.insert(id.clone());
-    }
-
-    /// It is counted no longer.
-    fn uncount(&mut self, id: &SessionId) {
-        let Some(known) = self.known.get(id) else { return };
-        let Session { view, host, .. } = &known.session;
-        if let Some(of_host) = self.by_host.get_mut(host) {
-            of_host.remove(id);
-            if of_host.is_empty() {
-                self.by_host.remove(host);
-            }
-        }
-        if let Some(of_player) = self.by_player.get_mut(&view.player) {
-            of_player.remove(id);
-            if of_player.is_empty() {
-                self.by_player.remove(&view.player);
-            }
-        }
     }
 
     /// Its host is gone.
@@ -150,7 +124,12 @@ impl Sessions {
         };
         known.over = true;
         let lasted = now.since(known.began);
-        self.uncount(id);
+        if let Some(of_host) = self.by_host.get_mut(&known.session.host) {
+            of_host.remove(id);
+            if of_host.is_empty() {
+                self.by_host.remove(&known.session.host);
+            }
+        }
         self.over.push_back((now, id.clone()));
         self.forget(now);
         Change::Ended(lasted)
@@ -198,7 +177,8 @@ impl Sessions {
     }
 
     pub(crate) fn live_of(&self, player: &str) -> usize {
-        self.by_player.get(player).map_or(0, BTreeSet::len)
+        let live = self.known.values().filter(|known| !known.over);
+        live.filter(|known| known.session.view.player == player).count()
     }
 
     pub(crate) fn live(&self) -> usize {
@@ -206,16 +186,18 @@ impl Sessions {
     }
 
     /// How long those that run have run.
-    pub(crate) fn ages(&self, now: Timestamp) -> impl Iterator<Item = Micros> {
+    pub(crate) fn ages(&self, now: Timestamp) -> Vec<Micros> {
         let live = self.known.values().filter(|known| !known.over);
-        live.map(move |known| now.since(known.began))
+        live.map(|known| now.since(known.began)).collect()
     }
 
-    /// One of this player's that waits for him.
-    pub(crate) fn waits_for(&self, player: &str) -> Option<Session> {
-        let mut own = self.by_player.get(player)?.iter().filter_map(|id| self.get(id));
-        let waits = |session: &&Session| matches!(session.view.state, SessionState::Waiting { .. });
-        own.find(waits).cloned()
+    /// The one that waits for its player for the longest.
+    pub(crate) fn waits_longest(&self) -> Option<Session> {
+        let waiting = self.known.values().filter(|known| !known.over);
+        let waiting = waiting.filter_map(|known| Some((known.waiting_since?, known)));
+        waiting
+            .min_by_key(|(since, _)| *since)
+            .map(|(_, known)| known.session.clone())
     }
 }
 
@@ -315,29 +297,15 @@ mod tests {
     }
 
     #[test]
-    fn a_players_own_session_that_waits_for_him_is_found() {
+    fn who_waits_longest_is_found() {
         let mut sessions = Sessions::default();
         let waits = || SessionState::Waiting { left_s: 9 };
-        let player = session("a", SessionState::Ready).view.player;
-        let own = |sessions: &Sessions| {
-            sessions
-                .waits_for(&player)
-                .map(|own| own.view.session.to_string())
-        };
         sessions.hear(at(0), session("a", SessionState::Attached));
-        let mut others = session("c", waits());
-        others.view.player = "another".to_owned();
-        sessions.hear(at(0), others);
-        assert_eq!(own(&sessions), None);
         sessions.hear(at(1), session("b", waits()));
-        assert_eq!(own(&sessions).as_deref(), Some("b"));
-        sessions.hear(at(2), session("b", SessionState::Attached));
-        assert_eq!((own(&sessions), sessions.live_of(&player)), (None, 2));
-        sessions.hear(at(3), session("a", waits()));
-        sessions.lose_one(at(4), &"a".parse().unwrap());
-        assert_eq!((own(&sessions), sessions.live_of(&player)), (None, 1));
-        // It was there all the time.
-        sessions.hear(at(5), session("a", waits()));
-        assert_eq!(own(&sessions).as_deref(), Some("a"));
+        sessions.hear(at(2), session("a", waits()));
+        sessions.hear(at(3), session("b", waits()));
+        assert_eq!(sessions.waits_longest().unwrap().view.session.as_str(), "b");
+        sessions.hear(at(4), session("b", SessionState::Attached));
+        assert_eq!(sessions.waits_longest().unwrap().view.session.as_str(), "a");
     }
 }

@@ -103,7 +103,7 @@ impl Table {
         if u32::try_from(own).is_ok_and(|own| own >= config.sessions_per_player) {
             return Err(Error::TooMany(config.sessions_per_player));
         }
-        let mut holders = self.holders(now, config, Some(applicant.player));
+        let mut holders = self.holders(now);
         let mut wanted = applicant.cost;
         if let Some(copy) = self.claimable(applicant) {
             // It becomes the session, and its memory is in use already.
@@ -123,21 +123,11 @@ impl Table {
         !self.stopping
             && !starting
             && copies < most
-            && may_park(
-                &load::machine(config.slots),
-                &self.holders(now, config, None),
-                cost,
-            )
+            && may_park(&load::machine(config.slots), &self.holders(now), cost)
     }
 
-    /// All shares, as they stand to a `player`: who begins another session has left those of his own that wait for him.
-    fn holders(&self, now: Timestamp, config: &Config, player: Option<&str>) -> Vec<Holder> {
-        let yield_after = |entry: &Entry| match player {
-            Some(player) if entry.player == player => Micros::ZERO,
-            Some(_) | None => config.yield_after.into(),
-        };
-        let holder = |(id, entry): (&SessionId, &Entry)| entry.holder(id, now, yield_after(entry));
-        self.live().map(holder).collect()
+    fn holders(&self, now: Timestamp) -> Vec<Holder> {
+        self.live().map(|(id, entry)| entry.holder(id, now)).collect()
     }
 
     /// The parked copy that has waited longest for such an applicant.
@@ -215,7 +205,7 @@ impl Table {
 
     /// How many more sessions of a usual title could start, if copies and those that wait for their player gave way.
     pub(crate) fn spare(&self, config: &Config, now: Timestamp) -> u32 {
-        let mut holders = self.holders(now, config, None);
+        let mut holders = self.holders(now);
         holders.retain(|holder| holder.waiting_since.is_none() && !holder.parked);
         let machine = load::machine(config.slots);
         let cost = Cost::of(&firstlight_title::Display::default());
@@ -413,7 +403,12 @@ impl Table {
             Report::Parked { .. } => entry.phase = Phase::Parked,
             Report::FirstPicture { .. } | Report::Played(_) => {}
             Report::Attached { .. } => entry.phase = Phase::Attached,
-            Report::Waiting { left_s } => entry.phase = entry.phase.waiting(now, left_s),
+            Report::Waiting { left_s } => {
+                entry.phase = Phase::Waiting {
+                    since: now,
+                    until: now + Micros::from_secs(left_s.into()),
+                };
+            }
             Report::Started(start) => entry.start = Some(start),
             Report::Stats(stats) => entry.stats = Some(stats),
             Report::Answer { attachment, answer } => {

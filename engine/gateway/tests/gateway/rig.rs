@@ -11,7 +11,6 @@ use firstlight_test_cell::Alone;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -58,11 +57,6 @@ impl Answer {
 
 impl Rig {
     pub(crate) async fn new(slots: u32) -> Self {
-        Self::yielding(slots, Duration::from_secs(60)).await
-    }
-
-    /// A session may give way once its player has been away for `yield_after`.
-    pub(crate) async fn yielding(slots: u32, yield_after: Duration) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for id in ["plain", "waiting", "attached", "stillborn", "keeps"] {
             let dir = folder.path().join("titles").join(id);
@@ -84,8 +78,7 @@ impl Rig {
             .media_ports(media_ports())
             .ice_servers(ice_servers())
             .slots(Some(slots))
-            .sessions_per_player(2)
-            .yield_after(yield_after);
+            .sessions_per_player(2);
         let host = Host::open(config.build().unwrap()).unwrap();
         let alone = Alone::open(&data, ice_servers()).await.unwrap();
         let gateway = Gateway::open(Settings {
