@@ -66,6 +66,23 @@ pub(crate) enum Phase {
     Gone(Ended),
 }
 
+impl Phase {
+    /// It waits for its player for `left_s` more. Its worker says so again and again: since when, the first word tells.
+    pub(crate) fn waiting(&self, now: Timestamp, left_s: u32) -> Self {
+        let since = match self {
+            Self::Waiting { since, .. } => *since,
+            Self::Starting
+            | Self::Parked
+            | Self::Ready
+            | Self::Attached
+            | Self::Ending(_)
+            | Self::Gone(_) => now,
+        };
+        let until = now + Micros::from_secs(left_s.into());
+        Self::Waiting { since, until }
+    }
+}
+
 impl Entry {
     /// Holds a slot, a port and its share of the machine.
     pub(crate) fn live(&self) -> bool {
@@ -130,3 +147,20 @@ impl Entry {
 
 /// After ten seconds a game has loaded most of what it loads.
 const YOUNG: Micros = Micros::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_waits_since_the_first_word_of_it_however_often_that_is_said() {
+        let at = |s: u64| Timestamp::from_micros(1_000_000 * s);
+        let is = |phase: &Phase, from: u64, to: u64| matches!(phase, Phase::Waiting { since, until } if (*since, *until) == (at(from), at(to)));
+        let first = Phase::Attached.waiting(at(10), 120);
+        assert!(is(&first, 10, 130), "{first:?}");
+        let again = first.waiting(at(12), 119);
+        assert!(is(&again, 10, 131), "{again:?}");
+        let later = Phase::Attached.waiting(at(40), 120);
+        assert!(is(&later, 40, 160), "{later:?}");
+    }
+}

@@ -403,12 +403,7 @@ impl Table {
             Report::Parked { .. } => entry.phase = Phase::Parked,
             Report::FirstPicture { .. } | Report::Played(_) => {}
             Report::Attached { .. } => entry.phase = Phase::Attached,
-            Report::Waiting { left_s } => {
-                entry.phase = Phase::Waiting {
-                    since: now,
-                    until: now + Micros::from_secs(left_s.into()),
-                };
-            }
+            Report::Waiting { left_s } => entry.phase = entry.phase.waiting(now, left_s),
             Report::Started(start) => entry.start = Some(start),
             Report::Stats(stats) => entry.stats = Some(stats),
             Report::Answer { attachment, answer } => {
