@@ -112,8 +112,13 @@ fn on_beat(inner: &Arc<Inner>, host: &HostId, (boot, seq): (u64, u64), beat: &Be
             notes.renewed_at = Some(now);
         }
         state.learn(host, beat);
+        // In the same breath: whoever comes just now is behind those who wait.
+        if state.registry.is_free(host.as_str()) {
+            waiting::hold(&mut state, inner.settings.near);
+        }
         (anew, renew)
     };
+    inner.beats.notify_waiters();
     let weak = Arc::downgrade(inner);
     if anew {
         let (weak, host) = (weak.clone(), host.clone());
@@ -128,7 +133,6 @@ fn on_beat(inner: &Arc<Inner>, host: &HostId, (boot, seq): (u64, u64), beat: &Be
         let held = ready.cloned().map(Renewal::from).collect();
         tokio::spawn(renew_held(weak, host.clone(), held));
     }
-    waiting::dispatch(inner);
 }
 
 /// A host that was not known, or started anew: what does it have? What the store has confirmed there and it knows nothing of is

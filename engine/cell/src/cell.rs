@@ -471,11 +471,11 @@ impl Cell {
     pub async fn heard(&self, host: &HostId, within: Duration) -> bool {
         let until = Instant::now() + within;
         loop {
-            let news = self.inner.news.notified();
+            let beat = self.inner.beats.notified();
             if self.inner.state().hosts.contains_key(host) {
                 return true;
             }
-            if tokio::time::timeout_at(until, news).await.is_err() {
+            if tokio::time::timeout_at(until, beat).await.is_err() {
                 return false;
             }
         }

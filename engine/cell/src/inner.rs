@@ -24,8 +24,10 @@ pub(crate) struct Inner {
     pub(crate) began: Instant,
     /// The same moment by this machine's clock, which may be set to another time at any moment.
     began_wall: WallTime,
-    /// Somebody may have become free, or is lost.
+    /// Somebody may be lost, or this cell stops.
     pub(crate) news: Notify,
+    /// A beat was taken in.
+    pub(crate) beats: Notify,
     pub(crate) life: watch::Sender<Life>,
     /// Turns for what has the store work and no player waits for: when a cell comes back, all its hosts are new to it at once, and who
     /// clicks then would wait behind them all.
@@ -61,6 +63,7 @@ impl Inner {
             began: Instant::now(),
             began_wall: wall_now(),
             news: Notify::new(),
+            beats: Notify::new(),
             life: watch::Sender::new(Life::Open),
             aside: Semaphore::new(ASIDE),
             accounts: AtomicU32::new(0),

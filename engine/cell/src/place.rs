@@ -505,11 +505,11 @@ impl<'a> Placement<'a> {
     async fn await_beat(&self) {
         let until = Instant::now() + Duration::from(self.inner.settings.beat_every.scale(3, 2));
         loop {
-            let news = self.inner.news.notified();
+            let beat = self.inner.beats.notified();
             if self.inner.state().registry.could_ever(&self.title) {
                 return;
             }
-            if tokio::time::timeout_at(until, news).await.is_err() {
+            if tokio::time::timeout_at(until, beat).await.is_err() {
                 return;
             }
         }

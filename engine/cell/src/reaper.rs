@@ -32,7 +32,7 @@ async fn tick(inner: Weak<Inner>) {
         if deaf == 0 {
             lose_hosts(&inner);
         }
-        waiting::expire(&inner).await;
+        waiting::expire(&inner);
         turn = turn.wrapping_add(1);
         if deaf == 0 && turn.is_multiple_of(LEASES_EACH) {
             end_leases(&inner).await;

@@ -35,7 +35,12 @@ struct Known {
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
     known: BTreeMap<SessionId, Known>,
+    /// Those that run, by host.
     by_host: BTreeMap<HostId, BTreeSet<SessionId>>,
+    /// How many run, by player.
+    by_player: BTreeMap<String, usize>,
+    /// Those that run and wait for their player, the longest first.
+    waiting: BTreeSet<(Timestamp, SessionId)>,
     over: VecDeque<(Timestamp, SessionId)>,
 }
 
@@ -49,18 +54,26 @@ pub(crate) enum Change {
     Ended(Micros),
 }
 
+impl Known {
+    /// What its host says now; where it is reached is kept where that says nothing of it.
+    fn take(&mut self, now: Timestamp, session: Session) {
+        let waits = matches!(session.view.state, SessionState::Waiting { .. });
+        self.waiting_since = waits.then_some(self.waiting_since.unwrap_or(now));
+        let addresses = std::mem::replace(&mut self.session, session).addresses;
+        if self.session.addresses.is_empty() {
+            self.session.addresses = addresses;
+        }
+    }
+}
+
 impl Sessions {
     /// A host says how a session of its own stands.
     pub(crate) fn hear(&mut self, now: Timestamp, session: Session) -> Change {
         let id = session.view.session.clone();
         let over = session.view.state.is_over();
-        let waits = matches!(session.view.state, SessionState::Waiting { .. });
         let begins = matches!(session.view.state, SessionState::Starting | SessionState::Ready);
-        let Some(known) = self.known.get_mut(&id) else {
-            self.by_host
-                .entry(session.host.clone())
-                .or_default()
-                .insert(id.clone());
+        let Some(known) = self.known.get(&id) else {
+            let waits = matches!(session.view.state, SessionState::Waiting { .. });
             let known = Known {
                 session,
                 began: now,
@@ -70,6 +83,7 @@ impl Sessions {
                 rtts: (0, 0),
             };
             self.known.insert(id.clone(), known);
+            self.count(&id);
             return match (over, begins) {
                 (true, _) => self.close(now, &id),
                 (false, true) => Change::Began,
@@ -80,25 +94,56 @@ impl Sessions {
         if known.session.host != session.host || (known.over && !known.session.lost) {
             return Change::Nothing;
         }
-        known.waiting_since = waits.then_some(known.waiting_since.unwrap_or(now));
-        let was_lost = known.session.lost;
-        let addresses = std::mem::take(&mut known.session.addresses);
-        known.session = session;
-        if known.session.addresses.is_empty() {
-            known.session.addresses = addresses;
+        let comes_back = known.over && !over;
+        if !known.over {
+            self.uncount(&id);
         }
+        if let Some(known) = self.known.get_mut(&id) {
+            known.take(now, session);
+            known.over &= over;
+        }
+        if comes_back {
+            self.over.retain(|(_, gone)| *gone != id);
+        }
+        self.count(&id);
         if over {
             return self.close(now, &id);
         }
-        if was_lost {
-            known.over = false;
-            self.over.retain(|(_, gone)| *gone != id);
-            self.by_host
-                .entry(known.session.host.clone())
-                .or_default()
-                .insert(id);
-        }
         Change::Nothing
+    }
+
+    /// One that runs is counted from here on.
+    fn count(&mut self, id: &SessionId) {
+        let Some(known) = self.known.get(id).filter(|known| !known.over) else {
+            return;
+        };
+        let Session { view, host, .. } = &known.session;
+        self.by_host.entry(host.clone()).or_default().insert(id.clone());
+        *self.by_player.entry(view.player.clone()).or_default() += 1;
+        if let Some(since) = known.waiting_since {
+            self.waiting.insert((since, id.clone()));
+        }
+    }
+
+    /// It is counted no longer.
+    fn uncount(&mut self, id: &SessionId) {
+        let Some(known) = self.known.get(id) else { return };
+        let Session { view, host, .. } = &known.session;
+        if let Some(of_host) = self.by_host.get_mut(host) {
+            of_host.remove(id);
+            if of_host.is_empty() {
+                self.by_host.remove(host);
+            }
+        }
+        if let Some(own) = self.by_player.get_mut(&view.player) {
+            *own -= 1;
+            if *own == 0 {
+                self.by_player.remove(&view.player);
+            }
+        }
+        if let Some(since) = known.waiting_since {
+            self.waiting.remove(&(since, id.clone()));
+        }
     }
 
     /// Its host is gone.
@@ -124,12 +169,7 @@ impl Sessions {
         };
         known.over = true;
         let lasted = now.since(known.began);
-        if let Some(of_host) = self.by_host.get_mut(&known.session.host) {
-            of_host.remove(id);
-            if of_host.is_empty() {
-                self.by_host.remove(&known.session.host);
-            }
-        }
+        self.uncount(id);
         self.over.push_back((now, id.clone()));
         self.forget(now);
         Change::Ended(lasted)
@@ -177,8 +217,7 @@ impl Sessions {
     }
 
     pub(crate) fn live_of(&self, player: &str) -> usize {
-        let live = self.known.values().filter(|known| !known.over);
-        live.filter(|known| known.session.view.player == player).count()
+        self.by_player.get(player).copied().unwrap_or(0)
     }
 
     pub(crate) fn live(&self) -> usize {
@@ -186,18 +225,14 @@ impl Sessions {
     }
 
     /// How long those that run have run.
-    pub(crate) fn ages(&self, now: Timestamp) -> Vec<Micros> {
+    pub(crate) fn ages(&self, now: Timestamp) -> impl Iterator<Item = Micros> {
         let live = self.known.values().filter(|known| !known.over);
-        live.map(|known| now.since(known.began)).collect()
+        live.map(move |known| now.since(known.began))
     }
 
     /// The one that waits for its player for the longest.
     pub(crate) fn waits_longest(&self) -> Option<Session> {
-        let waiting = self.known.values().filter(|known| !known.over);
-        let waiting = waiting.filter_map(|known| Some((known.waiting_since?, known)));
-        waiting
-            .min_by_key(|(since, _)| *since)
-            .map(|(_, known)| known.session.clone())
+        self.waiting.first().and_then(|(_, id)| self.get(id)).cloned()
     }
 }
 

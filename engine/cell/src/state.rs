@@ -12,11 +12,12 @@ use firstlight_fleet::messages::{
     Beat, Guard, HostState, RegionSummary, SessionState, Summary, TitleSummary, VERSION,
 };
 use firstlight_indexer as indexer;
-use firstlight_indexer::{Entry, Lengths, Paths, Pools, Queue, Registry};
+use firstlight_indexer::{Entry, Forecast, Lengths, Paths, Pools, Queue, Registry};
 use firstlight_units::{HostId, Micros, Timestamp, TitleId, WallTime};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
+use tokio::sync::Notify;
 
 /// All of it.
 #[derive(Debug)]
@@ -24,7 +25,11 @@ pub(crate) struct State {
     pub(crate) registry: Registry,
     pub(crate) guard: Guard,
     pub(crate) queue: Queue,
+    /// Those who ask for their turn right now, by their entries.
+    pub(crate) asking: BTreeMap<String, Arc<Notify>>,
     pub(crate) lengths: Lengths,
+    /// When places are expected to become free, and when that was reckoned.
+    forecast: Option<(Timestamp, Arc<Forecast>)>,
     pub(crate) sessions: Sessions,
     pub(crate) hosts: BTreeMap<HostId, HostNotes>,
     /// What hosts' sessions say of them, as far as it was read or heard.
@@ -177,7 +182,9 @@ impl State {
             registry: Registry::new(settings),
             guard: Guard::default(),
             queue: Queue::default(),
+            asking: BTreeMap::new(),
             lengths: Lengths::default(),
+            forecast: None,
             sessions: Sessions::default(),
             hosts: BTreeMap::new(),
             records: BTreeMap::new(),
@@ -382,10 +389,22 @@ impl State {
         }
     }
 
-    fn waiting_rows(&self, now: Timestamp, wall: WallTime) -> Vec<WaitingRow> {
-        let ages = self.sessions.ages(now);
+    /// When places are expected to become free. Everybody who waits asks, and it is of all sessions: it may be [`FORECAST_FOR`] old.
+    pub(crate) fn forecast(&mut self, now: Timestamp) -> Arc<Forecast> {
+        if let Some((at, forecast)) = &self.forecast
+            && now.since(*at) < FORECAST_FOR
+        {
+            return Arc::clone(forecast);
+        }
+        let forecast = Arc::new(Forecast::new(&self.lengths, self.sessions.ages(now)));
+        self.forecast = Some((now, Arc::clone(&forecast)));
+        forecast
+    }
+
+    fn waiting_rows(&mut self, now: Timestamp, wall: WallTime) -> Vec<WaitingRow> {
+        let ends = self.forecast(now);
         let row = |entry: &Entry| {
-            let place = self.queue.place(&entry.asked.id, &ages, &self.lengths)?;
+            let place = self.queue.place(&entry.asked.id, &ends)?;
             Some(WaitingRow {
                 player: entry.asked.player.clone(),
                 title: entry.asked.title.clone(),
@@ -472,6 +491,8 @@ pub(crate) const fn is_live(state: &SessionState) -> bool {
 const KILOPIXELS_PER_CORE: u32 = 110_592;
 const STAGES_MAX_US: u64 = 1_000_000;
 const TOOK_KEPT: usize = 1024;
+/// Estimates are of seconds to hours.
+const FORECAST_FOR: Micros = Micros::from_millis(250);
 /// As many as anybody reads.
 const WAITING_SHOWN: usize = 50;
 

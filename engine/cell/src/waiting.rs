@@ -4,9 +4,13 @@ use crate::Error;
 use crate::cell::{Outcome, Queued, Start};
 use crate::inner::{Inner, Life, wall_now};
 use crate::place::{self, Ranked, ranked};
+use crate::state::State;
 use firstlight_fleet::Expect;
 use firstlight_indexer::{Alternative, Asked, Entry, Full, QueueState};
+use firstlight_units::Micros;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// Takes up who waited before this process began.
@@ -33,11 +37,8 @@ pub(crate) async fn restore(inner: &Inner) -> Result<(), Error> {
 pub(crate) fn waits_already(inner: &Inner, start: &Start) -> Option<String> {
     let key = start.key.as_ref()?;
     let state = inner.state();
-    let mut same = state
-        .queue
-        .in_turn()
-        .filter(|entry| entry.asked.player == start.player);
-    let found = same.find(|entry| order(entry).is_some_and(|order| order.key.as_ref() == Some(key)));
+    let mut own = state.queue.of_player(&start.player);
+    let found = own.find(|entry| order(entry).is_some_and(|order| order.key.as_ref() == Some(key)));
     found.map(|entry| entry.asked.id.clone())
 }
 
@@ -81,13 +82,10 @@ pub(crate) async fn enter(inner: &Inner, start: &Start) -> Result<Queued, Error>
 /// Where an entry stands.
 fn queued(inner: &Inner, id: &str) -> Result<Queued, Error> {
     let now = inner.now();
-    let state = inner.state();
+    let mut state = inner.state();
+    let ends = state.forecast(now);
     let entry = state.queue.get(id).ok_or(Error::UnknownEntry)?;
-    let ages = state.sessions.ages(now);
-    let place = state
-        .queue
-        .place(id, &ages, &state.lengths)
-        .ok_or(Error::UnknownEntry)?;
+    let place = state.queue.place(id, &ends).ok_or(Error::UnknownEntry)?;
     let start = order(entry).unwrap_or_default();
     let far = match entry
         .title()
@@ -104,39 +102,49 @@ fn queued(inner: &Inner, id: &str) -> Result<Queued, Error> {
     })
 }
 
-/// Holds places that are free for those whose turn it is.
+/// Something may have become free.
 pub(crate) fn dispatch(inner: &Inner) {
+    hold(&mut inner.state(), inner.settings.near);
+}
+
+/// Holds places that are free for those whose turn it is, and tells those of them who ask.
+pub(crate) fn hold(state: &mut State, near: Micros) {
+    if state.queue.is_empty() {
+        return;
+    }
     let now = wall_now();
-    let mut state = inner.state();
-    if !state.queue.is_empty() {
-        let waiting: Vec<Entry> = state
-            .queue
-            .in_turn()
-            .filter(|entry| entry.granted.is_none())
-            .take(LOOKS_MAX)
-            .cloned()
-            .collect();
-        for entry in waiting {
-            let (Some(title), Some(start)) = (entry.title(), order(&entry)) else {
-                continue;
-            };
-            let Ranked::Some(ranking) = ranked(&state, &start, &title, &[], inner.settings.near) else {
-                continue;
-            };
-            if let Some(first) = ranking.candidates.first() {
-                state.registry.promise(&first.host, &title);
-                state
-                    .queue
-                    .grant(now, &entry.asked.id, std::sync::Arc::clone(&first.host));
-            }
+    let has_room = |title: &&str| title.parse().is_ok_and(|title| state.registry.has_room(&title));
+    let open: Vec<String> = state.queue.titles().filter(has_room).map(str::to_owned).collect();
+    let next = state.queue.next_of(&open, LOOKS_MAX);
+    let next: Vec<Entry> = next.into_iter().cloned().collect();
+    for entry in next {
+        let (Some(title), Some(start)) = (entry.title(), order(&entry)) else {
+            continue;
+        };
+        // Those before him may have had the last one.
+        if !state.registry.has_room(&title) {
+            continue;
+        }
+        let Ranked::Some(ranking) = ranked(state, &start, &title, &[], near) else {
+            continue;
+        };
+        if let Some(first) = ranking.candidates.first() {
+            state.registry.promise(&first.host, &title);
+            state.queue.grant(now, &entry.asked.id, Arc::clone(&first.host));
+            tell(state, &entry.asked.id);
         }
     }
-    drop(state);
-    inner.news.notify_waiters();
+}
+
+/// Something has become of an entry: whoever asks for it looks.
+fn tell(state: &State, id: &str) {
+    if let Some(asking) = state.asking.get(id) {
+        asking.notify_waiters();
+    }
 }
 
 /// Drops who has gone, and hands on what was not fetched.
-pub(crate) async fn expire(inner: &Inner) {
+pub(crate) fn expire(inner: &Arc<Inner>) {
     let (gone, free) = {
         let mut state = inner.state();
         let (gone, free) = state.queue.expire(wall_now());
@@ -145,13 +153,20 @@ pub(crate) async fn expire(inner: &Inner) {
         }
         (gone, free)
     };
-    for entry in &gone {
-        forget(inner, &entry.asked.id).await;
-    }
     if !gone.is_empty() || !free.is_empty() {
         dispatch(inner);
     }
     firstlight_telemetry::queue_waiting(inner.state().queue.len());
+    if gone.is_empty() {
+        return;
+    }
+    let inner = Arc::clone(inner);
+    // Hundreds may go at once, and hosts that are lost are not to wait for the store meanwhile.
+    tokio::spawn(async move {
+        for entry in &gone {
+            forget(&inner, &entry.asked.id).await;
+        }
+    });
 }
 
 async fn forget(inner: &Inner, id: &str) {
@@ -163,25 +178,51 @@ async fn forget(inner: &Inner, id: &str) {
 /// A player asks for his turn.
 pub(crate) async fn turn(inner: &Inner, id: &str, player: &str, within: Duration) -> Result<Outcome, Error> {
     let until = Instant::now() + within;
+    let mut life = inner.life.subscribe();
+    let asking = Asking::begin(inner, id);
     loop {
-        if *inner.life.borrow() != Life::Open {
+        if *life.borrow_and_update() != Life::Open {
             return Err(Error::Stopping);
         }
-        let news = inner.news.notified();
-        tokio::pin!(news);
+        let told = asking.told.notified();
+        tokio::pin!(told);
         // From here on, so that nothing is missed between the look and the wait.
-        news.as_mut().enable();
+        told.as_mut().enable();
         adopt(inner, id).await?;
-        let granted = heard(inner, id, player)?;
-        if let Some(start) = granted {
+        if let Some(start) = heard(inner, id, player)? {
             if let Some(outcome) = fetch(inner, id, &start).await? {
                 return Ok(outcome);
             }
             continue;
         }
-        let waited = tokio::time::timeout_at(until, news).await;
-        if waited.is_err() {
-            return queued(inner, id).map(Outcome::Queued);
+        tokio::select! {
+            () = told => {}
+            _ = life.changed() => {}
+            () = tokio::time::sleep_until(until) => return queued(inner, id).map(Outcome::Queued),
+        }
+    }
+}
+
+/// One who asks for his turn, from here on until this is dropped. Each is told of his own place alone: all of a long queue would look at each.
+struct Asking<'a> {
+    inner: &'a Inner,
+    id: &'a str,
+    told: Arc<Notify>,
+}
+
+impl<'a> Asking<'a> {
+    fn begin(inner: &'a Inner, id: &'a str) -> Self {
+        let told = Arc::clone(inner.state().asking.entry(id.to_owned()).or_default());
+        Self { inner, id, told }
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        let mut state = self.inner.state();
+        // He may ask twice at once: of the last one, there is the map's share and this.
+        if Arc::strong_count(&self.told) <= 2 {
+            state.asking.remove(self.id);
         }
     }
 }
@@ -225,8 +266,11 @@ fn heard(inner: &Inner, id: &str, player: &str) -> Result<Option<Start>, Error> 
 /// Starts the session whose turn it is. None: it goes on waiting.
 async fn fetch(inner: &Inner, id: &str, start: &Start) -> Result<Option<Outcome>, Error> {
     let started = place::resume(inner, start).await;
-    if matches!(started, Ok(None)) {
-        return Ok(None);
+    match &started {
+        Ok(None) => return Ok(None),
+        // The cell's trouble is not to cost the player his turn: he asks again.
+        Err(Error::Away | Error::Store(_) | Error::Bus(_)) => return started.map(|_| None),
+        Ok(Some(_)) | Err(_) => {}
     }
     // Placed, or it never will be: it waits no longer.
     inner.state().queue.leave(id);
@@ -275,6 +319,7 @@ pub(crate) async fn leave(inner: &Inner, id: &str, player: &str) -> Result<(), E
         if let Some((host, _)) = entry.granted {
             state.registry.settle(&host, false);
         }
+        tell(&state, id);
     }
     forget(inner, id).await;
     dispatch(inner);
@@ -283,5 +328,5 @@ pub(crate) async fn leave(inner: &Inner, id: &str, player: &str) -> Result<(), E
 
 const BUCKET: &str = "queue";
 const PAGE: usize = 256;
-/// Entries that one vacancy is offered to; the next one is looked for with the next vacancy.
+/// Entries that one vacancy is offered to at most; the next one is looked for with the next vacancy.
 const LOOKS_MAX: usize = 64;

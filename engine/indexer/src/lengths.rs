@@ -50,41 +50,6 @@ impl Lengths {
         }
     }
 
-    /// How long until `wanted` sessions have ended where sessions with these `ages` run, in the middle of what is likely; never
-    /// longer than `HORIZON`.
-    ///
-    /// Whoever's session ends is followed by somebody who waits ahead, and whose session ends in its turn.
-    #[must_use]
-    pub fn until_ended(&self, ages: &[Micros], wanted: usize) -> Micros {
-        if wanted == 0 {
-            return Micros::ZERO;
-        }
-        let goal = to_f64(wanted) - 0.5;
-        let mean_s = self.mean().as_secs_f64().max(1.0);
-        // By session: the chance that it is still there. And how many that followed are, in the mean.
-        let mut there = vec![1.0f64; ages.len()];
-        let (mut at, mut ended, mut followers) = (0.0f64, 0.0f64, 0.0f64);
-        while ended < goal && at < HORIZON.as_secs_f64() && !ages.is_empty() {
-            let pace = (at / 20.0).clamp(1.0, 60.0);
-            let again = followers * (1.0 - (-pace / mean_s).exp());
-            let mut first = 0.0;
-            for (age, there) in ages.iter().zip(&mut there) {
-                let hazard = self.hazard_per_s(*age + seconds(at));
-                let ends = *there * (1.0 - (-hazard * pace).exp());
-                *there -= ends;
-                first += ends;
-            }
-            followers += first;
-            ended += first + again;
-            at += pace;
-        }
-        if ages.is_empty() {
-            HORIZON
-        } else {
-            seconds(at).min(HORIZON)
-        }
-    }
-
     /// The mean length.
     #[must_use]
     pub fn mean(&self) -> Micros {
@@ -112,9 +77,9 @@ fn step(length_s: f64) -> usize {
 }
 
 fn begin_s(step: usize) -> f64 {
-    match i32::try_from(step) {
-        Ok(0) | Err(_) => 0.0,
-        Ok(step) => FIRST_S * 2f64.powi(step - 1),
+    match step.checked_sub(1) {
+        None => 0.0,
+        Some(doublings) => FIRST_S * f64::from(1u32 << doublings),
     }
 }
 
@@ -127,13 +92,8 @@ fn width_s(step: usize) -> f64 {
     clippy::cast_sign_loss,
     reason = "seconds of a session, clamped"
 )]
-fn seconds(s: f64) -> Micros {
+pub(crate) fn seconds(s: f64) -> Micros {
     Micros::new((s.clamp(0.0, 1e9) * 1e6) as u64)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts of sessions")]
-const fn to_f64(n: usize) -> f64 {
-    n as f64
 }
 
 const STEPS: usize = 12;
@@ -142,13 +102,10 @@ const FIRST_S: f64 = 15.0;
 const PRIOR_SESSIONS: f64 = 3.0;
 /// The mean length of those: half an hour.
 const PRIOR_MEAN_S: f64 = 1800.0;
-/// Nobody is told to wait longer.
-pub(crate) const HORIZON: Micros = Micros::from_secs(4 * 3600);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     fn s(n: u64) -> Micros {
         Micros::from_secs(n)
@@ -164,47 +121,5 @@ mod tests {
         }
         let mean = lengths.mean().as_secs_f64();
         assert!((240.0..420.0).contains(&mean), "{mean}");
-    }
-
-    #[test]
-    fn an_estimate_gets_better_with_every_session() {
-        let truth = 300.0;
-        let mut lengths = Lengths::default();
-        let mut errors = Vec::new();
-        for n in 0..100 {
-            if n % 25 == 0 {
-                let told = lengths.until_ended(&[Micros::ZERO], 1).as_secs_f64();
-                errors.push((told - truth).abs());
-            }
-            lengths.record(s(300));
-        }
-        assert!(errors.windows(2).all(|pair| pair[1] <= pair[0]), "{errors:?}");
-        assert!(errors[3] < truth / 3.0, "{errors:?}");
-    }
-
-    #[test]
-    fn nobody_playing_ends_nothing() {
-        let lengths = Lengths::default();
-        assert_eq!(lengths.until_ended(&[], 1), HORIZON);
-        assert_eq!(lengths.until_ended(&[], 0), Micros::ZERO);
-    }
-
-    proptest! {
-        #[test]
-        fn the_wait_rises_with_the_place_and_falls_with_the_slots(
-            ages in prop::collection::vec(0u64..7200, 1..20),
-            place in 1usize..30,
-            lengths_s in prop::collection::vec(1u64..9000, 0..50),
-        ) {
-            let mut lengths = Lengths::default();
-            for length in lengths_s {
-                lengths.record(s(length));
-            }
-            let ages: Vec<Micros> = ages.into_iter().map(s).collect();
-            let wait = |place| lengths.until_ended(&ages, place);
-            prop_assert!(wait(place) <= wait(place + 1));
-            let twice: Vec<Micros> = ages.iter().chain(&ages).copied().collect();
-            prop_assert!(lengths.until_ended(&twice, place) <= wait(place));
-        }
     }
 }

@@ -4,7 +4,7 @@
 //! beats --> Registry --(buckets by title, region, warmth)--> place(query) -> Ranking (candidates + why)
 //! expire(now) -> hosts lost                                       | nobody free
 //!                                                                 v
-//! sessions that end --> Lengths (hazard) --> Queue: place, estimate, whose turn
+//! sessions that end --> Lengths (hazard) --> Forecast --> Queue: place, estimate, whose turn
 //! sessions that begin ---> Warm, Pools: copies to park per title, region and host
 //! round trips they saw --> Paths: how far a network is from a region
 //! what other cells said of themselves --> elsewhere: which of them has room
@@ -23,6 +23,7 @@ mod cost;
 mod elsewhere;
 mod explain;
 mod file;
+mod forecast;
 mod host;
 mod index;
 mod lengths;
@@ -41,6 +42,7 @@ pub use beat::{Beat, BeatTitle, Refusal, Refusals, Spec, State};
 pub use cost::{Policy, Terms};
 pub use elsewhere::{Other, elsewhere};
 pub use explain::{Explanation, Filtered, RunnerUp};
+pub use forecast::Forecast;
 pub use host::HostView;
 pub use index::{RegionId, TitleTerms, Warmth};
 pub use lengths::Lengths;

@@ -103,6 +103,16 @@ impl Registry {
         }
     }
 
+    /// Whether somebody could be placed right now who is near everything and pays any price: whoever is not is left to [`Self::place`].
+    #[must_use]
+    pub fn has_room(&self, title: &TitleId) -> bool {
+        let anybody = Query {
+            title: Some(title),
+            ..Query::default()
+        };
+        !self.place(&anybody).candidates.is_empty()
+    }
+
     /// Whether any host that is there has the title or could fetch it, were it free.
     #[must_use]
     pub fn could_ever(&self, title: &TitleId) -> bool {

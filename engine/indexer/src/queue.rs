@@ -6,7 +6,7 @@
 //! A place that becomes free is **granted** to the first entry that can use it and is held for a few seconds; who does not fetch
 //! it loses it. Whoever is not heard of for [`SILENT_MAX`] has gone, and nobody waits behind a closed tab.
 
-use crate::lengths::{HORIZON, Lengths};
+use crate::forecast::{Forecast, HORIZON};
 use firstlight_units::{Micros, TitleId, WallTime};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,9 +83,14 @@ pub struct Alternative {
 #[derive(Debug, Default)]
 pub struct Queue {
     entries: BTreeMap<String, Entry>,
-    order: BTreeSet<(u32, u64, String)>,
-    by_player: BTreeMap<String, u32>,
+    order: BTreeSet<Turn>,
+    /// By title: those for whom no place is held.
+    waiting: BTreeMap<String, BTreeSet<Turn>>,
+    by_player: BTreeMap<String, BTreeSet<String>>,
 }
+
+/// Round, arrival, and the entry that has them.
+type Turn = (u32, u64, String);
 
 impl Queue {
     /// Adds a request. One that waits already is heard of anew.
@@ -99,7 +104,8 @@ impl Queue {
         if self.entries.len() >= QUEUE_MAX {
             return Err(Full::Queue);
         }
-        let own = self.by_player.get(&asked.player).copied().unwrap_or(0);
+        let own = self.by_player.get(&asked.player).map_or(0, BTreeSet::len);
+        let own = u32::try_from(own).unwrap_or(u32::MAX);
         if own >= PLAYER_MAX {
             return Err(Full::Player);
         }
@@ -129,8 +135,9 @@ impl Queue {
 
     fn insert(&mut self, entry: Entry) {
         let id = entry.asked.id.clone();
-        self.order.insert((entry.round, entry.since_us, id.clone()));
-        *self.by_player.entry(entry.asked.player.clone()).or_default() += 1;
+        self.order.insert(entry.turn());
+        set(&mut self.waiting, &entry.asked.title, entry.turn());
+        set(&mut self.by_player, &entry.asked.player, id.clone());
         self.entries.insert(id, entry);
     }
 
@@ -177,16 +184,33 @@ impl Queue {
         self.order.iter().filter_map(|(_, _, id)| self.entries.get(id))
     }
 
+    /// A player's own, in no order.
+    pub fn of_player(&self, player: &str) -> impl Iterator<Item = &Entry> {
+        let own = self.by_player.get(player).into_iter().flatten();
+        own.filter_map(|id| self.entries.get(id))
+    }
+
+    /// The titles of those for whom no place is held.
+    pub fn titles(&self) -> impl Iterator<Item = &str> {
+        self.waiting.keys().map(String::as_str)
+    }
+
+    /// The first `most` of those who want one of these titles and for whom no place is held, in their turn.
+    #[must_use]
+    pub fn next_of(&self, titles: &[String], most: usize) -> Vec<&Entry> {
+        let of_title = |title| self.waiting.get(title).into_iter().flatten().take(most);
+        let mut turns: Vec<&Turn> = titles.iter().flat_map(of_title).collect();
+        turns.sort_unstable();
+        let ids = turns.into_iter().take(most).map(|(_, _, id)| id);
+        ids.filter_map(|id| self.entries.get(id)).collect()
+    }
+
     /// Takes an entry out: it was placed, or it gave up.
     pub fn leave(&mut self, id: &str) -> Option<Entry> {
         let entry = self.entries.remove(id)?;
-        self.order.remove(&(entry.round, entry.since_us, id.to_owned()));
-        if let Some(own) = self.by_player.get_mut(&entry.asked.player) {
-            *own -= 1;
-            if *own == 0 {
-                self.by_player.remove(&entry.asked.player);
-            }
-        }
+        self.order.remove(&entry.turn());
+        unset(&mut self.waiting, &entry.asked.title, &entry.turn());
+        unset(&mut self.by_player, &entry.asked.player, &id.to_owned());
         Some(entry)
     }
 
@@ -194,13 +218,16 @@ impl Queue {
     pub fn grant(&mut self, now: WallTime, id: &str, host: Arc<str>) {
         if let Some(entry) = self.entries.get_mut(id) {
             entry.granted = Some((host, now + GRANTED_FOR));
+            unset(&mut self.waiting, &entry.asked.title, &entry.turn());
         }
     }
 
     /// Takes a held place back from an entry, which goes on waiting.
     pub fn ungrant(&mut self, id: &str) -> Option<Arc<str>> {
         let entry = self.entries.get_mut(id)?;
-        entry.granted.take().map(|(host, _)| host)
+        let (host, _) = entry.granted.take()?;
+        set(&mut self.waiting, &entry.asked.title, entry.turn());
+        Some(host)
     }
 
     /// Drops who has gone and takes back what was not fetched. Returns those who were dropped, and the hosts whose places are
@@ -218,20 +245,18 @@ impl Queue {
             .iter()
             .filter_map(|entry| entry.granted.as_ref().map(|(host, _)| Arc::clone(host)))
             .collect();
-        for entry in self.entries.values_mut() {
-            if entry.granted.as_ref().is_some_and(|(_, until)| *until <= now) {
-                free.extend(entry.granted.take().map(|(host, _)| host));
-            }
-        }
+        let unfetched = |entry: &&Entry| entry.granted.as_ref().is_some_and(|(_, until)| *until <= now);
+        let unfetched = self.entries.values().filter(unfetched);
+        let ids: Vec<String> = unfetched.map(|entry| entry.asked.id.clone()).collect();
+        free.extend(ids.iter().filter_map(|id| self.ungrant(id)));
         (gone, free)
     }
 
-    /// Where an entry stands. `ages` are those of the sessions whose end makes room for it.
+    /// Where an entry stands. `ends` are those of the sessions that make room for it.
     #[must_use]
-    pub fn place(&self, id: &str, ages: &[Micros], lengths: &Lengths) -> Option<Place> {
+    pub fn place(&self, id: &str, ends: &Forecast) -> Option<Place> {
         let entry = self.entries.get(id)?;
-        let key = (entry.round, entry.since_us, id.to_owned());
-        let ahead = self.order.range(..key).count();
+        let ahead = self.order.range(..entry.turn()).count();
         if entry.granted.is_some() {
             return Some(Place {
                 place: 1,
@@ -240,7 +265,7 @@ impl Queue {
         }
         Some(Place {
             place: u32::try_from(ahead + 1).unwrap_or(u32::MAX),
-            estimate: lengths.until_ended(ages, ahead + 1),
+            estimate: ends.until(ahead + 1),
         })
     }
 }
@@ -257,12 +282,29 @@ impl Alternative {
     }
 }
 
-/// Whether a title's id in an entry is one.
 impl Entry {
-    /// The title.
+    /// The title, where its id is one.
     #[must_use]
     pub fn title(&self) -> Option<TitleId> {
         self.asked.title.parse().ok()
+    }
+
+    fn turn(&self) -> Turn {
+        (self.round, self.since_us, self.asked.id.clone())
+    }
+}
+
+fn set<T: Ord>(index: &mut BTreeMap<String, BTreeSet<T>>, key: &str, value: T) {
+    index.entry(key.to_owned()).or_default().insert(value);
+}
+
+/// No key is kept that has nothing.
+fn unset<T: Ord>(index: &mut BTreeMap<String, BTreeSet<T>>, key: &str, value: &T) {
+    if let Some(values) = index.get_mut(key) {
+        values.remove(value);
+        if values.is_empty() {
+            index.remove(key);
+        }
     }
 }
 
@@ -281,6 +323,7 @@ const _: () = assert!(HORIZON.as_micros() > SOONER_BY.as_micros());
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Lengths;
     use proptest::prelude::*;
 
     fn at(s: u64) -> WallTime {
@@ -322,20 +365,19 @@ mod tests {
     #[test]
     fn places_and_estimates_fall_as_others_go() {
         let mut queue = Queue::default();
-        let lengths = Lengths::default();
-        let ages = [Micros::from_secs(60), Micros::from_secs(600)];
+        let ends = Forecast::new(&Lengths::default(), [60, 600].map(Micros::from_secs));
         for n in 0..3 {
             queue
                 .enter(at(n), asked(&format!("e{n}"), &format!("p{n}")))
                 .unwrap();
         }
-        let before = queue.place("e2", &ages, &lengths).unwrap();
+        let before = queue.place("e2", &ends).unwrap();
         assert_eq!(before.place, 3);
         queue.leave("e0");
-        let after = queue.place("e2", &ages, &lengths).unwrap();
+        let after = queue.place("e2", &ends).unwrap();
         assert_eq!(after.place, 2);
         assert!(after.estimate < before.estimate);
-        assert!(queue.place("e0", &ages, &lengths).is_none());
+        assert!(queue.place("e0", &ends).is_none());
     }
 
     #[test]
@@ -345,7 +387,7 @@ mod tests {
         queue.enter(at(1), asked("b", "b")).unwrap();
         queue.grant(at(2), "a", "h".into());
         assert_eq!(
-            queue.place("a", &[], &Lengths::default()).unwrap().estimate,
+            queue.place("a", &Forecast::default()).unwrap().estimate,
             Micros::ZERO
         );
         assert_eq!(queue.expire(at(10)), (Vec::new(), Vec::new()));
@@ -393,22 +435,36 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever comes and goes: the order is total, the bounds hold, and nobody is overtaken by a later request of the same round.
+        /// Whatever comes and goes: the order is total, the bounds hold, nobody is overtaken by a later request of the same round, and
+        /// the next of a title are those who have no place, in their turn.
         #[test]
-        fn fair_and_bounded(steps in prop::collection::vec((0u8..6, 0u8..12, 0u8..4), 1..200)) {
+        fn fair_and_bounded(steps in prop::collection::vec((0u8..6, 0u8..12, 0u8..6), 1..200)) {
             let mut queue = Queue::default();
             for (n, (player, entry, what)) in (0u64..).zip(steps) {
                 let id = format!("e{entry}");
                 match what {
-                    0 | 1 => drop(queue.enter(at(n), asked(&id, &format!("p{player}")))),
+                    0 | 1 => drop(queue.enter(at(n), Asked {
+                        title: format!("t{}", entry % 3),
+                        ..asked(&id, &format!("p{player}"))
+                    })),
                     2 => drop(queue.leave(&id)),
+                    3 => queue.grant(at(n), &id, "h".into()),
+                    4 => drop(queue.ungrant(&id)),
                     _ => drop(queue.expire(at(n))),
                 }
+                let titles = ["t0".to_owned(), "t2".to_owned()];
+                let wants = |e: &&Entry| e.granted.is_none() && titles.contains(&e.asked.title);
+                let next: Vec<&Entry> = queue.in_turn().filter(wants).take(3).collect();
+                prop_assert_eq!(queue.next_of(&titles, 3), next);
+                let without: BTreeSet<&str> =
+                    queue.in_turn().filter(|e| e.granted.is_none()).map(|e| e.asked.title.as_str()).collect();
+                prop_assert!(queue.titles().eq(without));
                 let turn: Vec<(u32, u64)> = queue.in_turn().map(|e| (e.round, e.since_us)).collect();
                 prop_assert!(turn.is_sorted());
                 prop_assert_eq!(turn.len(), queue.len());
                 let own = queue.in_turn().filter(|e| e.asked.player == format!("p{player}")).count();
                 prop_assert!(own <= PLAYER_MAX as usize);
+                prop_assert_eq!(queue.of_player(&format!("p{player}")).count(), own);
             }
         }
     }

@@ -349,6 +349,13 @@ impl Registry {
         self.hosts[at as usize].as_ref().map(|host| self.view(host))
     }
 
+    /// Whether a host takes sessions and has a slot that is nobody's.
+    #[must_use]
+    pub fn is_free(&self, host: &str) -> bool {
+        let host = self.at(host).and_then(|at| self.hosts[at as usize].as_ref());
+        host.is_some_and(|host| host.is_open() && host.available() > 0)
+    }
+
     /// Whether a host missed its beats, or was never there.
     #[must_use]
     pub fn is_gone(&self, host: &str) -> bool {

@@ -52,6 +52,8 @@ pub(crate) struct FakeHost {
     /// What it boots fails in the end.
     pub(crate) fails: bool,
     pub(crate) region: &'static str,
+    /// The one that it has.
+    pub(crate) title: &'static str,
     /// How far its players are, as its sessions see it.
     pub(crate) rtt_us: u32,
     /// How it answers checkers.
@@ -69,6 +71,7 @@ struct Process {
     refuses: bool,
     fails: bool,
     region: &'static str,
+    title: &'static str,
     rtt_us: u32,
     proves: Proves,
     inflates: Option<u64>,
@@ -90,6 +93,7 @@ impl FakeHost {
             refuses: false,
             fails: false,
             region,
+            title: "t",
             rtt_us: 0,
             proves: Proves::Nothing,
             inflates: None,
@@ -121,6 +125,7 @@ impl FakeHost {
             refuses: self.refuses,
             fails: self.fails,
             region: self.region,
+            title: self.title,
             rtt_us: self.rtt_us,
             proves: self.proves,
             inflates: self.inflates,
@@ -190,7 +195,7 @@ impl Process {
             slots: self.slots,
             held: self.held(),
             titles: vec![Installed {
-                id: "t".parse().unwrap(),
+                id: self.title.parse().unwrap(),
                 version: "1".into(),
                 parked: 0,
                 boot_ms: 30_000,

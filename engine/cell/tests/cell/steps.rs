@@ -3,7 +3,7 @@
 use crate::bus::{BadBus, Weather};
 use crate::host::{FakeHost, quality, wall};
 use crate::world::{World, pass, session, wish};
-use firstlight_cell::{ACCOUNTS_MAX, Error, Faults, Outcome, Start, Step};
+use firstlight_cell::{ACCOUNTS_MAX, Error, Faults, Outcome, Start, Step, TitleTerms};
 use firstlight_fleet::messages::{Channel, Report, SessionState, Signer};
 use firstlight_fleet::{Bus, Expect, Key, LeaseState, Subject};
 use firstlight_link::End;
@@ -271,6 +271,63 @@ async fn a_place_that_is_held_and_not_fetched_goes_to_the_next() {
     // In the queue's own clock nothing has passed: the wait is real time's.
     assert!(matches!(after, Ok(Outcome::Queued(_))));
     session(cell.turn(&entries[0], "b", Duration::ZERO).await);
+    world.check("at the end").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_asks_for_his_turn_while_the_bus_is_away_keeps_it() {
+    let world = World::new(&[1], 9).await;
+    let cell = world.calm_cell().await;
+    let playing = session(cell.start(wish("a", "k")).await);
+    let waits = Start {
+        wait: true,
+        ..wish("b", "k")
+    };
+    let Ok(Outcome::Queued(queued)) = cell.start(waits).await else {
+        panic!("b does not wait")
+    };
+    cell.end(&playing, End::ByPlayer).await.unwrap();
+    pass(1_500).await;
+    world.away.store(true, Ordering::Relaxed);
+    assert!(matches!(
+        cell.turn(&queued.id, "b", Duration::ZERO).await,
+        Err(Error::Away)
+    ));
+    world.away.store(false, Ordering::Relaxed);
+    session(cell.turn(&queued.id, "b", Duration::from_secs(20)).await);
+    world.check("at the end").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_behind_those_who_want_what_is_not_free() {
+    let mut world = World::new(&[1], 10).await;
+    let mut other = FakeHost::new(2, 1, "here");
+    other.title = "u";
+    world.join(other).await;
+    let cell = world.calm_cell().await;
+    cell.set_title(&"u".parse().unwrap(), TitleTerms::default());
+    pass(1_500).await;
+    let wants = |player: &str, title: &str| Start {
+        title: title.into(),
+        wait: true,
+        ..wish(player, "k")
+    };
+    session(cell.start(wants("other", "u")).await);
+    let playing = session(cell.start(wants("a", "t")).await);
+    for n in 0..100 {
+        let queued = cell.start(wants(&format!("u{n}"), "u")).await;
+        assert!(matches!(queued, Ok(Outcome::Queued(_))), "{queued:?}");
+    }
+    let Ok(Outcome::Queued(queued)) = cell.start(wants("t", "t")).await else {
+        panic!("t does not wait")
+    };
+    assert_eq!(queued.place, 101);
+    let (turn, ended) = tokio::join!(cell.turn(&queued.id, "t", Duration::from_secs(20)), async {
+        pass(1_500).await;
+        cell.end(&playing, End::ByPlayer).await
+    });
+    ended.unwrap();
+    session(turn);
     world.check("at the end").await;
 }
 
