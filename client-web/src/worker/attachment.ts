@@ -195,7 +195,7 @@ export class Attachment {
       if (this.#over) return;
     }
     if (this.#live.isDead(now)) {
-      this.#link.close(Close.bye, 'nothing came');
+      this.#link.close(Close.cut, 'nothing came');
       this.#finish(true, null, 'silence');
       return;
     }

@@ -27,7 +27,7 @@ export type LinkEvents = {
 };
 
 /** Close codes of the protocol. */
-export const Close = { bye: 0, ended: 1, takenOver: 2, protocol: 3, gaveWay: 4, engine: 5 } as const;
+export const Close = { bye: 0, ended: 1, takenOver: 2, protocol: 3, gaveWay: 4, engine: 5, cut: 6 } as const;
 
 export class Link {
   readonly #transport: TransportLike;

@@ -355,7 +355,7 @@ describe('a silent attachment', () => {
     expect(rig.of('revived')).toEqual([{ type: 'revived', attempt: 1 }]);
     rig.studio.handle({ type: 'detach', leave: 'abandon', only: 2 });
     await rig.pass(20);
-    expect(rig.transports[1]?.closedBy).not.toBeNull();
+    expect(rig.transports[1]?.closedBy).toMatchObject({ closeCode: 6 });
     expect(first?.closedBy).toBeNull();
     // The decoder was not disturbed.
     expect(MockVideoDecoder.all).toHaveLength(1);
@@ -374,7 +374,7 @@ describe('a silent attachment', () => {
     rig.transport.open();
     await rig.pass(10);
     expect(rig.of('opened').map(({ attempt }) => attempt)).toEqual([1, 2]);
-    expect(first?.closedBy).toMatchObject({ closeCode: 0 });
+    expect(first?.closedBy).toMatchObject({ closeCode: 6 });
     rig.transport.send(rig.frame(5, { idr: true }));
     await rig.pass(20);
     expect(rig.of('picture').map(({ attempt }) => attempt)).toEqual([1, 2]);

@@ -182,10 +182,10 @@ export class Studio {
   }
 
   #attachAnew({ attempt, kind, url, certSha256, seal, race = false, port, start }: Extract<ToWorker, { type: 'attach' }>): void {
-    this.#challenger?.attachment.close(Close.bye, 'another attempt');
+    this.#challenger?.attachment.close(Close.cut, 'another attempt');
     this.#challenger = null;
     if (!race) {
-      this.#attachment?.close(Close.bye, 'another attempt');
+      this.#attachment?.close(Close.cut, 'another attempt');
       this.#attachment = null;
     }
     if (start !== undefined) this.#start ??= new StartTrace(start);
@@ -234,7 +234,7 @@ export class Studio {
 
   /** It is open: everything is its from here on. */
   #adopt(attachment: Attachment, attempt: number, clock: Clock): void {
-    if (this.#attachment !== attachment) this.#attachment?.close(Close.bye, 'another path');
+    if (this.#attachment !== attachment) this.#attachment?.close(Close.cut, 'another path');
     this.#attachment = attachment;
     this.#challenger = null;
     this.#attempt = attempt;
@@ -260,8 +260,9 @@ export class Studio {
   }
 
   #detach(leave: 'wait' | 'end' | 'abandon', only: number | undefined): void {
+    const code = leave === 'abandon' ? Close.cut : Close.bye;
     if (only === undefined || this.#challenger?.attempt === only) {
-      this.#challenger?.attachment.close(Close.bye, 'bye');
+      this.#challenger?.attachment.close(code, leave);
       this.#challenger = null;
       if (only !== undefined) return;
     }
@@ -269,7 +270,7 @@ export class Studio {
     if (attachment === null || (only !== undefined && only !== this.#attempt)) return;
     this.#attachment = null;
     if (leave !== 'abandon') attachment.send({ case: 'leave', value: { endSession: leave === 'end' } });
-    attachment.close(Close.bye, 'bye');
+    attachment.close(code, leave);
   }
 
   #onControl(attempt: number, message: FromServer): void {

@@ -11,6 +11,7 @@
 use crate::cell::{Outcome, Start, Started, Timing};
 use crate::fault::Step;
 use crate::inner::{ASK_WITHIN, END_WITHIN, Inner, Waiting};
+use crate::sessions::Session;
 use crate::state::region_name;
 use crate::{Error, beats, waiting};
 use firstlight_fleet::messages::{Ask, AskError, Claim, Claimed, Refused, Reply, SessionView};
@@ -179,7 +180,7 @@ impl<'a> Placement<'a> {
 
     /// Places it. None: no host is free.
     async fn run(&mut self) -> Result<Option<Started>, Error> {
-        let mut gave_way = false;
+        let mut looked = false;
         let most = self.attempt.saturating_add(ATTEMPTS_MAX).min(KEY_ATTEMPTS_MAX);
         while self.attempt < most {
             // What no host would hear of is not begun.
@@ -188,10 +189,10 @@ impl<'a> Placement<'a> {
             }
             let Some((lease, why)) = self.acquire().await? else {
                 // What is known may be behind; and somebody who is away makes room for somebody who is here. Once.
-                if gave_way || !self.refused.is_empty() {
+                if looked || !self.refused.is_empty() {
                     break;
                 }
-                gave_way = true;
+                looked = true;
                 if self.refresh().await || self.give_way().await {
                     continue;
                 }
@@ -534,23 +535,27 @@ impl<'a> Placement<'a> {
         matches!(ranked, Ranked::Some(_))
     }
 
-    /// Ends the session that waits longest for its player. `false`: nobody waits.
+    /// Ends a session that waits for its player, the longest first, where this one would rather be refused than stand in line: who stands in
+    /// it gets what hosts say in their beats that they have room for. `false`: nobody gives way; a host keeps whom it takes to be back soon.
     async fn give_way(&self) -> bool {
-        let Some(oldest) = self.inner.state().sessions.waits_longest() else {
-            return false;
-        };
-        let id = oldest.view.session.clone();
-        tracing::info!(session = %id, "gives way to a new player");
-        let ask = Ask::End {
-            session: id.clone(),
-            reason: End::GaveWay,
-        };
-        if let Err(error) = self.inner.ask(&oldest.host, ask, END_WITHIN).await {
-            tracing::warn!(session = %id, %error, "does not give way");
+        if self.start.wait {
             return false;
         }
-        drop(self.inner.look(&id).await);
-        true
+        let away = self.inner.state().sessions.wait_longest(GIVE_WAY_MAX);
+        for Session { view, host, .. } in away {
+            let ask = Ask::End {
+                session: view.session.clone(),
+                reason: End::GaveWay,
+            };
+            if let Err(error) = self.inner.ask(&host, ask, END_WITHIN).await {
+                tracing::debug!(session = %view.session, %error, "does not give way");
+                continue;
+            }
+            tracing::info!(session = %view.session, "gave way to a new player");
+            drop(self.inner.look(&view.session).await);
+            return true;
+        }
+        false
     }
 
     /// Lets its player wait.
@@ -656,6 +661,8 @@ const KEY_ATTEMPTS_MAX: u32 = 64;
 const GRANTED_KEPT: Micros = Micros::from_secs(60);
 /// Rankings whose slots were all taken by others.
 const RANKS_MAX: usize = 4;
+/// Sessions that are asked to give way; of those that wait longest their hosts keep few.
+const GIVE_WAY_MAX: usize = 3;
 /// On one machine, or a few, what they say is worth the asking; a large fleet's beats make up for it.
 const REFRESH_MAX: usize = 4;
 /// So that racing cells find one without asking the store again.

@@ -230,9 +230,10 @@ impl Sessions {
         live.map(move |known| now.since(known.began))
     }
 
-    /// The one that waits for its player for the longest.
-    pub(crate) fn waits_longest(&self) -> Option<Session> {
-        self.waiting.first().and_then(|(_, id)| self.get(id)).cloned()
+    /// The `n` that wait for their players for the longest, the longest first.
+    pub(crate) fn wait_longest(&self, n: usize) -> Vec<Session> {
+        let longest = self.waiting.iter().take(n);
+        longest.filter_map(|(_, id)| self.get(id)).cloned().collect()
     }
 }
 
@@ -339,8 +340,15 @@ mod tests {
         sessions.hear(at(1), session("b", waits()));
         sessions.hear(at(2), session("a", waits()));
         sessions.hear(at(3), session("b", waits()));
-        assert_eq!(sessions.waits_longest().unwrap().view.session.as_str(), "b");
+        let longest = |sessions: &Sessions, n| {
+            let waiting = sessions.wait_longest(n).into_iter();
+            waiting
+                .map(|session| session.view.session.to_string())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(longest(&sessions, 1), ["b"]);
+        assert_eq!(longest(&sessions, 9), ["b", "a"]);
         sessions.hear(at(4), session("b", SessionState::Attached));
-        assert_eq!(sessions.waits_longest().unwrap().view.session.as_str(), "a");
+        assert_eq!(longest(&sessions, 9), ["a"]);
     }
 }

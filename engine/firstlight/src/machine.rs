@@ -32,6 +32,7 @@ pub(crate) fn open(
     .ice_servers(options.ice.ice_server.clone())
     .slots(options.slots)
     .wait(Duration::from_secs(options.wait_s.into()))
+    .yield_after(Duration::from_secs(options.yield_after_s.into()))
     .bitrate_max(options.bitrate_max)
     .encoder(options.encoder.clone())
     .build()?;

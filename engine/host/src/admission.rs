@@ -43,7 +43,7 @@ impl Cost {
 pub(crate) struct Holder {
     pub(crate) session: SessionId,
     pub(crate) cost: Cost,
-    /// Since when it waits for its player; `None` while it is played or starts.
+    /// Since when it waits for its player; `None` while it is played or starts, and while its player may be back in a moment.
     pub(crate) waiting_since: Option<Timestamp>,
     /// So young that its memory does not show in the machine's figures.
     pub(crate) young: bool,

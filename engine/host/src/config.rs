@@ -21,6 +21,7 @@ pub struct Config {
     pub(crate) ice_servers: Vec<IceServer>,
     pub(crate) slots: Option<u32>,
     pub(crate) wait: Duration,
+    pub(crate) yield_after: Duration,
     pub(crate) bitrate_max: Bitrate,
     pub(crate) encoder: Option<String>,
     pub(crate) sessions_per_player: u32,
@@ -48,6 +49,7 @@ impl Config {
             ice_servers: Vec::new(),
             slots: None,
             wait: Duration::from_secs(120),
+            yield_after: Duration::from_secs(5),
             bitrate_max: Bitrate::mbps(20),
             encoder: None,
             sessions_per_player: 4,
@@ -104,6 +106,15 @@ impl ConfigBuilder {
     #[must_use]
     pub fn wait(mut self, wait: Duration) -> Self {
         self.0.wait = wait;
+        self
+    }
+
+    /// How long a session's player has to be away before his place counts as free for those who stand in line. Default: 5 s: a page that is
+    /// loaded anew, or a phone that changes networks, is back by then, and nobody in line is kept for long by one who has left. To its own
+    /// player, who begins another, it gives way at once.
+    #[must_use]
+    pub fn yield_after(mut self, away: Duration) -> Self {
+        self.0.yield_after = away;
         self
     }
 

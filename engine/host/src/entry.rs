@@ -4,7 +4,7 @@ use crate::account::Account;
 use crate::admission::{Cost, Holder};
 use crate::pool::Installed;
 use crate::session::{Ended, Session, State};
-use firstlight_link::{Answer, Order, StartTrace, Stats};
+use firstlight_link::{Answer, Away, Order, StartTrace, Stats};
 use firstlight_units::{Micros, SessionId, Timestamp, TitleId};
 use std::collections::BTreeMap;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -60,6 +60,7 @@ pub(crate) enum Phase {
     Waiting {
         since: Timestamp,
         until: Timestamp,
+        away: Away,
     },
     /// It said so; its process may still be there.
     Ending(Ended),
@@ -68,7 +69,7 @@ pub(crate) enum Phase {
 
 impl Phase {
     /// It waits for its player for `left_s` more. Its worker says so again and again: since when, the first word tells.
-    pub(crate) fn waiting(&self, now: Timestamp, left_s: u32) -> Self {
+    pub(crate) fn waiting(&self, now: Timestamp, left_s: u32, away: Away) -> Self {
         let since = match self {
             Self::Waiting { since, .. } => *since,
             Self::Starting
@@ -79,7 +80,7 @@ impl Phase {
             | Self::Gone(_) => now,
         };
         let until = now + Micros::from_secs(left_s.into());
-        Self::Waiting { since, until }
+        Self::Waiting { since, until, away }
     }
 }
 
@@ -93,15 +94,30 @@ impl Entry {
         matches!(self.phase, Phase::Ending(_) | Phase::Gone(_))
     }
 
+    /// Whether its place may be had, at `now`, by whoever would rather be refused than stand in line: its player left, or has been away for
+    /// `yield_after`.
+    pub(crate) fn gives_way(&self, now: Timestamp, yield_after: Micros) -> bool {
+        match self.phase {
+            Phase::Waiting { since, away, .. } => away == Away::Left || now.since(since) >= yield_after,
+            Phase::Starting
+            | Phase::Parked
+            | Phase::Ready
+            | Phase::Attached
+            | Phase::Ending(_)
+            | Phase::Gone(_) => false,
+        }
+    }
+
     pub(crate) fn close_account(&mut self, now: Timestamp, ended: &Ended) {
         if let Some(account) = &mut self.account {
             account.close(now, ended);
         }
     }
 
-    pub(crate) fn holder(&self, session: &SessionId, now: Timestamp) -> Holder {
+    /// Its share. It yields once its player has been away for `yield_after`.
+    pub(crate) fn holder(&self, session: &SessionId, now: Timestamp, yield_after: Micros) -> Holder {
         let waiting_since = if let Phase::Waiting { since, .. } = self.phase {
-            Some(since)
+            (now.since(since) >= yield_after).then_some(since)
         } else {
             self.copy.is_some().then_some(self.started)
         };
@@ -155,12 +171,12 @@ mod tests {
     #[test]
     fn it_waits_since_the_first_word_of_it_however_often_that_is_said() {
         let at = |s: u64| Timestamp::from_micros(1_000_000 * s);
-        let is = |phase: &Phase, from: u64, to: u64| matches!(phase, Phase::Waiting { since, until } if (*since, *until) == (at(from), at(to)));
-        let first = Phase::Attached.waiting(at(10), 120);
+        let is = |phase: &Phase, from: u64, to: u64| matches!(phase, Phase::Waiting { since, until, .. } if (*since, *until) == (at(from), at(to)));
+        let first = Phase::Attached.waiting(at(10), 120, Away::Left);
         assert!(is(&first, 10, 130), "{first:?}");
-        let again = first.waiting(at(12), 119);
+        let again = first.waiting(at(12), 119, Away::Left);
         assert!(is(&again, 10, 131), "{again:?}");
-        let later = Phase::Attached.waiting(at(40), 120);
+        let later = Phase::Attached.waiting(at(40), 120, Away::Left);
         assert!(is(&later, 40, 160), "{later:?}");
     }
 }

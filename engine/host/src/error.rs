@@ -35,6 +35,9 @@ pub enum Error {
     /// Never heard of, forgotten, or over where a live one is needed.
     #[error("there is no session {0}")]
     UnknownSession(SessionId),
+    /// It does not give way: its player is there, or may be back in a moment.
+    #[error("session {0} does not give way")]
+    Stays(SessionId),
     /// A worker did not answer an offer in time.
     #[error("the session did not answer")]
     NoAnswer,

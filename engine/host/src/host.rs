@@ -324,10 +324,13 @@ impl Host {
     /// Ends a session and waits until nothing of it is left. Does nothing to one that is over.
     ///
     /// # Errors
-    /// [`Error::UnknownSession`].
+    /// [`Error::UnknownSession`]; [`Error::Stays`] where it is to give way and its player is there, or may be back in a moment.
     pub async fn end(&self, session: &SessionId, reason: End) -> Result<(), Error> {
         let life = {
             let table = self.inner.table();
+            if reason == End::GaveWay && !table.gives_way(session, &self.inner.config, now()) {
+                return Err(Error::Stays(session.clone()));
+            }
             table.order(session, Order::End { reason });
             table.life(session)
         };

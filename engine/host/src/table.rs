@@ -103,7 +103,7 @@ impl Table {
         if u32::try_from(own).is_ok_and(|own| own >= config.sessions_per_player) {
             return Err(Error::TooMany(config.sessions_per_player));
         }
-        let mut holders = self.holders(now);
+        let mut holders = self.holders(now, config);
         let mut wanted = applicant.cost;
         if let Some(copy) = self.claimable(applicant) {
             // It becomes the session, and its memory is in use already.
@@ -123,11 +123,14 @@ impl Table {
         !self.stopping
             && !starting
             && copies < most
-            && may_park(&load::machine(config.slots), &self.holders(now), cost)
+            && may_park(&load::machine(config.slots), &self.holders(now, config), cost)
     }
 
-    fn holders(&self, now: Timestamp) -> Vec<Holder> {
-        self.live().map(|(id, entry)| entry.holder(id, now)).collect()
+    fn holders(&self, now: Timestamp, config: &Config) -> Vec<Holder> {
+        let yield_after = config.yield_after.into();
+        self.live()
+            .map(|(id, entry)| entry.holder(id, now, yield_after))
+            .collect()
     }
 
     /// The parked copy that has waited longest for such an applicant.
@@ -205,7 +208,7 @@ impl Table {
 
     /// How many more sessions of a usual title could start, if copies and those that wait for their player gave way.
     pub(crate) fn spare(&self, config: &Config, now: Timestamp) -> u32 {
-        let mut holders = self.holders(now);
+        let mut holders = self.holders(now, config);
         holders.retain(|holder| holder.waiting_since.is_none() && !holder.parked);
         let machine = load::machine(config.slots);
         let cost = Cost::of(&firstlight_title::Display::default());
@@ -403,7 +406,7 @@ impl Table {
             Report::Parked { .. } => entry.phase = Phase::Parked,
             Report::FirstPicture { .. } | Report::Played(_) => {}
             Report::Attached { .. } => entry.phase = Phase::Attached,
-            Report::Waiting { left_s } => entry.phase = entry.phase.waiting(now, left_s),
+            Report::Waiting { left_s, away } => entry.phase = entry.phase.waiting(now, left_s, away),
             Report::Started(start) => entry.start = Some(start),
             Report::Stats(stats) => entry.stats = Some(stats),
             Report::Answer { attachment, answer } => {
@@ -488,6 +491,12 @@ impl Table {
             tracing::warn!(%session, %error, "an order was dropped");
         }
         true
+    }
+
+    /// Whether it may be ended now to make room, or is over.
+    pub(crate) fn gives_way(&self, session: &SessionId, config: &Config, now: Timestamp) -> bool {
+        let entry = self.entries.get(session);
+        entry.is_none_or(|entry| entry.over() || entry.gives_way(now, config.yield_after.into()))
     }
 
     /// Hands an offer to the worker. `None` if there is no such session, or it is over, or too many offers wait.

@@ -157,7 +157,7 @@ async fn a_full_host_refuses_and_nobody_who_plays_is_disturbed() {
 
 #[tokio::test]
 async fn whoever_waits_gives_way_to_a_new_player_and_is_told() {
-    let rig = Rig::new();
+    let rig = Rig::with(|config| config.slots(Some(2)).yield_after(Duration::ZERO));
     let away = rig.start("p1", "waiting").await.unwrap();
     rig.host
         .wait_until(&away.session, |state| matches!(state, State::Waiting { .. }))
@@ -171,6 +171,41 @@ async fn whoever_waits_gives_way_to_a_new_player_and_is_told() {
         rig.host.session(&here.session).unwrap().state,
         State::Ended(_)
     ));
+}
+
+#[tokio::test]
+async fn whoever_is_away_for_a_moment_keeps_his_place() {
+    let rig = Rig::with(|config| config.slots(Some(2)).yield_after(Duration::from_secs(60)));
+    let away = rig.start("p1", "waiting").await.unwrap();
+    let waits = |state: &State| matches!(state, State::Waiting { .. });
+    rig.host.wait_until(&away.session, waits).await.unwrap();
+    rig.start("p2", "attached").await.unwrap();
+    assert_eq!(rig.host.room(), 0);
+    assert!(matches!(rig.start("p3", "plain").await, Err(Error::Full)));
+    assert!(waits(&rig.host.session(&away.session).unwrap().state));
+}
+
+#[tokio::test]
+async fn who_left_makes_room_when_asked_to_and_not_who_plays_or_may_be_back_in_a_moment() {
+    let rig = Rig::with(|config| config.slots(Some(3)).yield_after(Duration::from_secs(60)));
+    let stays = [("p1", "attached"), ("p2", "cut")];
+    for (player, title) in stays {
+        let placed = rig.start(player, title).await.unwrap();
+        let is_so = |state: &State| match state {
+            State::Attached => title == "attached",
+            State::Waiting { .. } => title == "cut",
+            State::Starting | State::Ready | State::Ended(_) => false,
+        };
+        rig.host.wait_until(&placed.session, is_so).await.unwrap();
+        let refused = rig.host.end(&placed.session, End::GaveWay).await;
+        assert!(matches!(refused, Err(Error::Stays(_))), "{refused:?}");
+        assert!(is_so(&rig.host.session(&placed.session).unwrap().state));
+    }
+    let left = rig.start("p3", "waiting").await.unwrap();
+    let waits = |state: &State| matches!(state, State::Waiting { .. });
+    rig.host.wait_until(&left.session, waits).await.unwrap();
+    rig.host.end(&left.session, End::GaveWay).await.unwrap();
+    assert_eq!(rig.ended(&left.session).await.reason, End::GaveWay);
 }
 
 #[tokio::test]

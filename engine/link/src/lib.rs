@@ -265,6 +265,9 @@ pub enum Report {
     Waiting {
         /// Seconds left when this was written.
         left_s: u32,
+        /// How he went.
+        #[serde(default)]
+        away: Away,
     },
     /// How the player's start went; once, as the client says.
     Started(StartTrace),
@@ -283,6 +286,17 @@ pub enum Report {
         /// Last lines the app wrote, oldest first.
         tail: Vec<String>,
     },
+}
+
+/// How a player went whose session waits for him.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Away {
+    /// By his own doing: he closed the page, or loads it anew.
+    #[default]
+    Left,
+    /// His line fell silent, or his page gave it up to attach anew: he may be back in a moment.
+    Cut,
 }
 
 /// What carries a player's packets.

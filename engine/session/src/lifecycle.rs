@@ -14,7 +14,7 @@
 //!
 //! After every call, carry out what it returned; call [`Lifecycle::handle_timeout`] until it returns `None`.
 
-use firstlight_link::End;
+use firstlight_link::{Away, End};
 use firstlight_units::{Micros, Timestamp};
 
 /// Where the session stands.
@@ -35,6 +35,8 @@ pub(crate) enum Phase {
         freeze: Option<Timestamp>,
         /// When to say again how long it waits.
         tell: Timestamp,
+        /// How its player went.
+        away: Away,
     },
     /// Ended.
     Over(End),
@@ -50,7 +52,7 @@ pub(crate) enum Action {
     /// Freeze the app of a copy that is nobody's, and tell the host.
     Park,
     /// Tell the host that the session waits, and for how long.
-    Tell { left: Micros },
+    Tell { left: Micros, away: Away },
     /// Stop everything.
     End(End),
 }
@@ -122,12 +124,13 @@ impl Lifecycle {
     }
 
     /// The attached player left or its link is gone.
-    pub(crate) fn detach(&mut self, now: Timestamp) -> Option<Action> {
+    pub(crate) fn detach(&mut self, now: Timestamp, away: Away) -> Option<Action> {
         self.is_attached().then(|| {
             self.phase = Phase::Waiting {
                 until: now + self.wait,
                 freeze: Some(now + GRACE),
                 tell: now,
+                away,
             };
             Action::Detach
         })
@@ -147,7 +150,9 @@ impl Lifecycle {
             Phase::Booting { ready } => ready,
             Phase::Opening { until } => Some(until),
             Phase::Attached { heard } => Some(heard + SILENCE_MAX),
-            Phase::Waiting { until, freeze, tell } => Some(until.min(tell).min(freeze.unwrap_or(until))),
+            Phase::Waiting {
+                until, freeze, tell, ..
+            } => Some(until.min(tell).min(freeze.unwrap_or(until))),
             Phase::Parked | Phase::Over(_) => None,
         }
     }
@@ -163,15 +168,20 @@ impl Lifecycle {
                 Some(Action::Park)
             }
             Phase::Opening { .. } => self.end(End::NotResumed),
-            Phase::Attached { .. } => self.detach(now),
+            Phase::Attached { .. } => self.detach(now, Away::Cut),
             Phase::Waiting { until, .. } if now >= *until => self.end(End::NotResumed),
             Phase::Waiting { freeze, .. } if freeze.is_some_and(|at| now >= at) => {
                 *freeze = None;
                 Some(Action::Freeze)
             }
-            Phase::Waiting { until, tell, .. } => {
+            Phase::Waiting {
+                until, tell, away, ..
+            } => {
                 *tell = now + TELL_EVERY;
-                Some(Action::Tell { left: *until - now })
+                Some(Action::Tell {
+                    left: *until - now,
+                    away: *away,
+                })
             }
             Phase::Parked | Phase::Over(_) => None,
         }
@@ -214,14 +224,21 @@ mod tests {
         let silent = T0 + Micros::from_secs(5);
         assert_eq!(
             run(&mut life, silent),
-            [Action::Detach, Action::Tell { left: WAIT }]
+            [
+                Action::Detach,
+                Action::Tell {
+                    left: WAIT,
+                    away: Away::Cut
+                }
+            ]
         );
         assert_eq!(run(&mut life, silent + GRACE), [Action::Freeze]);
         let five = Micros::from_secs(5);
         assert_eq!(
             run(&mut life, silent + five),
             [Action::Tell {
-                left: Micros::from_secs(115)
+                left: Micros::from_secs(115),
+                away: Away::Cut
             }]
         );
         assert_eq!(run(&mut life, silent + WAIT), [Action::End(End::NotResumed)]);
@@ -233,8 +250,8 @@ mod tests {
     fn a_player_who_comes_back_finds_the_session() {
         let mut life = Lifecycle::new(T0, WAIT);
         life.attach(T0);
-        assert_eq!(life.detach(T0), Some(Action::Detach));
-        assert_eq!(life.detach(T0), None);
+        assert_eq!(life.detach(T0, Away::Left), Some(Action::Detach));
+        assert_eq!(life.detach(T0, Away::Left), None);
         let late = T0 + Micros::from_secs(119);
         life.attach(late);
         life.heard(late + Micros::from_secs(2));
@@ -245,7 +262,7 @@ mod tests {
     fn a_reload_within_the_grace_freezes_nothing() {
         let mut life = Lifecycle::new(T0, WAIT);
         life.attach(T0);
-        life.detach(T0);
+        life.detach(T0, Away::Left);
         life.attach(T0 + Micros::from_millis(200));
         assert_eq!(run(&mut life, T0 + GRACE), []);
     }

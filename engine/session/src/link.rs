@@ -32,6 +32,9 @@ pub(crate) enum LinkError {
     /// A control message is over the limit, or is not what the player sealed: the peer broke the protocol.
     #[error("{0}")]
     Violation(String),
+    /// The client gave it up, and may attach anew in a moment.
+    #[error("the client gave the link up")]
+    Cut,
     /// Anything else: this datagram or message is lost, and the link perhaps with it.
     #[error("the link failed")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -43,6 +46,11 @@ impl From<QuicError> for LinkError {
             Self::TooLarge
         } else if matches!(error, QuicError::ControlTooLong { .. }) {
             Self::Violation(error.to_string())
+        } else if error
+            .closed_with()
+            .is_some_and(|(code, _)| code == CloseCode::Cut as u32)
+        {
+            Self::Cut
         } else {
             Self::Failed(Box::new(error))
         }

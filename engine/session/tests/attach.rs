@@ -3,7 +3,8 @@
 
 mod support;
 
-use firstlight_link::{Credential, End, Offer, Order, Report};
+use firstlight_link::{Away, Credential, End, Offer, Order, Report};
+use firstlight_quic::CloseCode;
 use firstlight_units::Micros;
 use firstlight_wire::EventKind;
 use firstlight_wire::control::{Leave, client_message};
@@ -147,7 +148,13 @@ fn a_session_waits_frozen_and_shows_the_picture_at_once_to_who_comes_back() {
         assert_eq!(client.until_closed().await, 0);
         let waiting = worker.wait_for("the wait", |r| matches!(r, Report::Waiting { .. }));
         assert!(
-            matches!(waiting, Report::Waiting { left_s: 59..=60 }),
+            matches!(
+                waiting,
+                Report::Waiting {
+                    left_s: 59..=60,
+                    away: Away::Left
+                }
+            ),
             "{waiting:?}"
         );
 
@@ -163,6 +170,26 @@ fn a_session_waits_frozen_and_shows_the_picture_at_once_to_who_comes_back() {
         back.until("it moves", |c| c.units.len() > 30).await;
         assert!(back.input.pressed().is_empty());
         assert!(cpu_ticks(beacon) > before, "it runs again");
+    });
+}
+
+#[test]
+fn who_gives_his_line_up_to_attach_anew_is_told_from_who_leaves() {
+    let mut worker = Worker::start(&Options::beacon());
+    run(async {
+        let mut client = Client::attach(&worker).await;
+        let secret = client.secret().await;
+        client.welcome().await;
+        client.session.close(CloseCode::Cut as u32, b"another attempt");
+        client.session.closed().await;
+        let cut = worker.wait_for("the wait", |r| matches!(r, Report::Waiting { .. }));
+        assert!(matches!(cut, Report::Waiting { away: Away::Cut, .. }), "{cut:?}");
+        let mut back = Client::resume(&worker, &secret).await.unwrap();
+        back.welcome().await;
+        back.session.close(CloseCode::Bye as u32, b"bye");
+        back.session.closed().await;
+        let left = |r: &Report| matches!(r, Report::Waiting { away: Away::Left, .. });
+        worker.wait_for("the wait of one who left", left);
     });
 }
 

@@ -7,7 +7,7 @@
 
 use crate::say;
 use anyhow::{Context, Result, bail};
-use firstlight_link::{End, Order, Report, Start};
+use firstlight_link::{Away, End, Order, Report, Start};
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::{self, File};
 use std::io::{BufRead, Write};
@@ -41,7 +41,10 @@ pub(crate) fn run() -> Result<()> {
             transport: None,
             by: "ticket".to_owned(),
         })?;
-        report(&Report::Waiting { left_s: 600 })?;
+        report(&Report::Waiting {
+            left_s: 600,
+            away: Away::Left,
+        })?;
     }
     loop {
         if let Order::End { reason } = orders.recv()? {

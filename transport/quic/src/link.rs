@@ -22,6 +22,8 @@ pub enum CloseCode {
     GaveWay = 4,
     /// The engine is stopping.
     Engine = 5,
+    /// The client gives this attachment up; it may attach anew in a moment.
+    Cut = 6,
 }
 
 /// An attached client. Clones share the connection.

@@ -22,6 +22,9 @@ pub(crate) struct Machine {
     /// Seconds that a session waits, frozen, for a player who left
     #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u32).range(0..=86_400))]
     pub(crate) wait_s: u32,
+    /// Seconds that a player has to be away before his waiting session may give way to somebody else
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=86_400))]
+    pub(crate) yield_after_s: u32,
     /// Most bits per second of video, such as 8M or 800k
     #[arg(long, value_name = "RATE", default_value = "20M", value_parser = bitrate)]
     pub(crate) bitrate_max: Bitrate,

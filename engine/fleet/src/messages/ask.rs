@@ -265,6 +265,9 @@ pub enum Refused {
     /// There is no such session, or it is over.
     #[error("the host has no such session")]
     UnknownSession,
+    /// The session was to give way, and its player is there, or may be back in a moment.
+    #[error("the session does not give way")]
+    Stays,
     /// The player has as many sessions as one player may have.
     #[error("the player has {most} sessions")]
     TooMany {
@@ -306,7 +309,7 @@ impl Refused {
     pub const fn try_elsewhere(&self) -> bool {
         !matches!(
             self,
-            Self::TooMany { .. } | Self::UnknownSession | Self::NoAnswer | Self::BadAsk { .. }
+            Self::TooMany { .. } | Self::UnknownSession | Self::Stays | Self::NoAnswer | Self::BadAsk { .. }
         )
     }
 }

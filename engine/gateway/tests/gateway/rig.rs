@@ -11,6 +11,7 @@ use firstlight_test_cell::Alone;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -58,7 +59,7 @@ impl Answer {
 impl Rig {
     pub(crate) async fn new(slots: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        for id in ["plain", "waiting", "attached", "stillborn", "keeps"] {
+        for id in ["plain", "waiting", "cut", "attached", "stillborn", "keeps"] {
             let dir = folder.path().join("titles").join(id);
             fs::create_dir_all(&dir).unwrap();
             let manifest = format!(
@@ -78,7 +79,8 @@ impl Rig {
             .media_ports(media_ports())
             .ice_servers(ice_servers())
             .slots(Some(slots))
-            .sessions_per_player(2);
+            .sessions_per_player(2)
+            .yield_after(Duration::from_secs(60));
         let host = Host::open(config.build().unwrap()).unwrap();
         let alone = Alone::open(&data, ice_servers()).await.unwrap();
         let gateway = Gateway::open(Settings {

@@ -147,6 +147,37 @@ async fn a_waiting_session_gives_way_and_its_player_can_read_why() {
 }
 
 #[tokio::test]
+async fn who_was_cut_off_for_a_moment_keeps_his_place_from_all_and_who_left_from_those_in_line() {
+    let rig = Rig::new(2).await;
+    let waits = |state: &firstlight_host::State| matches!(state, firstlight_host::State::Waiting { .. });
+    let mut away = Vec::new();
+    for (n, title) in ["cut", "waiting"].into_iter().enumerate() {
+        let key = player(u8::try_from(n).unwrap());
+        let session = rig.start(&key, title).await.json()["session"].clone();
+        let session = session.as_str().unwrap().to_owned();
+        rig.host
+            .wait_until(&session.parse().unwrap(), waits)
+            .await
+            .unwrap();
+        away.push((format!("/v1/sessions/{session}"), key));
+    }
+    let wanted = json!({ "title": "plain", "wait": true });
+    let queued = rig.post("/v1/sessions", &player(2), &[], &wanted).await;
+    assert_eq!(queued.status, StatusCode::ACCEPTED, "{}", queued.text);
+    for (path, key) in &away {
+        assert_eq!(rig.get(path, key).await.json()["state"], "waiting");
+    }
+    // Who is before him would get what becomes free.
+    let turn = queued.headers["location"].to_str().unwrap();
+    assert_eq!(rig.delete(turn, &player(2)).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(rig.start(&player(3), "plain").await.status, StatusCode::CREATED);
+    assert_eq!(rig.start(&player(4), "plain").await.problem(), "full");
+    let [(cut, cut_key), (left, left_key)] = [&away[0], &away[1]];
+    assert_eq!(rig.get(cut, cut_key).await.json()["state"], "waiting");
+    assert_eq!(rig.get(left, left_key).await.json()["reason"], "gave_way");
+}
+
+#[tokio::test]
 async fn one_player_cannot_take_every_place() {
     let rig = Rig::new(9).await;
     for _ in 0..2 {

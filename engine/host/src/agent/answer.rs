@@ -210,6 +210,7 @@ fn refused(error: Error) -> Refused {
         Error::StaleFence { slot, given, last } => Refused::StaleFence { slot, given, last },
         Error::SlotTaken(slot) => Refused::SlotTaken { slot },
         Error::UnknownSession(_) => Refused::UnknownSession,
+        Error::Stays(_) => Refused::Stays,
         Error::NoAnswer => Refused::NoAnswer,
         Error::Stillborn { detail, .. } => Refused::Stillborn { detail },
         Error::Saves(error) => {

@@ -2,7 +2,9 @@
 //!
 //! While it lives it holds a lock on `worker.lock` in its run folder, so that a test can wait for its end.
 
-use firstlight_link::{Answer, Credential, End, LINE_BYTES_MAX, Offer, Order, Played, Report, Start, Stats};
+use firstlight_link::{
+    Answer, Away, Credential, End, LINE_BYTES_MAX, Offer, Order, Played, Report, Start, Stats,
+};
 use std::fs::{self, File};
 use std::io::{BufRead, Write, stdin, stdout};
 use std::process::ExitCode;
@@ -51,7 +53,7 @@ fn main() -> ExitCode {
             std::process::abort();
         }
         "exits" => return ended(End::TitleExited, "the title exited"),
-        "attached" | "waiting" => {
+        "attached" | "waiting" | "cut" => {
             report(&Report::Attached {
                 transport: None,
                 by: "ticket".to_owned(),
@@ -71,10 +73,20 @@ fn main() -> ExitCode {
         }
         _ => {}
     }
-    if title == "waiting" {
-        report(&Report::Waiting { left_s: start.wait_s });
+    if let Some(away) = away(&title) {
+        let left_s = start.wait_s;
+        report(&Report::Waiting { left_s, away });
     }
     wait_for_end(orders)
+}
+
+/// How its player went.
+fn away(title: &str) -> Option<Away> {
+    match title {
+        "waiting" => Some(Away::Left),
+        "cut" => Some(Away::Cut),
+        _ => None,
+    }
 }
 
 /// As a copy: it is parked, and then somebody's.
@@ -121,7 +133,10 @@ fn wait_for_end(orders: impl Iterator<Item = Result<Order, serde_json::Error>>) 
                 answer: answer(&offer),
                 attachment: offer.attachment,
             }),
-            Ok(Order::HangUp { .. }) => report(&Report::Waiting { left_s: 60 }),
+            Ok(Order::HangUp { .. }) => report(&Report::Waiting {
+                left_s: 60,
+                away: Away::Left,
+            }),
             _ => {}
         }
     }

@@ -12,7 +12,7 @@ use crate::words::{BYE, TAKEN_OVER, farewell};
 use crate::{Error, audio, clock};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use firstlight_link::{End, Report, Start, Transport};
+use firstlight_link::{Away, End, Report, Start, Transport};
 use firstlight_proto::send::Reports;
 use firstlight_quic::{Attempt, CloseCode, Refusal};
 use firstlight_seal::{AttachmentId, PublicKey};
@@ -379,11 +379,18 @@ impl Worker {
                 self.end(End::ByPlayer, "the player ended the session".to_owned(), None);
             }
             Message::Leave(_) => {
-                let action = self.life.detach(now);
+                let action = self.life.detach(now, Away::Left);
                 self.act(now, action);
             }
             Message::Hello(_) => {}
         }
+    }
+
+    pub(super) fn on_link_lost(&mut self, now: Timestamp, away: Away) {
+        // What a page gives up before it saw it open closes without a code; whoever says nothing at all is on another attempt.
+        let greeted = self.player.as_ref().is_some_and(|player| player.greeted);
+        let action = self.life.detach(now, if greeted { away } else { Away::Cut });
+        self.act(now, action);
     }
 
     /// The client broke the protocol: it goes, the session waits.
@@ -393,7 +400,7 @@ impl Worker {
         if let Some(player) = self.player.take() {
             tokio::spawn(async move { player.close(CloseCode::Protocol, &words).await });
         }
-        let action: Option<Action> = self.life.detach(now);
+        let action: Option<Action> = self.life.detach(now, Away::Left);
         self.act(now, action);
     }
 

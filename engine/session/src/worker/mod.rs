@@ -261,10 +261,7 @@ impl Worker {
             Event::Attempt(attempt) => self.on_attempt(now, *attempt),
             Event::Accepted(accepted) => self.attach(now, *accepted),
             Event::Datagram(datagram) => self.on_datagram(now, &datagram),
-            Event::LinkLost => {
-                let action = self.life.detach(now);
-                self.act(now, action);
-            }
+            Event::LinkLost(away) => self.on_link_lost(now, away),
             Event::Control(event) => self.on_control(now, event),
             Event::Media(event) => self.on_media(now, event),
             Event::Audio(unit) => self.on_audio(now, &unit),
@@ -486,9 +483,9 @@ impl Worker {
                 self.freeze_if_due();
             }
             Some(Action::Park) => self.park(now),
-            Some(Action::Tell { left }) => {
+            Some(Action::Tell { left, away }) => {
                 let left_s = u32::try_from(left.as_micros().div_ceil(1_000_000)).unwrap_or(u32::MAX);
-                self.parts.reports.send(Report::Waiting { left_s });
+                self.parts.reports.send(Report::Waiting { left_s, away });
             }
             Some(Action::End(reason)) => self.end_with(reason, "nobody came".to_owned(), None),
             None => {}

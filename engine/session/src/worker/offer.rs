@@ -8,7 +8,7 @@ use crate::admission::Credential;
 use crate::link::Link;
 use crate::orders::Reports;
 use crate::words::TAKEN_OVER;
-use firstlight_link::{Answer, Credential as Shown, Offer, Report};
+use firstlight_link::{Answer, Away, Credential as Shown, Offer, Report};
 use firstlight_quic::Refusal;
 use firstlight_rtc::{Config, Error as RtcError, IceServer, Peer, Trickle};
 use firstlight_units::Timestamp;
@@ -146,7 +146,7 @@ impl Worker {
     /// A player on the port leaves it, with a word.
     fn make_way(&mut self, now: Timestamp) -> Option<impl Future<Output = ()> + use<>> {
         let player = self.player.take_if(|player| player.link.is_rtc())?;
-        let action = self.life.detach(now);
+        let action = self.life.detach(now, Away::Cut);
         self.act(now, action);
         Some(player.dismiss(TAKEN_OVER))
     }

@@ -3,13 +3,13 @@
 use super::attach::Accepted;
 use crate::Error;
 use crate::audio::AudioUnit;
-use crate::link::Link;
+use crate::link::{Link, LinkError};
 use crate::media::MediaEvent;
 use crate::player::ControlEvent;
 use crate::run::MediaReceiver;
 use bytes::Bytes;
 use firstlight_container::{ClipboardEvent, CursorEvent, Rumble};
-use firstlight_link::Order;
+use firstlight_link::{Away, Order};
 use firstlight_quic::{Alarm, Attempt, Listener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -20,7 +20,8 @@ pub(crate) enum Event {
     Attempt(Box<Attempt>),
     Accepted(Box<Accepted>),
     Datagram(Bytes),
-    LinkLost,
+    /// The link is gone: that is how its player went.
+    LinkLost(Away),
     Control(ControlEvent),
     Media(MediaEvent),
     Audio(AudioUnit),
@@ -99,7 +100,7 @@ impl Sources {
     /// The next event; which of several is up to chance, so that no flood starves the others.
     pub(crate) async fn next(&mut self, link: Option<&Link>) -> Event {
         tokio::select! {
-            datagram = receive(link) => datagram.map_or(Event::LinkLost, Event::Datagram),
+            received = receive(link) => received.map_or_else(Event::LinkLost, Event::Datagram),
             Some(event) = self.media.recv() => Event::Media(event),
             () = self.alarm.ring() => Event::Time,
             Some(unit) = self.audio.recv() => Event::Audio(unit),
@@ -122,12 +123,15 @@ impl Sources {
     }
 }
 
-/// `None`: the link is gone.
-async fn receive(link: Option<&Link>) -> Option<Bytes> {
-    match link {
-        Some(link) => link.receive().await.ok(),
-        None => std::future::pending().await,
-    }
+/// An error: the link is gone, and how its player went.
+async fn receive(link: Option<&Link>) -> Result<Bytes, Away> {
+    let Some(link) = link else {
+        return std::future::pending().await;
+    };
+    link.receive().await.map_err(|error| match error {
+        LinkError::Cut => Away::Cut,
+        LinkError::TooLarge | LinkError::Violation(_) | LinkError::Failed(_) => Away::Left,
+    })
 }
 
 /// Clients that were let in within one turn of the loop.
