@@ -1,6 +1,6 @@
 //! Beats: that a host is there, and what it has.
 
-use crate::inner::{Inner, Waiting};
+use crate::inner::{Inner, Waiting, wall_now};
 use crate::state::heard;
 use crate::{Error, accounts, incoming, reports, waiting};
 use firstlight_checker::admission::Standing;
@@ -28,6 +28,26 @@ pub(crate) async fn admit_all(inner: &Inner) -> Result<(), Error> {
             }
         }
         let last = page.last().map(|member| member.host.clone());
+        if page.len() < PAGE || last.is_none() {
+            return Ok(());
+        }
+        after = last;
+    }
+}
+
+/// Which slots somebody has a lease on: their hosts may say that they are free, since what ended while nobody listened is not told yet.
+pub(crate) async fn read_leases(inner: &Inner) -> Result<(), Error> {
+    let mut after: Option<SessionId> = None;
+    loop {
+        let page = inner.settings.store.all_live(after.as_ref(), PAGE).await?;
+        let (now, wall) = (inner.now(), wall_now());
+        let mut state = inner.state();
+        for lease in &page {
+            let span = lease.expires_at.since(wall).min(inner.settings.lease);
+            let of_host = state.leased.entry(lease.slot.host.clone()).or_default();
+            of_host.insert(lease.slot.slot, now + span);
+        }
+        let last = page.last().map(|lease| lease.session.clone());
         if page.len() < PAGE || last.is_none() {
             return Ok(());
         }
@@ -86,53 +106,78 @@ fn take(inner: &Arc<Inner>, opened: &Opened) {
     }
 }
 
+/// What a beat asks for.
+struct Due {
+    /// A look at what the host has: it, or its process, was not known.
+    look: Option<Look>,
+    /// Its leases are to be renewed.
+    renewal: bool,
+}
+
+enum Look {
+    /// Nobody had a lease on it when this cell began, and it has nobody: of thousands of hosts most have nothing to say.
+    Record,
+    Sessions,
+}
+
 fn on_beat(inner: &Arc<Inner>, host: &HostId, (boot, seq): (u64, u64), beat: &Beat) {
-    let now = inner.now();
-    let judged = inner.judged()(host);
-    let (anew, renew) = {
-        let mut state = inner.state();
-        let admitted = !judged || state.checks.standing(host, beat.spec.cores) == Standing::Admitted;
-        if state
-            .registry
-            .handle_beat(now, &heard(host, (boot, seq), beat, admitted))
-            .is_err()
-        {
-            return;
-        }
-        let lease = inner.settings.lease;
-        let notes = state.hosts.entry(host.clone()).or_default();
-        let anew = notes.boot != boot;
-        notes.hear(now, boot, beat);
-        // A third of its time, so that two may fail.
-        let every = lease.scale(1, 3);
-        let due = notes.renewed_at.is_none_or(|at| now.since(at) >= every);
-        // What fails while it boots was nobody's session, and a renewal would confirm it: until it is ready its claim's own time counts.
-        let renew = due && beat.held.iter().any(|held| !held.starting);
-        if renew {
-            notes.renewed_at = Some(now);
-        }
-        state.learn(host, beat);
-        // In the same breath: whoever comes just now is behind those who wait.
-        if state.registry.is_free(host.as_str()) {
-            waiting::hold(&mut state, inner.settings.near);
-        }
-        (anew, renew)
+    let Some(due) = note(inner, host, (boot, seq), beat) else {
+        return;
     };
     inner.beats.notify_waiters();
     let weak = Arc::downgrade(inner);
-    if anew {
+    if let Some(look) = due.look {
         let (weak, host) = (weak.clone(), host.clone());
         tokio::spawn(async move {
-            if let Some(inner) = weak.upgrade() {
-                ask_sessions(&inner, &host, Waiting::Nobody).await;
+            let Some(inner) = weak.upgrade() else { return };
+            match look {
+                Look::Record => {
+                    let _turn = inner.turn(Waiting::Nobody).await;
+                    accounts::recall(&inner, &host).await;
+                }
+                Look::Sessions => ask_sessions(&inner, &host, Waiting::Nobody).await,
             }
         });
     }
-    if renew {
+    if due.renewal {
         let ready = beat.held.iter().filter(|held| !held.starting);
         let held = ready.cloned().map(Renewal::from).collect();
         tokio::spawn(renew_held(weak, host.clone(), held));
     }
+}
+
+/// Takes a beat in. None: it is older than what is known.
+fn note(inner: &Inner, host: &HostId, (boot, seq): (u64, u64), beat: &Beat) -> Option<Due> {
+    let now = inner.now();
+    let judged = inner.judged()(host);
+    let mut state = inner.state();
+    let admitted = !judged || state.checks.standing(host, beat.spec.cores) == Standing::Admitted;
+    let ending = state.ending(now, host, beat);
+    let told = heard(host, (boot, seq), beat, admitted, &ending);
+    state.registry.handle_beat(now, &told).ok()?;
+    let first = !state.hosts.contains_key(host);
+    let leased = state.leased.remove(host).is_some();
+    let notes = state.hosts.entry(host.clone()).or_default();
+    let look = (notes.boot != boot).then_some(if first && !leased && beat.held.is_empty() {
+        Look::Record
+    } else {
+        Look::Sessions
+    });
+    notes.hear(now, boot, beat, ending);
+    // A third of its time, so that two may fail.
+    let every = inner.settings.lease.scale(1, 3);
+    let due = notes.renewed_at.is_none_or(|at| now.since(at) >= every);
+    // What fails while it boots was nobody's session, and a renewal would confirm it: until it is ready its claim's own time counts.
+    let renewal = due && beat.held.iter().any(|held| !held.starting);
+    if renewal {
+        notes.renewed_at = Some(now);
+    }
+    state.learn(host, beat);
+    // In the same breath: whoever comes just now is behind those who wait.
+    if state.registry.is_free(host.as_str()) {
+        waiting::hold(&mut state, inner.settings.near);
+    }
+    Some(Due { look, renewal })
 }
 
 /// A host that was not known, or started anew: what does it have? What the store has confirmed there and it knows nothing of is
@@ -176,6 +221,7 @@ pub(crate) async fn ask_sessions(inner: &Inner, host: &HostId, waiting: Waiting)
         let mut state = inner.state();
         state.sessions.lose_one(now, &lease.session);
         state.vacated(&lease.slot);
+        waiting::hold(&mut state, inner.settings.near);
     }
 }
 

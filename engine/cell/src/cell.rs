@@ -166,6 +166,7 @@ impl Cell {
         };
         cordon::read(&cell.inner).await?;
         beats::admit_all(&cell.inner).await?;
+        beats::read_leases(&cell.inner).await?;
         checks::run(&cell.inner).await?;
         cases::run(&cell.inner);
         waiting::restore(&cell.inner).await?;

@@ -186,11 +186,12 @@ impl Inner {
     }
 
     pub(crate) async fn look(&self, id: &SessionId) -> Option<Session> {
-        let known = self.state().sessions.get(id).cloned();
-        if let Some(known) = &known
-            && (!is_live(&known.view.state) || known.lost)
-        {
-            return Some(known.clone());
+        let (known, is_settled) = {
+            let state = self.state();
+            (state.sessions.get(id).cloned(), state.sessions.is_settled(id))
+        };
+        if is_settled {
+            return known;
         }
         match self.ask_of(id, |session| Ask::Session { session }).await {
             Ok(Reply::Session(view)) => {
@@ -236,22 +237,19 @@ impl Inner {
             host: session.host.clone(),
             slot: session.view.slot,
         };
-        let change = {
+        let is_ending = {
             let mut state = self.state();
             let title = session.view.title.clone();
             let change = state.sessions.hear(now, session);
             match change {
                 Change::Nothing => {}
                 Change::Began => state.began(now, &title, &slot.host),
-                Change::Ended(lasted) => {
-                    state.lengths.record(lasted);
-                    state.vacated(&slot);
-                    state.registry.vacated(slot.host.as_str());
-                }
+                Change::Ended(lasted) => state.lengths.record(lasted),
             }
-            change
+            // Who else hears of its end meanwhile goes on when its slot is free, and not before.
+            state.sessions.is_ending(&id, &slot.host)
         };
-        if !matches!(change, Change::Ended(_)) {
+        if !is_ending {
             return;
         }
         // Whoever fails here leaves it to the lease's end.
@@ -259,7 +257,12 @@ impl Inner {
             Ok(_) | Err(firstlight_fleet::Error::UnknownLease(_)) => {}
             Err(error) => tracing::warn!(session = %id, %error, "a lease is left to its end"),
         }
-        waiting::dispatch(self);
+        let mut state = self.state();
+        // Of those who heard of it at once, the first: the slot may be somebody else's by now.
+        if state.sessions.release(&id) {
+            state.vacated(&slot);
+            waiting::hold(&mut state, self.settings.near);
+        }
     }
 
     pub(crate) async fn end(&self, id: &SessionId, reason: End) -> Result<(), Error> {

@@ -286,25 +286,27 @@ impl<'a> Placement<'a> {
     fn rank(&self) -> Option<(Vec<SlotRef>, Explanation)> {
         let now = self.inner.now();
         let mut state = self.inner.state();
-        let Ranked::Some(ranking) = ranked(
-            &state,
-            self.start,
-            &self.title,
-            &self.refused,
-            self.inner.settings.near,
-        ) else {
-            return None;
-        };
-        let mut slots = Vec::new();
-        for candidate in &ranking.candidates {
-            let host: HostId = candidate.host.parse().ok()?;
-            slots.extend(state.slots(now, &host, SLOTS_PER_HOST));
+        let mut passed_over = self.refused.clone();
+        for _ in 0..RANKS_MAX {
+            let near = self.inner.settings.near;
+            let Ranked::Some(ranking) = ranked(&state, self.start, &self.title, &passed_over, near) else {
+                return None;
+            };
+            let mut slots = Vec::new();
+            for candidate in &ranking.candidates {
+                let host: HostId = candidate.host.parse().ok()?;
+                slots.extend(state.slots(now, &host, SLOTS_PER_HOST));
+            }
+            if let Some(first) = slots.first() {
+                let why = state.registry.explain(&ranking);
+                let host = first.host.clone();
+                state.registry.promise(host.as_str(), &self.title);
+                return Some((slots, why));
+            }
+            // They count slots as free that others have asked for, or had until just now.
+            passed_over.extend(ranking.candidates.into_iter().map(|candidate| candidate.host));
         }
-        let first = slots.first()?;
-        let why = state.registry.explain(&ranking);
-        let host = first.host.clone();
-        state.registry.promise(host.as_str(), &self.title);
-        Some((slots, why))
+        None
     }
 
     /// Asks the lease's host to take the session. None: it does not, and the next attempt is due.

@@ -25,6 +25,8 @@ struct Known {
     /// Since when it waits for its player.
     waiting_since: Option<Timestamp>,
     over: bool,
+    /// Its lease is, as far as this cell can see to it.
+    released: bool,
     /// Whose its player's network is, where this cell placed it.
     network: Option<u64>,
     /// Round trips that its host told of: their sum in microseconds, and how many.
@@ -79,6 +81,7 @@ impl Sessions {
                 began: now,
                 waiting_since: waits.then_some(now),
                 over: false,
+                released: false,
                 network: None,
                 rtts: (0, 0),
             };
@@ -184,6 +187,24 @@ impl Sessions {
                 self.known.remove(&id);
             }
         }
+    }
+
+    /// Its lease is over. Whether that is news.
+    pub(crate) fn release(&mut self, id: &SessionId) -> bool {
+        let known = self.known.get_mut(id);
+        known.is_some_and(|known| !std::mem::replace(&mut known.released, true))
+    }
+
+    /// Whether it is over on its host, and its lease is not.
+    pub(crate) fn is_ending(&self, id: &SessionId, host: &HostId) -> bool {
+        let own = self.known.get(id).filter(|known| known.session.host == *host);
+        own.is_some_and(|known| known.over && !known.session.lost && !known.released)
+    }
+
+    /// Whether nothing is to be done about it any more: it is lost, or over and its lease, too.
+    pub(crate) fn is_settled(&self, id: &SessionId) -> bool {
+        let known = self.known.get(id);
+        known.is_some_and(|known| known.session.lost || (known.over && known.released))
     }
 
     /// Says whose network a session's player is in.

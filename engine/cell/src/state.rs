@@ -32,6 +32,8 @@ pub(crate) struct State {
     forecast: Option<(Timestamp, Arc<Forecast>)>,
     pub(crate) sessions: Sessions,
     pub(crate) hosts: BTreeMap<HostId, HostNotes>,
+    /// Slots that somebody had a lease on when this cell began, of hosts that were not heard yet, and until when that is believed.
+    pub(crate) leased: BTreeMap<HostId, BTreeMap<u32, Timestamp>>,
     /// What hosts' sessions say of them, as far as it was read or heard.
     pub(crate) records: BTreeMap<HostId, Record>,
     pub(crate) titles: BTreeSet<TitleId>,
@@ -54,6 +56,9 @@ pub(crate) struct HostNotes {
     pub(crate) held: BTreeSet<u32>,
     /// Slots that somebody has a lease on, whose beats do not tell of it yet, and until when that is believed.
     pub(crate) granted: BTreeMap<u32, Timestamp>,
+    /// Slots whose session is over while its lease may not be yet, and until when that is believed: whoever asked the store for one would
+    /// ask in vain.
+    ending: BTreeMap<u32, Timestamp>,
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) state: Option<HostState>,
     pub(crate) position: Option<(i32, i32)>,
@@ -187,6 +192,7 @@ impl State {
             forecast: None,
             sessions: Sessions::default(),
             hosts: BTreeMap::new(),
+            leased: BTreeMap::new(),
             records: BTreeMap::new(),
             titles: BTreeSet::new(),
             pools: Pools::default(),
@@ -203,8 +209,9 @@ impl State {
             return Vec::new();
         };
         let free = |slot: &u32| {
-            let granted = notes.granted.get(slot);
-            !notes.held.contains(slot) && granted.is_none_or(|until| *until <= now)
+            let marks = [notes.granted.get(slot), notes.ending.get(slot)];
+            let taken = marks.into_iter().flatten().any(|until| *until > now);
+            !notes.held.contains(slot) && !taken
         };
         (0..notes.slots)
             .filter(free)
@@ -239,10 +246,27 @@ impl State {
         self.registry.settle(slot.host.as_str(), !told);
     }
 
+    /// Nobody has a lease on it any more. Said twice, it counts once.
     pub(crate) fn vacated(&mut self, slot: &SlotRef) {
-        if let Some(notes) = self.hosts.get_mut(&slot.host) {
-            notes.granted.remove(&slot.slot);
-            notes.held.remove(&slot.slot);
+        let Some(notes) = self.hosts.get_mut(&slot.host) else {
+            return;
+        };
+        let marks = [
+            notes.granted.remove(&slot.slot).is_some(),
+            notes.held.remove(&slot.slot),
+            notes.ending.remove(&slot.slot).is_some(),
+        ];
+        if marks.contains(&true) {
+            self.registry.vacated(slot.host.as_str());
+        }
+    }
+
+    /// What `ending` of a host's notes is by this beat.
+    pub(crate) fn ending(&self, now: Timestamp, host: &HostId, beat: &Beat) -> BTreeMap<u32, Timestamp> {
+        match (self.hosts.get(host), self.leased.get(host)) {
+            (Some(notes), _) => notes.ending(now, beat),
+            (None, Some(leased)) => ending(leased.iter().map(|(slot, until)| (*slot, *until)), now, beat),
+            (None, None) => BTreeMap::new(),
         }
     }
 
@@ -425,14 +449,21 @@ impl State {
     }
 }
 
-/// As decisions need it. `boot` and `seq` are those of its seal; `admitted`: players are sent to it.
-pub(crate) fn heard(host: &HostId, (boot, seq): (u64, u64), beat: &Beat, admitted: bool) -> indexer::Beat {
+/// As decisions need it. `boot` and `seq` are those of its seal; `admitted`: players are sent to it; `ending`: as [`State::ending`] says.
+pub(crate) fn heard(
+    host: &HostId,
+    (boot, seq): (u64, u64),
+    beat: &Beat,
+    admitted: bool,
+    ending: &BTreeMap<u32, Timestamp>,
+) -> indexer::Beat {
     let narrow = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
     // A host counts slots up to its last free one: those that it holds above are as much its own.
     let numbered = usize::try_from(beat.slots).unwrap_or(usize::MAX);
     let below = beat.held.iter().filter(|held| held.slot < beat.slots).count();
-    let free = narrow(numbered.saturating_sub(below));
-    let slots = free.saturating_add(narrow(beat.held.len()));
+    let unheld = narrow(numbered.saturating_sub(below));
+    let slots = unheld.saturating_add(narrow(beat.held.len()));
+    let free = unheld.saturating_sub(narrow(ending.range(..beat.slots).count()));
     let open = admitted && beat.state == HostState::Open;
     let charged = u64::from(beat.spec.millicores_charged);
     let load = charged / u64::from(beat.spec.cores.max(1));
@@ -467,8 +498,16 @@ pub(crate) fn heard(host: &HostId, (boot, seq): (u64, u64), beat: &Beat, admitte
 }
 
 impl HostNotes {
+    /// What `ending` is by this beat.
+    fn ending(&self, now: Timestamp, beat: &Beat) -> BTreeMap<u32, Timestamp> {
+        let over = self.held.iter().map(|slot| (*slot, now + ENDING_KEPT));
+        let before = self.ending.iter().map(|(slot, until)| (*slot, *until));
+        ending(over.chain(before), now, beat)
+    }
+
     /// Takes a beat in.
-    pub(crate) fn hear(&mut self, now: Timestamp, boot: u64, beat: &Beat) {
+    pub(crate) fn hear(&mut self, now: Timestamp, boot: u64, beat: &Beat, ending: BTreeMap<u32, Timestamp>) {
+        self.ending = ending;
         self.name.clone_from(&beat.name);
         self.boot = boot;
         self.slots = beat.slots;
@@ -482,6 +521,18 @@ impl HostNotes {
     }
 }
 
+/// Those of the slots that are believed to be taken and that a host does not hold.
+fn ending(
+    slots: impl Iterator<Item = (u32, Timestamp)>,
+    now: Timestamp,
+    beat: &Beat,
+) -> BTreeMap<u32, Timestamp> {
+    let held: BTreeSet<u32> = beat.held.iter().map(|held| held.slot).collect();
+    slots
+        .filter(|(slot, until)| *until > now && !held.contains(slot))
+        .collect()
+}
+
 /// Whether a session's player can be let in again.
 pub(crate) const fn is_live(state: &SessionState) -> bool {
     !state.is_over()
@@ -489,6 +540,8 @@ pub(crate) const fn is_live(state: &SessionState) -> bool {
 
 /// Drawing, converting and encoding 720p at 60 takes half a core (see the host's admission).
 const KILOPIXELS_PER_CORE: u32 = 110_592;
+/// A report's release takes less, or the store is away; and what is reported to nobody ends with its lease.
+const ENDING_KEPT: Micros = Micros::from_secs(5);
 const STAGES_MAX_US: u64 = 1_000_000;
 const TOOK_KEPT: usize = 1024;
 /// Estimates are of seconds to hours.
@@ -520,8 +573,54 @@ mod tests {
             state,
             ..Beat::new("here".parse().unwrap())
         };
-        let heard = heard(&"h".parse().unwrap(), (1, 1), &beat, true);
+        let heard = heard(&"h".parse().unwrap(), (1, 1), &beat, true, &BTreeMap::new());
         (heard.slots, heard.free)
+    }
+
+    #[test]
+    fn a_slot_is_free_when_its_lease_is_and_not_when_its_session_is() {
+        let host: HostId = "h".parse().unwrap();
+        let mut state = State::new(indexer::Settings::default());
+        let mut at = Timestamp::from_micros(1_000_000);
+        let mut beat = |state: &mut State, held: &[u32]| {
+            at += Micros::from_secs(1);
+            let hold = |slot: &u32| Held {
+                slot: *slot,
+                fence: 1,
+                session: "s".parse().unwrap(),
+                rtt_us: 0,
+                starting: false,
+            };
+            let beat = Beat {
+                slots: 2,
+                held: held.iter().map(hold).collect(),
+                ..Beat::new("here".parse().unwrap())
+            };
+            let ending = state.ending(at, &host, &beat);
+            let notes = state.hosts.entry(host.clone()).or_default();
+            let free = heard(&host, (1, 1), &beat, true, &ending).free;
+            notes.hear(at, 1, &beat, ending);
+            let slots = state.slots(at, &host, 9);
+            (free, slots.iter().map(|slot| slot.slot).collect::<Vec<_>>())
+        };
+        assert_eq!(beat(&mut state, &[0]), (1, vec![1]));
+        assert_eq!(beat(&mut state, &[]), (1, vec![1]));
+        state.vacated(&SlotRef {
+            host: host.clone(),
+            slot: 0,
+        });
+        assert_eq!(beat(&mut state, &[]), (2, vec![0, 1]));
+        // Of what is reported to nobody it is believed for a while.
+        beat(&mut state, &[0]);
+        for _ in 0..5 {
+            assert_eq!(beat(&mut state, &[]), (1, vec![1]));
+        }
+        assert_eq!(beat(&mut state, &[]), (2, vec![0, 1]));
+        // What somebody had when the cell began, and one that is still held.
+        state.hosts.clear();
+        let leased = [0, 1].map(|slot| (slot, Timestamp::from_micros(60_000_000)));
+        state.leased.insert(host.clone(), leased.into());
+        assert_eq!(beat(&mut state, &[1]), (0, vec![]));
     }
 
     #[test]
