@@ -559,7 +559,8 @@ mod tests {
     use super::*;
     use firstlight_fleet::messages::Held;
 
-    fn told(slots: u32, held: &[u32], state: HostState) -> (u16, u16) {
+    /// Of a host of so many slots that holds these.
+    fn holding(slots: u32, held: &[u32]) -> Beat {
         let hold = |slot: &u32| Held {
             slot: *slot,
             fence: 1,
@@ -567,11 +568,17 @@ mod tests {
             rtt_us: 0,
             starting: false,
         };
-        let beat = Beat {
+        Beat {
             slots,
             held: held.iter().map(hold).collect(),
-            state,
             ..Beat::new("here".parse().unwrap())
+        }
+    }
+
+    fn told(slots: u32, held: &[u32], state: HostState) -> (u16, u16) {
+        let beat = Beat {
+            state,
+            ..holding(slots, held)
         };
         let heard = heard(&"h".parse().unwrap(), (1, 1), &beat, true, &BTreeMap::new());
         (heard.slots, heard.free)
@@ -584,18 +591,7 @@ mod tests {
         let mut at = Timestamp::from_micros(1_000_000);
         let mut beat = |state: &mut State, held: &[u32]| {
             at += Micros::from_secs(1);
-            let hold = |slot: &u32| Held {
-                slot: *slot,
-                fence: 1,
-                session: "s".parse().unwrap(),
-                rtt_us: 0,
-                starting: false,
-            };
-            let beat = Beat {
-                slots: 2,
-                held: held.iter().map(hold).collect(),
-                ..Beat::new("here".parse().unwrap())
-            };
+            let beat = holding(2, held);
             let ending = state.ending(at, &host, &beat);
             let notes = state.hosts.entry(host.clone()).or_default();
             let free = heard(&host, (1, 1), &beat, true, &ending).free;
