@@ -58,7 +58,9 @@ impl Titles {
         {
             return Arc::clone(known);
         }
-        let known = match (catalogue(&self.dir), read.take()) {
+        // A worker runs elsewhere, and a parked copy is of a whole path: where this cannot be had, the catalogue says why.
+        let dir = self.dir.canonicalize().unwrap_or_else(|_| self.dir.clone());
+        let known = match (catalogue(&dir), read.take()) {
             (Ok(entries), _) => {
                 // A folder without a manifest is something else that lies there.
                 let entries = entries
@@ -86,3 +88,17 @@ impl Titles {
 const BOOT_MS_MAX: u32 = 3_600_000;
 /// Reading some folders takes a fraction of a millisecond.
 const STALE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_is_found_by_whoever_runs_in_another_folder() {
+        // Tests run in their crate's folder.
+        let titles = Titles::new(PathBuf::from("../../titles"));
+        let (title, dir) = titles.get(&"beacon".parse().unwrap()).unwrap();
+        assert_eq!(title.id.as_str(), "beacon");
+        assert_eq!(dir, dir.canonicalize().unwrap());
+    }
+}
