@@ -1,11 +1,14 @@
 // A real game in a real browser: picture, keys, sound.
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { Engine, until } from '../lib/engine.mjs';
+import { join, relative } from 'node:path';
+import { Engine, ROOT, until } from '../lib/engine.mjs';
 import { difference, fingerprint, openBrowser, play, untilStats } from '../lib/browser.mjs';
 
 let engine, browser;
-before(async () => { engine = await Engine.start(); browser = await openBrowser(); });
+// As `./run` names it: from the folder in which the engine is started.
+const titles = relative(process.cwd(), join(ROOT, 'titles'));
+before(async () => { engine = await Engine.start({ titles }); browser = await openBrowser(); });
 after(async () => { await browser?.close(); await engine?.stop(); });
 
 /** The game's own sounds and music are far above this; digital silence is 0. */
